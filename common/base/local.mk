@@ -1,1 +1,34 @@
 # SPDX-License-Identifier: MIT
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	common/base/addr.c common/base/addr.h \
+	common/base/buf.c common/base/buf.h \
+	common/base/bug.c common/base/bug.h \
+	common/base/clock.c common/base/clock.h \
+	common/base/error.c common/base/error.h \
+	common/base/log.c common/base/log.h \
+	common/base/map.c common/base/map.h \
+	common/base/mem.c common/base/mem.h \
+	common/base/prefixset.c common/base/prefixset.h \
+	common/base/str.c common/base/str.h
+
+if TESTS_BUILT
+base_tests = \
+	tests/unit/test_addr tests/unit/test_buf tests/unit/test_log tests/unit/test_map \
+	tests/unit/test_prefixset tests/unit/test_str
+check_PROGRAMS += $(base_tests)
+TESTS += $(base_tests)
+base_test_libs = libbase.a $(CMOCKA_LIBS)
+tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
+tests_unit_test_addr_LDADD = $(base_test_libs)
+tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
+tests_unit_test_buf_LDADD = $(base_test_libs)
+tests_unit_test_log_SOURCES = tests/unit/test_log.c
+tests_unit_test_log_LDADD = $(base_test_libs)
+tests_unit_test_map_SOURCES = tests/unit/test_map.c
+tests_unit_test_map_LDADD = $(base_test_libs)
+tests_unit_test_prefixset_SOURCES = tests/unit/test_prefixset.c
+tests_unit_test_prefixset_LDADD = $(base_test_libs)
+tests_unit_test_str_SOURCES = tests/unit/test_str.c
+tests_unit_test_str_LDADD = $(base_test_libs)
+endif

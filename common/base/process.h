@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_BASE_PROCESS_H
+#define PN_BASE_PROCESS_H
+
+#include "common/base/error.h"
+
+/*
+ * Become `user` with its groups when the process is root, for good: gid, groups,
+ * uid, no_new_privs. Does nothing but no_new_privs for a process that is not root.
+ * 0, or -1 when the user does not exist or a step fails.
+ */
+int process_drop_root(const char *user, struct error *error_r) __attribute__((warn_unused_result));
+
+/* Go to the background: fork, new session, / as directory, /dev/null as stdin, stdout, stderr. */
+int process_detach(struct error *error_r) __attribute__((warn_unused_result));
+
+/* No core dumps and no ptrace by others: secrets are in memory. */
+void process_guard_secrets(void);
+
+/* Tell a service manager that waits (sd_notify) that the service is ready, or stops. */
+void process_notify_ready(void);
+void process_notify_stopping(void);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_CONFIG_CONFIG_H
+#define PN_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/base/prefixset.h"
+
+/*
+ * The checked configuration: what postern.conf(5) says, typed, complete and
+ * consistent. Made by config_load(), then constant; read from any thread.
+ * Option names, defaults and ranges stand in schema.c and nowhere else.
+ */
+
+#define CONFIG_PATH_DEFAULT PN_SYSCONFDIR "/postern/postern.conf"
+
+struct config_strings {
+    char **items;
+    size_t count;
+};
+
+enum config_gateway_type { GATEWAY_NGINX };
+
+/* A public host whose connections carry other people's mail. */
+struct config_gateway {
+    char *name;
+    enum config_gateway_type type;
+    struct prefixlist public_addresses; /* single addresses */
+    struct prefixlist
+        header_destinations; /* single addresses; the public ones when the file names none */
+    struct prefixlist tunnel_addresses; /* single addresses: the peer as home sees it */
+};
+
+struct config_milter {
+    char *listen; /* "unix:PATH", "inet:PORT@HOST" or "HOST:PORT"; NULL: off */
+    char *group;  /* of a Unix socket, NULL: the process's own */
+    unsigned max_sessions;
+    unsigned max_signatures; /* verified a message; the rest is ignored */
+};
+
+struct config_policyd {
+    struct config_strings policy;    /* listeners */
+    struct config_strings socketmap; /* listeners */
+    char *control;                   /* Unix socket path with "unix:" before it; NULL: off */
+    char *group;                     /* of policy's and socketmap's Unix sockets */
+    char *control_group;             /* of the control socket; NULL: the process's own */
+    unsigned max_connections;        /* each listener */
+};
+
+#define CONFIG_SERVE_AUTH 1u
+
+struct config_http {
+    char *name;
+    char *listen;
+    char *group;
+    unsigned serve;         /* CONFIG_SERVE_* */
+    char *token;            /* the content of token_file, NULL: none asked for */
+    struct prefixlist from; /* empty: anybody who can connect */
+};
+
+#define CONFIG_EVENT_AUTH_FAIL 1u
+
+/* A rule that turns events into a ban; the words are fail2ban's. */
+struct config_jail {
+    char *name;
+    unsigned events;        /* CONFIG_EVENT_* */
+    bool distinct_password; /* the same wrong password again is one event */
+    unsigned maxretry;
+    unsigned findtime_sec;
+    unsigned bantime_sec;
+    unsigned prefix4;
+    unsigned prefix6;
+};
+
+/* A smart host for outbound mail. */
+struct config_relay {
+    char *name;
+    char *host;
+    unsigned port;
+    char *transport; /* Postfix transport that carries it, "smtp" by default */
+    char *login;     /* NULL: no authentication */
+    char *password;  /* the content of password_file; NULL exactly when login is */
+};
+
+/* Whose mail goes by which relays, best first. */
+struct config_route {
+    char *from; /* "*", "@domain", "user@domain" or "<>"; lower case */
+    const struct config_relay **relays;
+    size_t relay_count;
+};
+
+struct config {
+    char *path;
+    char *hostname;                 /* authserv-id and SPF's receiver; lower case */
+    struct config_strings domains;  /* lower case */
+    struct config_strings resolver; /* "ADDRESS" or "ADDRESS@PORT"; empty: /etc/resolv.conf */
+    bool dnssec;                    /* validate answers */
+    unsigned dns_timeout_ms;        /* all look-ups of one message */
+    struct prefixlist trusted;
+    struct prefixlist ignoreip;
+    bool enforce;
+    char *user;       /* to become after binding when started as root */
+    char *store_path; /* directory of the file store */
+
+    struct config_gateway *gateways;
+    size_t gateway_count;
+    struct config_milter milter;
+    struct config_policyd policyd;
+    struct config_http *https;
+    size_t http_count;
+    struct config_jail *jails;
+    size_t jail_count;
+    struct config_relay *relays;
+    size_t relay_count;
+    struct config_route *routes;
+    size_t route_count;
+};
+
+/* All that is wrong with a file, in the order of its lines. */
+struct config_error {
+    unsigned line; /* 0: the file as a whole */
+    char *text;    /* what is wrong and what would be right, no line feed */
+};
+
+struct config_errors {
+    struct config_error *items;
+    size_t count;
+};
+
+void config_errors_fini(struct config_errors *errors);
+/* "PATH:LINE: TEXT", one a line. */
+void config_errors_print(const struct config_errors *errors, const char *path, FILE *to);
+
+/*
+ * Read, check and complete the file: syntax, types, ranges, what belongs together,
+ * and the secret files it names. Opens no socket, resolves no name. 0 and a
+ * configuration that the caller frees, or -1 and every error found in one go.
+ */
+int config_load(const char *path, struct config **config_r, struct config_errors *errors_r)
+    __attribute__((warn_unused_result));
+/* Wipes secrets. */
+void config_free(struct config **config);
+
+/* The configuration with its defaults, in the file's syntax or as JSON, secrets as "(set)". */
+void config_print(const struct config *config, FILE *to);
+void config_print_json(const struct config *config, FILE *to);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_CONFIG_PROGRAM_H
+#define PN_CONFIG_PROGRAM_H
+
+#include <stdbool.h>
+
+#include "common/config/config.h"
+
+/* What every daemon takes on its command line: -c FILE, -t, -f, -V, -v and -h. */
+struct program_options {
+    const char *config_path;
+    bool foreground; /* -f: stay, log to stderr */
+    bool verbose;    /* -v: debug lines too */
+};
+
+/*
+ * Read the command line of the daemon `name`, load the file, and answer -h, -V, -t
+ * and every mistake by leaving the process: exit 0 for what was asked (with -t:
+ * "PATH: ok"), 2 for a wrong command line, 1 for a wrong file with all its errors
+ * on stderr. Opens the log. What is returned can be run.
+ */
+struct config *program_start(int argc, char **argv, const char *name, const char *summary,
+                             struct program_options *options_r);
+
+#endif

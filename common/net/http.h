@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_NET_HTTP_H
+#define PN_NET_HTTP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/addr.h"
+#include "common/base/error.h"
+#include "common/base/prefixset.h"
+#include "common/net/loop.h"
+
+/*
+ * An HTTP/1.1 server over libmicrohttpd that lives in the loop: no thread, no CPU
+ * when idle, keep-alive. It checks who asks (nets, token in constant time), bounds
+ * what is sent, and hands whole requests over.
+ */
+struct http_server;
+struct http_request;
+
+/* Answer by http_respond(), at once or later from the loop's thread, exactly once. */
+typedef void (*http_handler_fn)(struct http_request *request, void *ctx);
+
+struct http_route {
+    const char *method; /* "POST" */
+    const char *path;   /* "/auth"; exact */
+    http_handler_fn fn;
+};
+
+struct http_options {
+    int fd;           /* listening, from listener_bind(); owned from now on */
+    const char *name; /* for log lines */
+    const char
+        *token; /* NULL: none; else "Authorization: Bearer", "X-API-Key", or Basic's password */
+    const struct prefixlist *from; /* empty: all */
+    size_t body_max;
+    unsigned max_connections;
+    unsigned idle_sec;
+    const struct http_route *routes;
+    size_t route_count;
+    void *ctx; /* for the routes' fn */
+};
+
+/* Strings in options live as long as the server. NULL and error_r when libmicrohttpd will not
+ * start. */
+struct http_server *http_server_new(struct loop *loop, const struct http_options *options,
+                                    struct error *error_r);
+/* Requests that still wait for an answer are answered 503 first. */
+void http_server_free(struct http_server **server);
+
+/* The value of a query argument or header, or NULL. Borrowed from the request. */
+const char *http_request_argument(const struct http_request *request, const char *name);
+const char *http_request_header(const struct http_request *request, const char *name);
+const uint8_t *http_request_body(const struct http_request *request, size_t *len_r);
+/* ADDR_NONE: Unix socket. */
+const struct addr *http_request_peer(const struct http_request *request);
+
+/* body is copied. The request is gone afterwards. */
+void http_respond(struct http_request *request, unsigned status, const char *content_type,
+                  const void *body, size_t len);
+
+#endif

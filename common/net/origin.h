@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_NET_ORIGIN_H
+#define PN_NET_ORIGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/addr.h"
+#include "common/config/config.h"
+
+/* The client's address together with how we know it. */
+enum origin_kind {
+    ORIGIN_KNOWN,   /* addr is the client */
+    ORIGIN_MASKED,  /* the peer is a gateway, the client cannot be known */
+    ORIGIN_LOCAL,   /* loopback, a Unix socket, sendmail(1), a trusted net */
+    ORIGIN_REFUSED, /* a PROXY header claims a client that cannot come through a gateway */
+};
+
+enum origin_source {
+    ORIGIN_SOURCE_NONE,   /* masked, local */
+    ORIGIN_SOURCE_DIRECT, /* connected to us */
+    ORIGIN_SOURCE_PROXY,  /* named by a gateway's PROXY header, believed by Postfix or Dovecot */
+};
+
+struct origin {
+    enum origin_kind kind;
+    struct addr addr; /* ADDR_NONE when not known; the claimed one when refused */
+    uint16_t port;    /* 0: not known */
+    enum origin_source source;
+    const struct config_gateway *gateway; /* it came through, or NULL */
+};
+
+/* What a server tells of its connection, addresses already folded. */
+struct origin_peer {
+    struct addr addr;        /* who it calls its client; ADDR_NONE: Unix socket or sendmail(1) */
+    uint16_t port;           /* 0: not told */
+    struct addr destination; /* what the client connected to; ADDR_NONE: not told */
+};
+
+/* The addresses of this host, read once at start: they are nobody's client. */
+struct origin_rules {
+    const struct config *config;
+    struct prefixlist own;
+};
+
+void origin_rules_init(struct origin_rules *rules, const struct config *config);
+void origin_rules_fini(struct origin_rules *rules);
+
+/* The order of the rules is total; the header of origin.c gives it. */
+struct origin origin_find(const struct origin_rules *rules, const struct origin_peer *peer);
+
+/*
+ * Why prefix must never be counted or banned, as a noun phrase ("gateway vps1",
+ * "this host", "a trusted net", "ignoreip", "a loopback address"), or NULL when it
+ * may be. Holds for every prefix that contains or lies in such an address. The text
+ * is written to out, which is returned.
+ */
+#define ORIGIN_REASON_MAX 128
+const char *origin_protects(const struct origin_rules *rules, const struct prefix *prefix,
+                            char out[ORIGIN_REASON_MAX]);
+
+const char *origin_kind_name(enum origin_kind kind);
+const char *origin_source_name(enum origin_source source);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_NET_STREAM_H
+#define PN_NET_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/net/loop.h"
+
+/*
+ * One connection with bounded buffers in a loop. Protocol code sees bytes that
+ * arrived and appends bytes to send; nothing else.
+ */
+struct stream;
+
+enum stream_end {
+    STREAM_END_PEER,   /* the peer closed or reset */
+    STREAM_END_IDLE,   /* no byte either way for idle_ms */
+    STREAM_END_INPUT,  /* input_max bytes are buffered and on_input took none */
+    STREAM_END_OUTPUT, /* the peer reads too slowly: more than output_max waits */
+    STREAM_END_OURS,   /* stream_close() or stream_abort() */
+};
+
+struct stream_handlers {
+    /*
+     * Bytes are there: take whole requests from the start of `in` with
+     * buf_consume(). Not called while the stream is paused.
+     */
+    void (*on_input)(struct stream *stream, struct buf *in, void *ctx);
+    /* All output is with the kernel; to go on with a long answer. May be NULL. */
+    void (*on_drained)(struct stream *stream, void *ctx);
+    /* Last call; the stream is gone when it returns. Called exactly once. */
+    void (*on_end)(struct stream *stream, enum stream_end why, void *ctx);
+};
+
+struct stream_limits {
+    size_t input_max;
+    size_t output_max;
+    int64_t idle_ms; /* 0: none */
+};
+
+/* fd is owned from now on. handlers live as long as the stream. */
+struct stream *stream_new(struct loop *loop, int fd, const struct stream_handlers *handlers,
+                          const struct stream_limits *limits, void *ctx);
+
+/* Append to this, then stream_flush(): it sends what it can now and the rest later. */
+struct buf *stream_output(struct stream *stream);
+void stream_flush(struct stream *stream);
+
+/* Between pause and resume no input is read or handed over: an answer is being made elsewhere. */
+void stream_pause(struct stream *stream);
+void stream_resume(struct stream *stream);
+
+/* Send what is appended, then end. No more input is handed over. */
+void stream_close(struct stream *stream);
+/* End at once. on_end is called before these return or soon after, from the loop. */
+void stream_abort(struct stream *stream);
+
+const char *stream_strend(enum stream_end why);
+
+#endif

@@ -9,7 +9,7 @@
 #include "common/base/error.h"
 #include "common/net/loop.h"
 
-/* Where to listen: "unix:PATH", "HOST:PORT", "[HOST]:PORT"; HOST is an address. */
+/* Where to listen: "unix:/PATH", "IPV4:PORT", "[IPV6]:PORT". */
 struct listen_address {
     bool is_unix;
     char path[108];      /* Unix */
@@ -22,10 +22,11 @@ int listen_address_parse(const char *text, struct listen_address *address_r, con
     __attribute__((warn_unused_result));
 
 /*
- * Open a non-blocking listening socket: for TCP with SO_REUSEADDR and TCP_NODELAY (accepted
- * sockets inherit it), for Unix with mode 0660 and `group` (NULL: the process's). A
- * stale socket file that nobody listens on is replaced, one in use is an error.
- * Returns the descriptor, or -1.
+ * Open a non-blocking listening socket: for TCP with SO_REUSEADDR and TCP_NODELAY
+ * (accepted sockets inherit it; [::] takes IPv6 only), for Unix with mode 0660 and
+ * `group` (NULL: the process's), set before anyone can connect. A stale socket file
+ * that nobody listens on is replaced, one in use is an error. Returns the descriptor,
+ * or -1.
  */
 int listener_bind(const char *address, const char *group, struct error *error_r)
     __attribute__((warn_unused_result));
@@ -41,6 +42,7 @@ typedef void (*listener_accept_fn)(int fd, const struct addr *peer, void *ctx);
 struct listener;
 struct listener *listener_new(struct loop *loop, int fd, const char *name, size_t max,
                               listener_accept_fn fn, void *ctx);
+/* NULL: the listener went before this connection. */
 void listener_released(struct listener *listener);
 /* Stops accepting and closes; the socket file of a Unix listener is removed. */
 void listener_free(struct listener **listener);

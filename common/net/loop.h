@@ -21,11 +21,15 @@ typedef void (*loop_fn)(void *ctx);
 #define LOOP_WRITE 2u
 typedef void (*loop_io_fn)(unsigned events, void *ctx);
 
+/* After process_detach(): a loop does not survive a fork. */
 struct loop *loop_new(void);
-/* After loop_run() returned, and after everything made on it was freed. */
+/*
+ * After loop_run() returned, and after everything made on it was freed. Posts that
+ * did not run yet never will.
+ */
 void loop_free(struct loop **loop);
 
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), which counts when it came first, too. */
 void loop_run(struct loop *loop);
 /* Any thread. */
 void loop_stop(struct loop *loop);
@@ -35,7 +39,10 @@ void loop_run_once(struct loop *loop);
 /* Any thread: have fn called in the loop's thread, in the order of the posts. */
 void loop_post(struct loop *loop, loop_fn fn, void *ctx);
 
-/* A timer that fires once each time it is started; starting again moves it. */
+/*
+ * A timer that fires once each time it is started; starting again moves it. Any of
+ * the loop's things may be freed from within its own fn.
+ */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx);
 void loop_timer_start(struct loop_timer *timer, int64_t after_ms);
 void loop_timer_stop(struct loop_timer *timer);

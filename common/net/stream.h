@@ -10,7 +10,11 @@
 
 /*
  * One connection with bounded buffers in a loop. Protocol code sees bytes that
- * arrived and appends bytes to send; nothing else.
+ * arrived and appends bytes to send; nothing else. A peer that sends but does not
+ * read is not read from either, until it is idle for too long.
+ *
+ * Handlers are called by the loop, one after the other, never from within the
+ * functions below; the one exception is stream_abort().
  */
 struct stream;
 
@@ -25,7 +29,8 @@ enum stream_end {
 struct stream_handlers {
     /*
      * Bytes are there: take whole requests from the start of `in` with
-     * buf_consume(). Not called while the stream is paused.
+     * buf_consume(). Called again as long as it takes some and others are left, but
+     * not while the stream is paused or output waits for the peer.
      */
     void (*on_input)(struct stream *stream, struct buf *in, void *ctx);
     /* All output is with the kernel; to go on with a long answer. May be NULL. */
@@ -36,25 +41,34 @@ struct stream_handlers {
 
 struct stream_limits {
     size_t input_max;
-    size_t output_max;
-    int64_t idle_ms; /* 0: none */
+    size_t output_max; /* bytes that the kernel has not taken yet */
+    int64_t idle_ms;   /* 0: none */
 };
 
 /* fd is owned from now on. handlers live as long as the stream. */
 struct stream *stream_new(struct loop *loop, int fd, const struct stream_handlers *handlers,
                           const struct stream_limits *limits, void *ctx);
 
-/* Append to this, then stream_flush(): it sends what it can now and the rest later. */
+/*
+ * Append to this, then stream_flush(): it sends what it can now and the rest later.
+ * What a handler appended is flushed when it returns.
+ */
 struct buf *stream_output(struct stream *stream);
 void stream_flush(struct stream *stream);
 
-/* Between pause and resume no input is read or handed over: an answer is being made elsewhere. */
+/*
+ * Between pause and resume no input is read or handed over: an answer is being made
+ * elsewhere. The peer cannot be idle in that time, and that it went away shows later.
+ */
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
 
 /* Send what is appended, then end. No more input is handed over. */
 void stream_close(struct stream *stream);
-/* End at once. on_end is called before these return or soon after, from the loop. */
+/*
+ * End at once: on_end is called before this returns, or, from within one of the
+ * stream's own handlers, as soon as that has returned.
+ */
 void stream_abort(struct stream *stream);
 
 const char *stream_strend(enum stream_end why);

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 noinst_LIBRARIES += libbase.a
+# A program that uses process.h also links $(SYSTEMD_LIBS).
+libbase_a_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 libbase_a_SOURCES = \
 	common/base/addr.c common/base/addr.h \
 	common/base/buf.c common/base/buf.h \
@@ -10,6 +12,7 @@ libbase_a_SOURCES = \
 	common/base/map.c common/base/map.h \
 	common/base/mem.c common/base/mem.h \
 	common/base/prefixset.c common/base/prefixset.h \
+	common/base/process.c common/base/process.h \
 	common/base/str.c common/base/str.h
 
 if TESTS_BUILT

@@ -7,11 +7,14 @@
 /*
  * Become `user` with its groups when the process is root, for good: gid, groups,
  * uid, no_new_privs. Does nothing but no_new_privs for a process that is not root.
- * 0, or -1 when the user does not exist or a step fails.
+ * 0, or -1 when the user does not exist, is root itself, or a step fails.
  */
 int process_drop_root(const char *user, struct error *error_r) __attribute__((warn_unused_result));
 
-/* Go to the background: fork, new session, / as directory, /dev/null as stdin, stdout, stderr. */
+/*
+ * Go to the background: fork, new session, / as directory, /dev/null as stdin, stdout,
+ * stderr. Before any thread and any loop is made. Returns in the child.
+ */
 int process_detach(struct error *error_r) __attribute__((warn_unused_result));
 
 /* No core dumps and no ptrace by others: secrets are in memory. */

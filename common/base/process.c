@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "common/base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#ifdef HAVE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "common/base/mem.h"
+
+#define USER_BUFFER_MAX (1u << 20)
+
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
+static int user_find(const char *user, uid_t *uid_r, gid_t *gid_r, struct error *error_r)
+{
+    struct passwd passwd, *found = NULL;
+    int rc = ERANGE;
+
+    for (size_t size = 1024; rc == ERANGE && size <= USER_BUFFER_MAX; size *= 2) {
+        char *scratch = x_malloc(size);
+        rc = getpwnam_r(user, &passwd, scratch, size, &found);
+        if (found) {
+            *uid_r = passwd.pw_uid;
+            *gid_r = passwd.pw_gid;
+        }
+        free(scratch);
+    }
+    if (found)
+        return 0;
+    if (rc) {
+        errno = rc;
+        return error_set_errno(error_r, "cannot look up the user %s", user);
+    }
+    return error_set(error_r, ERROR_CONFIG, "there is no user %s", user);
+}
+
+static int become(const char *user, struct error *error_r)
+{
+    uid_t uid = 0;
+    gid_t gid = 0;
+
+    if (user_find(user, &uid, &gid, error_r) < 0)
+        return -1;
+    if (uid == 0)
+        return error_set(error_r, ERROR_CONFIG, "the user %s is root: name another to run as",
+                         user);
+    if (initgroups(user, gid) < 0 || setresgid(gid, gid, gid) < 0)
+        return error_set_errno(error_r, "cannot take the groups of %s", user);
+    if (setresuid(uid, uid, uid) < 0)
+        return error_set_errno(error_r, "cannot become %s", user);
+    if (setuid(0) == 0)
+        return error_set(error_r, ERROR_SYSTEM, "became %s, but could be root again", user);
+    return 0;
+}
+
+int process_drop_root(const char *user, struct error *error_r)
+{
+    if (geteuid() == 0 && become(user, error_r) < 0)
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set_errno(error_r, "cannot set no_new_privs");
+    return 0;
+}
+
+static int stdio_to_null(struct error *error_r)
+{
+    int fd = open("/dev/null", O_RDWR | O_NOCTTY);
+
+    if (fd < 0)
+        return error_set_errno(error_r, "/dev/null");
+    for (int stdio = STDIN_FILENO; stdio <= STDERR_FILENO; stdio++) {
+        if (dup2(fd, stdio) < 0)
+            return error_set_errno(error_r, "dup2");
+    }
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return 0;
+}
+
+int process_detach(struct error *error_r)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return error_set_errno(error_r, "fork");
+    if (pid > 0)
+        _exit(0);
+    if (setsid() < 0)
+        return error_set_errno(error_r, "setsid");
+    if (chdir("/") < 0)
+        return error_set_errno(error_r, "/");
+    return stdio_to_null(error_r);
+}
+
+void process_guard_secrets(void)
+{
+    const struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && !__has_feature(address_sanitizer)
+    /* The leak checker of a sanitized build traces its own process, which this forbids. */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+static void notify(const char *state)
+{
+#ifdef HAVE_SYSTEMD
+    sd_notify(0, state);
+#else
+    (void)state;
+#endif
+}
+
+void process_notify_ready(void)
+{
+    notify("READY=1");
+}
+
+void process_notify_stopping(void)
+{
+    notify("STOPPING=1");
+}

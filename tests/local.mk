@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+noinst_HEADERS += tests/unit/unit.h

@@ -33,10 +33,10 @@ struct prefix {
 enum addr_scope {
     ADDR_SCOPE_GLOBAL,     /* also the documentation nets: they are ordinary here */
     ADDR_SCOPE_LOOPBACK,   /* 127/8, ::1 */
-    ADDR_SCOPE_PRIVATE,    /* RFC 1918, fc00::/7 */
+    ADDR_SCOPE_PRIVATE,    /* RFC 1918, 198.18/15 (RFC 2544), fc00::/7, fec0::/10 (RFC 3879) */
     ADDR_SCOPE_LINK_LOCAL, /* 169.254/16, fe80::/10 */
     ADDR_SCOPE_CGNAT,      /* 100.64/10, RFC 6598 */
-    ADDR_SCOPE_SPECIAL,    /* 0/8, ::, multicast, 240/4, broadcast: nobody's source */
+    ADDR_SCOPE_SPECIAL,    /* 0/8, 192.0.0/24, ::/96, multicast, 240/4: nobody's source */
 };
 
 /* Strict text forms of inet_pton(3), no brackets, no zone. 0 or -1. */

@@ -5,8 +5,10 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -23,12 +25,26 @@ static struct {
 
 static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR};
 
+/* The variable is inherited by everything that a service starts: only its device and inode say
+ * whether journald reads this stderr (systemd.exec(5)). */
+static bool journal_reads_stderr(void)
+{
+    const char *journal = getenv("JOURNAL_STREAM");
+    char own[64];
+    struct stat st;
+
+    if (!journal || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(journal, own) == 0;
+}
+
 void log_open(const char *ident, enum log_target target, enum log_level least)
 {
     out.ident = ident;
     out.target = target;
     out.least = least;
-    out.priorities = target == LOG_TARGET_STDERR && getenv("JOURNAL_STREAM");
+    out.priorities = target == LOG_TARGET_STDERR && journal_reads_stderr();
     if (target == LOG_TARGET_SYSLOG)
         openlog(ident, LOG_PID | LOG_NDELAY, LOG_MAIL);
 }

@@ -5,7 +5,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -130,6 +134,45 @@ static void test_level(void **state)
     assert_int_equal(line_count, 4);
 }
 
+/* What reaches stderr when JOURNAL_STREAM names this stderr, with `suffix` behind; the caller
+ * frees. */
+static char *on_stderr(const char *suffix)
+{
+    char text[256], journal[64];
+    FILE *file = tmpfile();
+    struct stat st;
+    int saved = dup(STDERR_FILENO);
+
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &st), 0);
+    snprintf(journal, sizeof(journal), "%llu:%llu%s", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino, suffix);
+    setenv("JOURNAL_STREAM", journal, 1);
+    dup2(fileno(file), STDERR_FILENO);
+    log_open("test", LOG_TARGET_STDERR, LOG_LEVEL_INFO);
+    log_warning("s", "e");
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    unsetenv("JOURNAL_STREAM");
+    rewind(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = 0;
+    fclose(file);
+    return strdup(text);
+}
+
+/* systemd.exec(5): JOURNAL_STREAM is inherited; only its device and inode say whose stderr it is.
+ */
+static void test_journal(void **state)
+{
+    (void)state;
+    char *text = on_stderr("");
+    assert_string_equal(text, "<4>test: s e\n");
+    free(text);
+    text = on_stderr("7");
+    assert_string_equal(text, "test: s e\n");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_byte, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_level, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_journal, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

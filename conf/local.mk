@@ -30,11 +30,15 @@ EXTRA_DIST += \
 	conf/systemd/postern.sysusers conf/systemd/postern.tmpfiles
 CLEANFILES += $(CONF_UNITS)
 
-$(CONF_UNITS): %.service: %.service.in Makefile
-	$(AM_V_at)$(MKDIR_P) conf/systemd
-	$(AM_V_GEN)$(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
-		-e 's|@runstatedir[@]|$(runstatedir)|g' $(srcdir)/conf/systemd/$(@F).in > $@.tmp
-	$(AM_V_at)mv $@.tmp $@
+conf_fill_unit = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	$(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
+		-e 's|@runstatedir[@]|$(runstatedir)|g' $(srcdir)/$@.in > $@.tmp && mv $@.tmp $@
+
+conf/systemd/postern-milter.service: conf/systemd/postern-milter.service.in Makefile
+	$(conf_fill_unit)
+
+conf/systemd/postern-policyd.service: conf/systemd/postern-policyd.service.in Makefile
+	$(conf_fill_unit)
 
 # systemd wants the suffix .conf; in the tree the names say what they are.
 install-data-local: install-conf-systemd

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""Taking files from conf/ and filling them in, strictly."""
+
+import os
+import re
+
+from .errors import LabError
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+
+_PLACEHOLDER = re.compile(r"@[A-Z][A-Z_]*@")
+
+
+def source(path):
+    """The text of a file of the tree."""
+    with open(os.path.join(TOP, path)) as file:
+        return file.read()
+
+
+def filled(path, values=None):
+    """A file of the tree with its values put in: each must be there, none may stay."""
+    text = source(path)
+    for old, new in (values or {}).items():
+        if old not in text:
+            raise LabError(f"{path}: nothing to fill in for {old!r}")
+        text = text.replace(old, new)
+    left = _PLACEHOLDER.search(text)
+    if left:
+        raise LabError(f"{path}: {left.group()} is not filled in")
+    return text

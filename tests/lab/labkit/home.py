@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""The mail server behind the tunnel: Postfix and Dovecot with conf/, and Postern."""
+
+import os
+
+from .errors import LabError
+from .fill import TOP, filled, source
+from .keys import hash_password, make_certificate, secret
+
+HOST = "mail.example.com"
+MAILBOXES = {"alice@example.com": "alice's secret", "bob@example.com": "bob's secret"}
+TUNNEL_PORTS = (25, 143, 465, 587, 993)
+
+# Where things are in the lab, and what Debian asks of a person who installs.
+POSTFIX_LAB = """
+maillog_file = /var/log/mail.log
+"""
+DOVECOT_LAB = """
+log_path = /var/log/dovecot.log
+auth_verbose = yes
+"""
+
+PROGRAMS = ("postern-milter", "postern-policyd", "posternctl")
+
+
+def find_programs(build=None):
+    """The folder with Postern's programs: --build, POSTERN_BUILD, or the tree itself."""
+    places = [build] if build else [os.environ.get("POSTERN_BUILD"),
+                                    os.environ.get("POSTERN_BUILDDIR"), TOP]
+    for place in filter(None, places):
+        if all(os.access(os.path.join(place, program), os.X_OK) for program in PROGRAMS):
+            return os.path.realpath(place)
+    raise LabError(f"no {', '.join(PROGRAMS)} in {', '.join(filter(None, places))}: "
+                   "build them, or name the build with --build DIR")
+
+
+# --- people ---
+
+def add_users(host):
+    """postern, as conf/systemd would make it, and vmail; returns vmail's ids."""
+    words = next(line.split() for line in source("conf/systemd/postern.sysusers").splitlines()
+                 if line.startswith("u "))
+    _add_user(host, words[1], "/var/lib/postern")
+    return _add_user(host, "vmail", "/var/vmail")
+
+
+def _add_user(host, name, folder):
+    passwd, group = host.read("/etc/passwd"), host.read("/etc/group")
+    for line in passwd.splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split(":")[2]), int(line.split(":")[3])
+    taken = {int(line.split(":")[2]) for text in (passwd, group) for line in text.splitlines()
+             if line.count(":") >= 2}
+    number = next(candidate for candidate in range(899, 100, -1) if candidate not in taken)
+    host.write("/etc/passwd", f"{passwd}{name}:x:{number}:{number}::{folder}:/usr/sbin/nologin\n")
+    host.write("/etc/group", f"{group}{name}:x:{number}:\n")
+    return number, number
+
+
+# --- the neighbours ---
+
+def prepare(home, keys, authority):
+    """Certificates, secrets and mailboxes, where conf/ says they are."""
+    make_certificate(keys, HOST)
+    live = f"/etc/letsencrypt/live/{HOST}"
+    for inside, file in [("fullchain.pem", f"{HOST}.pem"), ("privkey.pem", f"{HOST}.key")]:
+        with open(os.path.join(keys, file)) as text:
+            home.write(f"{live}/{inside}", text.read(), mode=0o600)
+    home.write("/etc/ssl/certs/ca-certificates.crt", authority)
+    home.write("/etc/postern/auth.token", secret(), mode=0o640, owner="root:postern")
+    home.write("/etc/dovecot/postern.nonce", secret(), mode=0o600)
+    home.write("/etc/postfix/mailboxes", "".join(f"{box} ok\n" for box in MAILBOXES))
+    home.run("install", "-d", "-o", "vmail", "-g", "vmail", "/var/vmail")
+
+
+def start_firewall(home):
+    home.write("/etc/nftables.d/postern-home.nft", filled("conf/nftables/home.nft"))
+    home.run("nft", "-f", "/etc/nftables.d/postern-home.nft")
+
+
+def start_dovecot(home):
+    home.run("sh", "-c", "nonce=$(cat /etc/dovecot/postern.nonce); rm -rf /etc/dovecot; "
+             "cp -a /usr/share/dovecot /etc/dovecot; "
+             "printf %s \"$nonce\" > /etc/dovecot/postern.nonce; "
+             "chmod 600 /etc/dovecot/postern.nonce")
+    # As 91-mailserver.conf says.
+    _comment_out(home, "/etc/dovecot/conf.d/10-auth.conf", "!include auth-system.conf.ext")
+    _comment_out(home, "/etc/dovecot/conf.d/10-ssl.conf", "ssl_cert =", "ssl_key =")
+    for part in ("90-postern.conf", "91-mailserver.conf"):
+        home.write(f"/etc/dovecot/conf.d/{part}", filled(f"conf/dovecot/{part}"))
+    home.write("/etc/dovecot/conf.d/99-lab.conf", DOVECOT_LAB)
+    home.write("/etc/dovecot/users", "".join(
+        f"{box}:{hash_password(password)}\n" for box, password in MAILBOXES.items()), mode=0o600)
+    # Postfix makes it when it starts, which is later.
+    home.run("install", "-d", "-m", "0700", "-o", "postfix", "/var/spool/postfix/private")
+    home.service("dovecot", "dovecot", "-F")
+    home.wait_listening("dovecot", "tcp:143", "tcp:993",
+                        "unix:/var/spool/postfix/private/auth",
+                        "unix:/var/spool/postfix/private/dovecot-lmtp")
+
+
+def _comment_out(home, path, *starts):
+    lines = home.read(path).splitlines()
+    for start in starts:
+        found = [number for number, line in enumerate(lines) if line.startswith(start)]
+        if len(found) != 1:
+            raise LabError(f"{path}: {len(found)} lines start with {start!r}, not one")
+        lines[found[0]] = "#" + lines[found[0]]
+    home.write(path, "\n".join(lines) + "\n")
+
+
+def start_postfix(home):
+    with open("/usr/share/postfix/main.cf.debian") as stock:
+        main = stock.read()
+    with open("/usr/share/postfix/master.cf.dist") as stock:
+        master = stock.read()
+    home.write("/etc/postfix/main.cf", main + filled("conf/postfix/mailserver.cf")
+               + filled("conf/postfix/main.cf") + POSTFIX_LAB)
+    home.write("/etc/postfix/master.cf", master + filled("conf/postfix/master.cf"))
+    home.run("postconf", "-F", "smtp/inet/chroot=n")
+    home.write("/etc/aliases", "postmaster: root\n")
+    home.run("newaliases")
+    home.run("chown", "postfix", "/var/lib/postfix")
+    home.run("postfix", "start", log="mail")
+    home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465")
+
+
+# --- Postern ---
+
+def prepare_postern(home, passwords):
+    """What make install and systemd's tools would have made."""
+    for line in source("conf/systemd/postern.tmpfiles").splitlines():
+        if line.startswith("d "):
+            _, folder, mode, user, group, _ = line.split()
+            home.run("install", "-d", "-m", mode, "-o", user, "-g", group, folder)
+    home.run("install", "-d", "-m", "0750", "-o", "postern", "-g", "postern", "/var/lib/postern")
+    for relay, password in passwords.items():
+        home.write(f"/etc/postern/{relay}.key", password, mode=0o640, owner="root:postern")
+
+
+def write_configuration(home, store):
+    if store != "file":
+        raise LabError(f"--store {store}: not one of file")
+    home.write("/etc/postern/postern.conf", STUB)
+
+
+def start_policyd(home):
+    home.service("postern-policyd", "postern-policyd", "-f", "-c", "/etc/postern/postern.conf")
+    home.wait_listening("postern-policyd", "unix:/run/postern/policy",
+                        "unix:/run/postern/socketmap", "unix:/run/postern/control", "tcp:8893")
+
+
+def start_milter(home):
+    home.service("postern-milter", "postern-milter", "-f", "-c", "/etc/postern/postern.conf")
+    home.wait_listening("postern-milter", "unix:/run/postern/milter")
+
+
+STUB = """\
+hostname = "mail.example.com"
+domains  = {"example.com"}
+resolver = {}
+trusted  = {"192.168.1.0/24"}
+ignoreip = {}
+enforce  = true
+user     = "postern"
+
+gateway "vps1" {
+  type = "nginx"
+  public_addresses = {"203.0.113.1", "2001:db8::1"}
+  header_destinations = {}
+  tunnel_addresses = {"10.8.0.1"}
+}
+
+milter  { listen = "unix:/run/postern/milter"  group = "postfix" }
+policyd {
+  policy = {"unix:/run/postern/policy"}
+  socketmap = {"unix:/run/postern/socketmap"}
+  control = "unix:/run/postern/control"
+  group = "postfix"
+}
+http "auth" { listen = "127.0.0.1:8893"  serve = {"auth"}  token_file = "/etc/postern/auth.token" }
+store = "file:/var/lib/postern"
+jail "logins" { events = {"auth_fail"}  distinct = "password"  maxretry = 5  findtime = "10m"  bantime = "1h" }
+relay "brevo" { preset = "brevo"  login = "me@example.com"  password_file = "/etc/postern/brevo.key" }
+relay "mailgun" { preset = "mailgun"  login = "postmaster@example.com"  password_file = "/etc/postern/mailgun.key" }
+route { from = "*"  relays = {"brevo", "mailgun"} }
+"""

@@ -90,7 +90,8 @@ def start_dovecot(home):
         home.write(f"/etc/dovecot/conf.d/{part}", filled(f"conf/dovecot/{part}"))
     home.write("/etc/dovecot/conf.d/99-lab.conf", DOVECOT_LAB)
     home.write("/etc/dovecot/users", "".join(
-        f"{box}:{hash_password(password)}\n" for box, password in MAILBOXES.items()), mode=0o600)
+        f"{box}:{hash_password(password)}\n" for box, password in MAILBOXES.items()),
+        mode=0o640, owner="root:dovecot")
     # Postfix makes it when it starts, which is later.
     home.run("install", "-d", "-m", "0700", "-o", "postfix", "/var/spool/postfix/private")
     home.service("dovecot", "dovecot", "-F")

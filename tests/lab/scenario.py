@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+"""For the scenarios: TAP, and what they do in a running lab."""
+
+import contextlib
+import email
+import email.policy
+import glob
+import imaplib
+import itertools
+import os
+import re
+import smtplib
+import socket
+import ssl
+import sys
+import threading
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+from labkit import home as home_parts, state, syscalls  # noqa: E402
+from labkit.errors import LabError, until  # noqa: E402
+
+GATEWAY4, GATEWAY6 = "203.0.113.1", "2001:db8::1"
+HOME = "10.8.0.2"
+HOSTNAME = "mail.example.com"
+ALICE, BOB = "alice@example.com", "bob@example.com"
+PASSWORDS = home_parts.MAILBOXES
+
+_numbers = itertools.count(1)
+
+
+# --- TAP ---
+
+def main(functions):
+    """Runs each test_* of a module in its order; prints TAP; leaves with 1 on a failure."""
+    tests = [(name, function) for name, function in functions.items() if name.startswith("test_")]
+    print(f"1..{len(tests)}", flush=True)
+    lab = Lab()
+    failed = 0
+    for number, (name, function) in enumerate(tests, 1):
+        title = name[len("test_"):].replace("_", " ")
+        try:
+            function(lab)
+            print(f"ok {number} - {title}", flush=True)
+        except Exception:  # whatever went wrong in a test is that test's failure
+            failed += 1
+            print(f"not ok {number} - {title}")
+            print("\n".join("# " + line for line in traceback.format_exc().splitlines()), flush=True)
+    sys.exit(1 if failed else 0)
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def expect_equal(found, wanted, what):
+    expect(found == wanted, f"{what}: {found!r}, not {wanted!r}")
+
+
+# --- the lab ---
+
+class Lab:
+    def __init__(self):
+        self.internet, self.vps, self.home = (state.host(name) for name in state.HOSTS)
+        self.keys = os.path.join(state.folder(), "keys")
+        self.tls = ssl.create_default_context(cafile=os.path.join(self.keys, "ca.pem"))
+
+    @contextlib.contextmanager
+    def network_of(self, host):
+        """Sockets that this thread makes inside belong to the host's network."""
+        own = os.open(f"/proc/self/task/{threading.get_native_id()}/ns/net", os.O_RDONLY)
+        there = os.open(f"/proc/{host.pid}/ns/net", os.O_RDONLY)
+        try:
+            syscalls.setns(there, syscalls.CLONE_NEWNET)
+            yield
+        finally:
+            syscalls.setns(own, syscalls.CLONE_NEWNET)
+            os.close(own)
+            os.close(there)
+
+    def connect(self, where, source=None, host=None, seconds=10):
+        """A TCP connection from a client on the internet, or from another host."""
+        with self.network_of(host or self.internet):
+            return socket.create_connection(where, seconds, (source, 0) if source else None)
+
+    # --- SMTP ---
+
+    def smtp(self, source, port=25, helo="client.example.org", tls=None):
+        """An SMTP session through the gateway; TLS on the submission ports."""
+        gateway = GATEWAY6 if ":" in source else GATEWAY4
+        session = Session(self, source, gateway, port, helo)
+        if tls if tls is not None else port == 587:
+            session.starttls(context=self.tls)
+        return session
+
+    def deliver(self, source, message, sender="joe@sender.example.net", to=ALICE,
+                helo="mx.sender.example.net"):
+        """Sends a message through port 25; returns what stands in the mailbox, in bytes."""
+        mark = f"<lab-{os.getpid()}-{next(_numbers)}@lab.example.org>".encode()
+        with self.smtp(source, helo=helo) as session:
+            session.sendmail(sender, [to], b"X-Lab-Mark: " + mark + b"\r\n" + message)
+        return self.wait_for_mail(mark, to)
+
+    def wait_for_mail(self, mark, box=ALICE, seconds=20):
+        return until(f"mail {mark.decode()} for {box}", lambda: self.find_mail(mark, box), seconds)
+
+    def find_mail(self, mark, box=ALICE):
+        user, domain = box.split("@")
+        return _find(self.home.path(f"/var/vmail/{domain}/{user}/new"), mark)
+
+    def find_relayed(self, relay, mark):
+        return _find(self.internet.path(f"/var/mail/{relay}/new"), mark)
+
+    # --- logins ---
+
+    def imap(self, source, login, password, port=993):
+        """Tries to log in through the gateway: "ok", or the server's words of refusal."""
+        with self.connect((GATEWAY6 if ":" in source else GATEWAY4, port), source, seconds=40) as raw:
+            session = _Imap(self.tls.wrap_socket(raw, server_hostname=HOSTNAME))
+            try:
+                session.login(login, password)
+            except imaplib.IMAP4.error as error:
+                return str(error)
+            session.logout()
+            return "ok"
+
+    def imap_many(self, source, login, passwords):
+        """The same for many passwords, side by side: Dovecot answers a failure late."""
+        return _side_by_side(lambda password: self.imap(source, login, password), passwords)
+
+    def submission_login(self, source, login, password, port=587):
+        """Tries AUTH on submission: "ok", or the code and text of refusal."""
+        session = self.smtp(source, port)
+        try:
+            session.login(login, password)
+            return "ok"
+        except smtplib.SMTPAuthenticationError as error:
+            return f"{error.smtp_code} {error.smtp_error.decode()}"
+        except smtplib.SMTPServerDisconnected as error:
+            return f"disconnected: {error}"
+        finally:
+            session.close()
+
+    def submission_many(self, source, login, passwords):
+        return _side_by_side(lambda word: self.submission_login(source, login, word), passwords)
+
+    def smtp_answer(self, source, to=ALICE, sender="joe@nospf.example.org"):
+        """What port 25 says to a recipient: the code of the last answer."""
+        with self.smtp(source) as session:
+            code, _ = session.mail(sender)
+            return session.rcpt(to)[0] if code == 250 else code
+
+    # --- Postern ---
+
+    def bans(self):
+        """The banned prefixes, as posternctl tells them."""
+        done = self.home.run("posternctl", "bans", "--json")
+        return sorted(_prefixes(done))
+
+    def unban_all(self):
+        for prefix in self.bans():
+            self.home.run("posternctl", "unban", prefix)
+
+    def kill(self, service):
+        """kill -9."""
+        self.home.run("kill", "-9", str(self.home.service_pid(service)))
+        until(f"end of {service}", lambda: not self.home.service_lives(service))
+
+    def start(self, service):
+        {"postern-policyd": home_parts.start_policyd,
+         "postern-milter": home_parts.start_milter}[service](self.home)
+
+    def all_alive(self):
+        return all(self.home.service_lives(name)
+                   for name in ("postern-policyd", "postern-milter", "dovecot"))
+
+
+class Session(smtplib.SMTP):
+    """smtplib's SMTP with sockets in the lab's internet."""
+
+    def __init__(self, lab, source, gateway, port, helo):
+        self.lab = lab
+        super().__init__(gateway, port, helo, timeout=40, source_address=(source, 0))
+        self._host = HOSTNAME  # the name that its certificate must carry
+
+    def _get_socket(self, host, port, timeout):
+        return self.lab.connect((host, port), self.source_address[0], seconds=timeout)
+
+
+class _Imap(imaplib.IMAP4):
+    """imaplib over a connection that is open already."""
+
+    def __init__(self, connection):
+        self._connection = connection
+        super().__init__()
+
+    def open(self, host="", port=0, timeout=None):
+        self.host, self.port, self.sock = host, port, self._connection
+        self.file = self._connection.makefile("rb")
+
+
+def _side_by_side(function, items):
+    answers = [None] * len(items)
+
+    def one(number, item):
+        try:
+            answers[number] = function(item)
+        except (OSError, smtplib.SMTPException, imaplib.IMAP4.error) as error:
+            answers[number] = f"{type(error).__name__}: {error}"
+
+    threads = [threading.Thread(target=one, args=pair) for pair in enumerate(items)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def _find(folder, mark):
+    for path in glob.glob(glob.escape(folder) + "/*"):
+        with open(path, "rb") as file:
+            text = file.read()
+        if mark in text:
+            return text
+    return None
+
+
+def _prefixes(text):
+    """Every ban's prefix in posternctl's JSON."""
+    import json
+    document = json.loads(text)
+    return [ban["ban"] for ban in document["bans"]]
+
+
+# --- messages ---
+
+def message(subject="hello", headers=(), body="A line.\r\nAnother.\r\n", author="joe@sender.example.net"):
+    """A plain message, as bytes with CRLF."""
+    fields = [f"From: Joe <{author}>", f"To: Alice <{ALICE}>", f"Subject: {subject}",
+              "Date: Fri, 20 Nov 2026 10:00:00 +0000",
+              f"Message-ID: <{os.getpid()}.{next(_numbers)}.{time.time_ns()}@sender.example.net>"]
+    return ("\r\n".join([*headers, *fields]) + "\r\n\r\n" + body).encode()
+
+
+def signed(lab, text):
+    """The message with a DKIM-Signature of sender.example.net."""
+    import dkim
+    with open(os.path.join(lab.keys, "dkim.key"), "rb") as file:
+        key = file.read()
+    return dkim.sign(text, b"lab", b"sender.example.net", key,
+                     include_headers=[b"From", b"To", b"Subject", b"Date", b"Message-ID"]) + text
+
+
+def fields(raw):
+    """All header fields in order, unfolded: (name, value)."""
+    parsed = email.message_from_bytes(raw, policy=email.policy.compat32)
+    return [(name, re.sub(r"\r?\n[ \t]+", " ", str(value))) for name, value in parsed.items()]
+
+
+def auth_results(raw):
+    """The values of all Authentication-Results fields, in order."""
+    return [value for name, value in fields(raw) if name.lower() == "authentication-results"]
+
+
+def ours(raw):
+    """The one field with our name, which must be the first of all fields that a server adds."""
+    found = [value for value in auth_results(raw) if value.split(";")[0].strip() == HOSTNAME]
+    expect_equal(len(found), 1, f"fields of {HOSTNAME} in {auth_results(raw)}")
+    return found[0]

@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Mail of an authenticated user goes out through a relay, with TLS and SASL."""
+
+import re
+
+from labkit import internet as internet_parts
+from scenario import ALICE, PASSWORDS, expect, expect_equal, main, message, until
+
+CLIENT = "203.0.113.70"
+FRIEND = "friend@friend.example.org"
+
+
+def send(lab, mark, port=587):
+    text = message(headers=[f"X-Lab-Mark: {mark}"], author=ALICE)
+    with lab.smtp(CLIENT, port) as session:
+        session.login(ALICE, PASSWORDS[ALICE])
+        session.sendmail(ALICE, [FRIEND], text)
+
+
+def test_the_first_relay_gets_it_with_tls_and_sasl(lab):
+    send(lab, "relay-first")
+    until("the mail at brevo", lambda: lab.find_relayed("brevo", b"relay-first"), 20)
+    log = lab.internet.read("/var/log/relay-brevo.log")
+    expect(re.search(r"TLS connection established from \S*\[203\.0\.113\.254\]", log),
+           "the relay saw no TLS")
+    expect("sasl_username=me@example.com" in log, "the relay saw no login")
+    expect("Verified TLS connection established to smtp-relay.brevo.com"
+           in lab.home.read("/var/log/mail.log"), "home did not check the relay's certificate")
+
+
+def test_route_says_the_order(lab):
+    said = lab.home.run("posternctl", "route", ALICE)
+    expect(said.index("smtp-relay.brevo.com") < said.index("smtp.mailgun.org"), said)
+
+
+def test_the_second_relay_when_the_first_is_down(lab):
+    internet_parts.stop_relay(lab.internet, "brevo")
+    try:
+        send(lab, "relay-second")
+        until("the mail at mailgun", lambda: lab.find_relayed("mailgun", b"relay-second"), 30)
+    finally:
+        internet_parts.start_relay(lab.internet, "brevo")
+    log = lab.internet.read("/var/log/relay-mailgun.log")
+    expect("sasl_username=postmaster@example.com" in log, "the second relay saw no login of its own")
+    expect("me@example.com" not in re.sub("postmaster@example.com", "", log),
+           "the second relay was offered the first one's login")
+
+
+def test_local_mail_does_not_go_out(lab):
+    text = message(headers=["X-Lab-Mark: stays-home"], author=ALICE)
+    with lab.smtp(CLIENT, 587) as session:
+        session.login(ALICE, PASSWORDS[ALICE])
+        session.sendmail(ALICE, ["bob@example.com"], text)
+    lab.wait_for_mail(b"stays-home", "bob@example.com")
+    for relay in ("brevo", "mailgun"):
+        expect(not lab.find_relayed(relay, b"stays-home"), f"local mail went to {relay}")
+
+
+def test_nobody_relays_without_a_password(lab):
+    expect_equal(lab.smtp_answer(CLIENT, FRIEND), 554, "port 25 for a recipient outside")
+    with lab.smtp(CLIENT, 587) as session:
+        session.mail(ALICE)
+        expect(session.rcpt(FRIEND)[0] in (530, 554), "submission takes mail without a password")
+
+
+def test_no_password_without_tls(lab):
+    with lab.smtp(CLIENT, 587, tls=False) as session:
+        session.ehlo()
+        expect(not session.has_extn("auth"), "AUTH is offered in clear")
+
+
+if __name__ == "__main__":
+    main(globals())

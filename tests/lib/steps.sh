@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+# Steps of a test run, their logs, and the count at the end. Sourced after setup.sh.
+
+begun=$(date +%s)
+
+# No step may hang the run: this many seconds, then it is ended and has failed.
+step_limit=900
+
+steps_begin() {
+    logs=$1
+    rm -rf "$logs"
+    mkdir -p "$logs"
+    passed=0 failed=0 skipped=0 failures=
+}
+
+# limited COMMAND...: runs it without input and for no longer than step_limit.
+limited() { timeout --kill-after=10 "$step_limit" "$@" </dev/null; }
+
+# step NAME COMMAND...: passes or fails as the command does; shows its end when it fails.
+step() {
+    name=$1
+    shift
+    since=$(date +%s)
+    if "$@" >"$logs/$name.log" 2>&1; then
+        passed=$((passed + 1))
+        say "ok - $name ($(($(date +%s) - since)) s)"
+    else
+        tail -n 40 "$logs/$name.log" | sed 's/^/  | /'
+        step_failed "$name" "its whole output: $logs/$name.log"
+    fi
+}
+
+step_failed() {
+    failed=$((failed + 1))
+    failures="$failures
+  $1: $2"
+    say "FAILED - $1: $2"
+    return 1
+}
+
+# suite NAME COMMAND...: an Automake test suite; counts every test point in it.
+suite() {
+    name=$1
+    shift
+    "$@" >"$logs/$name.log" 2>&1
+    status=$?
+    # shellcheck disable=SC2046
+    set -- $(awk '/^# (PASS|SKIP|XFAIL|FAIL|XPASS|ERROR): / { n[$2] += $3 }
+        END { print n["PASS:"] + n["XFAIL:"], n["FAIL:"] + n["XPASS:"] + n["ERROR:"], n["SKIP:"] + 0 }
+        ' "$logs/$name.log")
+    count_points "$name" "$status" "$@"
+}
+
+# tap NAME COMMAND...: a program that writes TAP, shown as it comes.
+tap() {
+    name=$1
+    shift
+    { "$@" 2>&1; say "exit status $?"; } | tee "$logs/$name.log" | grep -v '^exit status'
+    # shellcheck disable=SC2046
+    set -- $(awk '
+        /^ok / { if (toupper($0) ~ /# SKIP/) skipped++; else passed++ }
+        /^not ok / { if (toupper($0) ~ /# TODO/) skipped++; else failed++ }
+        /^1\.\.[0-9]+/ { plan = substr($1, 4) }
+        /^Bail out!/ { broken = 1 }
+        { status = $3 }
+        END {
+            if (passed + failed + skipped != plan) broken = 1
+            print (broken && status == 0) ? 1 : status, passed + 0, failed + 0, skipped + 0
+        }' "$logs/$name.log")
+    count_points "$name" "$@"
+}
+
+# count_points NAME STATUS PASSED FAILED SKIPPED: adds to the count. A run that ends in
+# failure without a failed point, or without any point, is a failure all the same.
+count_points() {
+    passed=$((passed + $3)) failed=$((failed + $4)) skipped=$((skipped + $5))
+    say "$1: $3 passed, $4 failed, $5 skipped"
+    grep -E '^SKIP: |^ok .*# [Ss][Kk][Ii][Pp]' "$logs/$1.log" | sed 's/^/  | /'
+    [ "$2" = 0 ] && [ "$3" != 0 ] && return
+    if [ "$4" = 0 ]; then
+        tail -n 40 "$logs/$1.log" | sed 's/^/  | /'
+        step_failed "$1" "ended with status $2 before its tests did; all of it: $logs/$1.log"
+    else
+        grep -nE '^(FAIL|ERROR|XPASS): |^not ok ' "$logs/$1.log" | sed 's/^/  | /'
+        failures="$failures
+  $1: $4 failed; all of it: $logs/$1.log"
+        return 1
+    fi
+}
+
+# steps_end: what failed, where the logs are, and the one line that says it all. Exits.
+steps_end() {
+    heading "The end"
+    [ -z "$failures" ] || say "Failed:$failures"
+    say "It took $(($(date +%s) - begun)) s. Logs: $logs"
+    say "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ] && [ "$passed" != 0 ]
+    exit
+}

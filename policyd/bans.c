@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/bans.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/bug.h"
+#include "common/base/mem.h"
+
+static struct ban *ban_of(struct prefixset_node *node)
+{
+    return node ? MAP_ENTRY(node, struct ban, node) : NULL;
+}
+
+void bans_init(struct bans *bans)
+{
+    *bans = (struct bans){0};
+    prefixset_init(&bans->set);
+}
+
+void bans_fini(struct bans *bans)
+{
+    BUG_ON(bans->cursors);
+    while (bans->first)
+        bans_remove(bans, bans->first);
+    prefixset_fini(&bans->set);
+    free(bans->heap);
+    *bans = (struct bans){0};
+}
+
+/* --- the heap: who ends first ------------------------------------------------ */
+
+static bool heap_before(const struct bans *bans, size_t a, size_t b)
+{
+    return bans->heap[a]->until_mono_ms < bans->heap[b]->until_mono_ms;
+}
+
+static void heap_place(struct bans *bans, size_t index, struct ban *ban)
+{
+    bans->heap[index] = ban;
+    ban->heap_index = index;
+}
+
+static void heap_swap(struct bans *bans, size_t a, size_t b)
+{
+    struct ban *was_a = bans->heap[a];
+    heap_place(bans, a, bans->heap[b]);
+    heap_place(bans, b, was_a);
+}
+
+static void heap_up(struct bans *bans, size_t index)
+{
+    while (index && heap_before(bans, index, (index - 1) / 2)) {
+        heap_swap(bans, index, (index - 1) / 2);
+        index = (index - 1) / 2;
+    }
+}
+
+static void heap_down(struct bans *bans, size_t index)
+{
+    for (;;) {
+        size_t least = index, left = 2 * index + 1;
+        if (left < bans->count && heap_before(bans, left, least))
+            least = left;
+        if (left + 1 < bans->count && heap_before(bans, left + 1, least))
+            least = left + 1;
+        if (least == index)
+            return;
+        heap_swap(bans, index, least);
+        index = least;
+    }
+}
+
+static void heap_settle(struct bans *bans, size_t index)
+{
+    heap_up(bans, index);
+    heap_down(bans, index);
+}
+
+static void heap_add(struct bans *bans, struct ban *ban)
+{
+    if (bans->count == bans->cap) {
+        bans->cap = bans->cap ? bans->cap * 2 : 64;
+        bans->heap = x_reallocarray(bans->heap, bans->cap, sizeof(struct ban *));
+    }
+    heap_place(bans, bans->count++, ban);
+    heap_up(bans, ban->heap_index);
+}
+
+static void heap_remove(struct bans *bans, struct ban *ban)
+{
+    size_t index = ban->heap_index;
+
+    bans->count--;
+    if (index == bans->count)
+        return;
+    heap_place(bans, index, bans->heap[bans->count]);
+    heap_settle(bans, index);
+}
+
+/* --- the list: the order in which they came ----------------------------------- */
+
+static void list_append(struct bans *bans, struct ban *ban)
+{
+    ban->prev = bans->last;
+    ban->next = NULL;
+    if (bans->last)
+        bans->last->next = ban;
+    else
+        bans->first = ban;
+    bans->last = ban;
+}
+
+static void list_remove(struct bans *bans, struct ban *ban)
+{
+    for (struct bans_cursor *cursor = bans->cursors; cursor; cursor = cursor->other) {
+        if (cursor->next == ban)
+            cursor->next = ban->next;
+    }
+    if (ban->prev)
+        ban->prev->next = ban->next;
+    else
+        bans->first = ban->next;
+    if (ban->next)
+        ban->next->prev = ban->prev;
+    else
+        bans->last = ban->prev;
+}
+
+void bans_cursor_open(struct bans *bans, struct bans_cursor *cursor)
+{
+    *cursor = (struct bans_cursor){.next = bans->first, .other = bans->cursors};
+    bans->cursors = cursor;
+}
+
+struct ban *bans_cursor_step(struct bans_cursor *cursor)
+{
+    struct ban *ban = cursor->next;
+    if (ban)
+        cursor->next = ban->next;
+    return ban;
+}
+
+void bans_cursor_close(struct bans *bans, struct bans_cursor *cursor)
+{
+    struct bans_cursor **link = &bans->cursors;
+    while (*link != cursor) {
+        BUG_ON(!*link);
+        link = &(*link)->other;
+    }
+    *link = cursor->other;
+}
+
+/* --- the table ---------------------------------------------------------------- */
+
+static struct ban *add(struct bans *bans, const struct prefix *prefix, int64_t until_mono_ms)
+{
+    struct ban *ban = x_calloc(1, sizeof(*ban));
+
+    ban->node.prefix = *prefix;
+    ban->until_mono_ms = until_mono_ms;
+    prefixset_insert(&bans->set, &ban->node);
+    heap_add(bans, ban);
+    list_append(bans, ban);
+    return ban;
+}
+
+struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
+                     int64_t since_wall_ms, int64_t until_mono_ms)
+{
+    struct ban *ban = bans_find(bans, prefix);
+
+    if (!ban && bans->count >= BANS_MAX)
+        return NULL;
+    if (!ban)
+        ban = add(bans, prefix, until_mono_ms);
+    snprintf(ban->jail, sizeof(ban->jail), "%s", jail);
+    ban->since_wall_ms = since_wall_ms;
+    ban->until_mono_ms = until_mono_ms;
+    ban->stored = false;
+    heap_settle(bans, ban->heap_index);
+    return ban;
+}
+
+void bans_remove(struct bans *bans, struct ban *ban)
+{
+    prefixset_remove(&bans->set, &ban->node);
+    heap_remove(bans, ban);
+    list_remove(bans, ban);
+    free(ban);
+}
+
+struct ban *bans_find(const struct bans *bans, const struct prefix *prefix)
+{
+    return ban_of(prefixset_find(&bans->set, prefix));
+}
+
+struct ban *bans_match(const struct bans *bans, const struct addr *addr)
+{
+    return ban_of(prefixset_match(&bans->set, addr));
+}
+
+struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms)
+{
+    return bans->count && bans->heap[0]->until_mono_ms <= now_mono_ms ? bans->heap[0] : NULL;
+}
+
+uint64_t bans_seconds_left(const struct ban *ban, int64_t now_mono_ms)
+{
+    int64_t left_ms = ban->until_mono_ms - now_mono_ms;
+    return left_ms <= 1000 ? 1 : (uint64_t)(left_ms + 999) / 1000;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_BANS_H
+#define PN_POLICYD_BANS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/prefixset.h"
+
+/*
+ * The bans that hold, in memory: the answer to "is it banned" never waits.
+ *
+ * Ends are monotonic milliseconds here, so that a wall clock that jumps neither
+ * frees nor keeps anybody; the wall clock only counts across a restart.
+ */
+#define BANS_MAX         500000 /* held at once */
+#define BANS_JAIL_MAX    64     /* bytes of a jail's name with its NUL; longer ones are cut */
+#define BANS_SECONDS_MAX (INT64_C(10) * 365 * 86400)
+#define BANS_OPERATOR    "operator" /* the jail of a ban set by hand */
+
+struct ban {
+    struct prefixset_node node; /* node.prefix is who */
+    char jail[BANS_JAIL_MAX];
+    int64_t until_mono_ms;
+    int64_t since_wall_ms;
+    bool stored;       /* on disk as it is here */
+    size_t heap_index; /* the table's own */
+    struct ban *prev;
+    struct ban *next;
+};
+
+struct bans {
+    struct prefixset set;
+    struct ban **heap; /* the soonest end first */
+    size_t count;
+    size_t cap;
+    struct ban *first; /* in the order in which they came */
+    struct ban *last;
+    struct bans_cursor *cursors;
+};
+
+void bans_init(struct bans *bans);
+void bans_fini(struct bans *bans);
+
+/*
+ * Set a ban, or give one of this prefix a new jail, start and end. NULL when
+ * BANS_MAX others hold. The result is the table's, until it is removed or expires.
+ */
+struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
+                     int64_t since_wall_ms, int64_t until_mono_ms);
+void bans_remove(struct bans *bans, struct ban *ban);
+
+/* The ban of exactly this prefix, or NULL. */
+struct ban *bans_find(const struct bans *bans, const struct prefix *prefix);
+
+/* The ban that covers addr, the narrowest one, or NULL. Call bans_next_expired() to the end first.
+ */
+struct ban *bans_match(const struct bans *bans, const struct addr *addr);
+
+/* A ban whose end has come, for the caller to remove, or NULL. */
+struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms);
+
+/* What is left of it, rounded up, at least 1. */
+uint64_t bans_seconds_left(const struct ban *ban, int64_t now_mono_ms);
+
+/*
+ * Walks the table, over any time: bans may come and go between two steps. One that
+ * stands throughout is seen exactly once. Between open and close the cursor stays
+ * where it is in memory.
+ */
+struct bans_cursor {
+    struct ban *next;
+    struct bans_cursor *other;
+};
+
+void bans_cursor_open(struct bans *bans, struct bans_cursor *cursor);
+/* NULL at the end. */
+struct ban *bans_cursor_step(struct bans_cursor *cursor);
+void bans_cursor_close(struct bans *bans, struct bans_cursor *cursor);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/jail.h"
+
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/map.h"
+#include "common/base/str.h"
+
+static const struct {
+    unsigned kind;
+    const char *name;
+} events[] = {
+    {CONFIG_EVENT_AUTH_FAIL, "auth_fail"},
+};
+
+const char *event_name(unsigned kind)
+{
+    for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+        if (events[i].kind == kind)
+            return events[i].name;
+    }
+    return "unknown";
+}
+
+unsigned event_kind(const char *name)
+{
+    for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+        if (str_eq(events[i].name, name))
+            return events[i].kind;
+    }
+    return 0;
+}
+
+bool jail_wants(const struct config_jail *jail, unsigned kind)
+{
+    return (jail->events & kind) != 0;
+}
+
+struct prefix jail_key(const struct config_jail *jail, const struct addr *client)
+{
+    return prefix_of(client, client->family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
+}
+
+static int64_t findtime_ms(const struct config_jail *jail)
+{
+    return (int64_t)jail->findtime_sec * 1000;
+}
+
+/* The login belongs to it: two logins may well have one short fingerprint. */
+static uint32_t hash_of(const struct event *event)
+{
+    struct buf key = {0};
+
+    buf_put(&key, event->login, strlen(event->login) + 1);
+    buf_puts(&key, event->fingerprint);
+    uint32_t hash = (uint32_t)map_hash(key.data, key.len);
+    buf_fini(&key);
+    return hash;
+}
+
+static bool count(const struct config_jail *jail, struct window *window, const struct event *event,
+                  int64_t now_ms)
+{
+    if (jail->distinct_password && *event->fingerprint)
+        return window_add_distinct(window, findtime_ms(jail), hash_of(event), jail->maxretry,
+                                   now_ms);
+    window_add(window, findtime_ms(jail), now_ms);
+    return true;
+}
+
+enum jail_decision jail_hit(const struct config_jail *jail, struct window *window,
+                            const struct event *event, int64_t now_ms)
+{
+    if (!jail_wants(jail, event->kind) || !count(jail, window, event, now_ms))
+        return JAIL_IGNORED;
+    if (window_count(window, findtime_ms(jail), now_ms) < jail->maxretry)
+        return JAIL_COUNTED;
+    return JAIL_BAN;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_JAIL_H
+#define PN_POLICYD_JAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config/config.h"
+#include "policyd/window.h"
+
+/* One thing a client did. Text is borrowed for the call; none of it is NULL. */
+struct event {
+    unsigned kind;           /* one CONFIG_EVENT_* */
+    struct addr client;      /* a known origin's address */
+    const char *login;       /* that was tried, or "" */
+    const char *fingerprint; /* of the password that was tried, or "" */
+    const char *session;     /* for the log */
+};
+
+/* "auth_fail" and kin; event_kind() gives 0 for a word that is no event's. */
+const char *event_name(unsigned kind);
+unsigned event_kind(const char *name);
+
+enum jail_decision {
+    JAIL_IGNORED, /* not one of its events, or the same password again */
+    JAIL_COUNTED,
+    JAIL_BAN, /* counted, and it was the one too many */
+};
+
+/* Whether the jail asks for events of this kind. */
+bool jail_wants(const struct config_jail *jail, unsigned kind);
+
+/* What it counts and bans for an event of this client. */
+struct prefix jail_key(const struct config_jail *jail, const struct addr *client);
+
+/*
+ * Count the event in the window of its key. With
+ * distinct_password, the same password for the same login is one event; an event
+ * that tells no fingerprint counts each time, or a mechanism without a plain
+ * password could be guessed at for ever.
+ */
+enum jail_decision jail_hit(const struct config_jail *jail, struct window *window,
+                            const struct event *event, int64_t now_ms);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/store_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/base/bug.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+
+#define GROUP_MAX  4096 /* writes of one commit */
+#define KEY_LEN    18   /* family, bits, 16 bytes of address */
+#define VALUE_HEAD 16   /* end and start; the jail's name follows */
+
+/* One write. Lives from the call that asked until its answer is given. */
+struct write {
+    struct write *next;
+    bool is_delete;
+    struct store_ban ban;
+    store_done_fn done;
+    void *ctx;
+};
+
+struct queue {
+    struct write *first;
+    struct write **end;
+};
+
+struct store_file {
+    struct store store;
+    struct loop *loop;
+    char *path;
+    int lock_fd;
+    MDB_env *env;
+    MDB_dbi bans;
+
+    pthread_t thread;
+    bool thread_runs;
+    pthread_mutex_t mutex; /* of what follows */
+    pthread_cond_t more;
+    struct queue queue;
+    bool stop;
+};
+
+/* What one commit answers; goes from the thread to the loop. */
+struct group {
+    struct write *writes;
+    struct error error;
+};
+
+static struct store_file *file_of(struct store *store)
+{
+    return MAP_ENTRY(store, struct store_file, store);
+}
+
+static int lmdb_error(struct error *error_r, const char *path, const char *what, int rc)
+{
+    return error_set(error_r, rc == MDB_CORRUPTED || rc == MDB_INVALID ? ERROR_CORRUPT : ERROR_SYSTEM,
+                     "%s/%s: cannot %s: %s", path, STORE_FILE_NAME, what, mdb_strerror(rc));
+}
+
+/* --- records ------------------------------------------------------------------ */
+
+static void key_encode(const struct prefix *prefix, uint8_t out[KEY_LEN])
+{
+    out[0] = prefix->addr.family;
+    out[1] = prefix->bits;
+    memcpy(out + 2, prefix->addr.bytes, sizeof(prefix->addr.bytes));
+}
+
+static int key_decode(const MDB_val *key, struct prefix *prefix_r)
+{
+    const uint8_t *bytes = key->mv_data;
+    struct addr addr = {0};
+
+    if (key->mv_size != KEY_LEN)
+        return -1;
+    if (bytes[0] == ADDR_IPV4)
+        addr = addr_from_ipv4(bytes + 2);
+    else if (bytes[0] == ADDR_IPV6)
+        addr = addr_from_ipv6(bytes + 2);
+    *prefix_r = prefix_of(&addr, bytes[1]);
+    uint8_t again[KEY_LEN];
+    key_encode(prefix_r, again);
+    return addr.family != ADDR_NONE && memcmp(again, bytes, KEY_LEN) == 0 ? 0 : -1;
+}
+
+static void put_be64(uint8_t *out, int64_t value)
+{
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
+}
+
+static int64_t get_be64(const uint8_t *bytes)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value = value << 8 | bytes[i];
+    return (int64_t)value;
+}
+
+static size_t value_encode(const struct store_ban *ban, uint8_t out[VALUE_HEAD + BANS_JAIL_MAX])
+{
+    size_t jail_len = strlen(ban->jail);
+
+    put_be64(out, ban->until_wall_ms);
+    put_be64(out + 8, ban->since_wall_ms);
+    memcpy(out + VALUE_HEAD, ban->jail, jail_len);
+    return VALUE_HEAD + jail_len;
+}
+
+static int record_decode(const MDB_val *key, const MDB_val *value, struct store_ban *ban_r)
+{
+    const uint8_t *bytes = value->mv_data;
+
+    *ban_r = (struct store_ban){0};
+    if (key_decode(key, &ban_r->prefix) || value->mv_size < VALUE_HEAD ||
+        value->mv_size >= VALUE_HEAD + BANS_JAIL_MAX)
+        return -1;
+    ban_r->until_wall_ms = get_be64(bytes);
+    ban_r->since_wall_ms = get_be64(bytes + 8);
+    memcpy(ban_r->jail, bytes + VALUE_HEAD, value->mv_size - VALUE_HEAD);
+    return 0;
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+static int load_all(struct store_file *file, MDB_txn *txn, store_load_fn fn, void *ctx)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int rc = mdb_cursor_open(txn, file->bans, &cursor);
+
+    if (rc)
+        return rc;
+    while (!(rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) {
+        struct store_ban ban;
+        if (record_decode(&key, &value, &ban) == 0)
+            fn(&ban, ctx);
+        else
+            log_warning(NULL, "store-record-ignored", LOG_STR("store", file->path),
+                        LOG_STR("reason", "not a ban that this program wrote"));
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int store_file_load(struct store *store, store_load_fn fn, void *ctx, struct error *error_r)
+{
+    struct store_file *file = file_of(store);
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc == 0) {
+        rc = load_all(file, txn, fn, ctx);
+        mdb_txn_abort(txn);
+    }
+    return rc ? lmdb_error(error_r, file->path, "read the bans", rc) : 0;
+}
+
+/* --- the thread: commits in groups ---------------------------------------------- */
+
+static int apply(struct store_file *file, MDB_txn *txn, const struct write *write)
+{
+    uint8_t key_bytes[KEY_LEN], value_bytes[VALUE_HEAD + BANS_JAIL_MAX];
+    MDB_val key = {.mv_size = KEY_LEN, .mv_data = key_bytes};
+
+    key_encode(&write->ban.prefix, key_bytes);
+    if (write->is_delete) {
+        int rc = mdb_del(txn, file->bans, &key, NULL);
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    }
+    MDB_val value = {.mv_size = value_encode(&write->ban, value_bytes), .mv_data = value_bytes};
+    return mdb_put(txn, file->bans, &key, &value, 0);
+}
+
+static int commit(struct store_file *file, const struct write *writes)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(file->env, NULL, 0, &txn);
+
+    if (rc)
+        return rc;
+    for (; writes && !rc; writes = writes->next)
+        rc = apply(file, txn, writes);
+    if (!rc)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return rc;
+}
+
+static void answer_group(void *ctx)
+{
+    struct group *group = ctx;
+    const struct error *error = group->error.code == ERROR_NONE ? NULL : &group->error;
+
+    while (group->writes) {
+        struct write *write = group->writes;
+        group->writes = write->next;
+        if (write->done)
+            write->done(error, write->ctx);
+        free(write);
+    }
+    free(group);
+}
+
+static void queue_init(struct queue *queue)
+{
+    *queue = (struct queue){.end = &queue->first};
+}
+
+/* At most GROUP_MAX writes from the start; NULL when there are none. */
+static struct write *queue_take(struct queue *queue)
+{
+    struct write *first = queue->first, **end = &first;
+
+    for (size_t i = 0; *end && i < GROUP_MAX; i++)
+        end = &(*end)->next;
+    queue->first = *end;
+    if (!queue->first)
+        queue->end = &queue->first;
+    *end = NULL;
+    return first;
+}
+
+static void commit_and_answer(struct store_file *file, struct write *writes)
+{
+    struct group *group = x_calloc(1, sizeof(*group));
+    int rc = commit(file, writes);
+
+    group->writes = writes;
+    if (rc)
+        lmdb_error(&group->error, file->path, "write", rc);
+    loop_post(file->loop, answer_group, group);
+}
+
+static void *run(void *ctx)
+{
+    struct store_file *file = ctx;
+
+    pthread_mutex_lock(&file->mutex);
+    for (;;) {
+        struct write *writes = queue_take(&file->queue);
+        if (writes) {
+            pthread_mutex_unlock(&file->mutex);
+            commit_and_answer(file, writes);
+            pthread_mutex_lock(&file->mutex);
+        } else if (file->stop) {
+            break;
+        } else {
+            pthread_cond_wait(&file->more, &file->mutex);
+        }
+    }
+    pthread_mutex_unlock(&file->mutex);
+    return NULL;
+}
+
+static void enqueue(struct store_file *file, bool is_delete, const struct store_ban *ban,
+                    store_done_fn done, void *ctx)
+{
+    struct write *write = x_calloc(1, sizeof(*write));
+
+    *write = (struct write){.is_delete = is_delete, .ban = *ban, .done = done, .ctx = ctx};
+    pthread_mutex_lock(&file->mutex);
+    *file->queue.end = write;
+    file->queue.end = &write->next;
+    pthread_cond_signal(&file->more);
+    pthread_mutex_unlock(&file->mutex);
+}
+
+static void store_file_put_ban(struct store *store, const struct store_ban *ban, store_done_fn done,
+                               void *ctx)
+{
+    enqueue(file_of(store), false, ban, done, ctx);
+}
+
+static void store_file_delete_ban(struct store *store, const struct prefix *prefix,
+                                  store_done_fn done, void *ctx)
+{
+    enqueue(file_of(store), true, &(struct store_ban){.prefix = *prefix}, done, ctx);
+}
+
+/* Signals are the loop's: the thread blocks them all. */
+static int start_thread(struct store_file *file, struct error *error_r)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    errno = pthread_create(&file->thread, NULL, run, file);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (errno)
+        return error_set_errno(error_r, "cannot start the thread of the store");
+    file->thread_runs = true;
+    return 0;
+}
+
+static void stop_thread(struct store_file *file)
+{
+    if (!file->thread_runs)
+        return;
+    pthread_mutex_lock(&file->mutex);
+    file->stop = true;
+    pthread_cond_signal(&file->more);
+    pthread_mutex_unlock(&file->mutex);
+    pthread_join(file->thread, NULL);
+}
+
+/* --- opening ------------------------------------------------------------------ */
+
+int store_file_make_directory(const char *path, const char *user, struct error *error_r)
+{
+    if (mkdir(path, 0700))
+        return errno == EEXIST ? 0 : error_set_errno(error_r, "cannot make the directory %s", path);
+    if (!user)
+        return 0;
+    struct passwd *entry = getpwnam(user);
+    if (!entry)
+        return error_set(error_r, ERROR_CONFIG, "there is no user %s", user);
+    if (chown(path, entry->pw_uid, entry->pw_gid))
+        return error_set_errno(error_r, "cannot give the directory %s to %s", path, user);
+    return 0;
+}
+
+static int take_lock(struct store_file *file, struct error *error_r)
+{
+    struct buf path = {0};
+
+    buf_printf(&path, "%s/%s", file->path, STORE_FILE_LOCK);
+    file->lock_fd = open(buf_str(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file->lock_fd < 0)
+        error_set_errno(error_r, "cannot open %s", buf_str(&path));
+    buf_fini(&path);
+    if (file->lock_fd < 0)
+        return -1;
+    if (flock(file->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return error_set_errno(error_r, "cannot lock %s/%s", file->path, STORE_FILE_LOCK);
+    return error_set(error_r, ERROR_REFUSED, "%s is in use by another postern-policyd", file->path);
+}
+
+static int open_env(struct store_file *file, struct error *error_r)
+{
+    struct buf path = {0};
+    int rc = mdb_env_create(&file->env);
+
+    BUG_ON(rc);
+    buf_printf(&path, "%s/%s", file->path, STORE_FILE_NAME);
+    mdb_env_set_maxdbs(file->env, 2);
+    mdb_env_set_mapsize(file->env, STORE_FILE_MAX);
+    rc = mdb_env_open(file->env, buf_str(&path), MDB_NOSUBDIR, 0600);
+    buf_fini(&path);
+    return rc ? lmdb_error(error_r, file->path, "open it", rc) : 0;
+}
+
+static int check_format(const MDB_val *value, const char *path, struct error *error_r)
+{
+    uint64_t format = 0;
+    char *text = str_take(value->mv_data, value->mv_size, 10);
+    int bad = !text || str_parse_u64(text, 1, UINT32_MAX, &format);
+
+    free(text);
+    if (bad)
+        return error_set(error_r, ERROR_CORRUPT, "%s/%s: its format is not a number", path,
+                         STORE_FILE_NAME);
+    if (format > STORE_FILE_FORMAT)
+        return error_set(error_r, ERROR_CONFIG,
+                         "%s/%s: written by a newer Postern (format %lu; this one knows %u)", path,
+                         STORE_FILE_NAME, (unsigned long)format, STORE_FILE_FORMAT);
+    return 0;
+}
+
+static int make_tables(struct store_file *file, MDB_txn *txn, MDB_dbi meta)
+{
+    MDB_val key = {.mv_size = strlen("format"), .mv_data = (char[]){"format"}};
+    char text[16];
+    int len = snprintf(text, sizeof(text), "%u", STORE_FILE_FORMAT);
+    MDB_val value = {.mv_size = (size_t)len, .mv_data = text};
+    int rc = mdb_put(txn, meta, &key, &value, 0);
+
+    return rc ? rc : mdb_dbi_open(txn, "bans", MDB_CREATE, &file->bans);
+}
+
+/* In an old file nothing is written: a full disk does not keep the daemon from starting. */
+static int open_tables(struct store_file *file, MDB_txn *txn, struct error *error_r)
+{
+    MDB_val key = {.mv_size = strlen("format"), .mv_data = (char[]){"format"}};
+    MDB_val value;
+    MDB_dbi meta;
+    int rc = mdb_dbi_open(txn, "meta", 0, &meta);
+
+    if (rc == MDB_NOTFOUND)
+        rc = mdb_dbi_open(txn, "meta", MDB_CREATE, &meta);
+    if (rc)
+        return lmdb_error(error_r, file->path, "open its tables", rc);
+    rc = mdb_get(txn, meta, &key, &value);
+    if (rc == MDB_NOTFOUND)
+        rc = make_tables(file, txn, meta);
+    else if (!rc && check_format(&value, file->path, error_r))
+        return -1;
+    else if (!rc)
+        rc = mdb_dbi_open(txn, "bans", 0, &file->bans);
+    return rc ? lmdb_error(error_r, file->path, "open its tables", rc) : 0;
+}
+
+static int prepare(struct store_file *file, struct error *error_r)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(file->env, NULL, 0, &txn);
+
+    if (rc)
+        return lmdb_error(error_r, file->path, "open its tables", rc);
+    if (open_tables(file, txn, error_r)) {
+        mdb_txn_abort(txn);
+        return -1;
+    }
+    rc = mdb_txn_commit(txn);
+    return rc ? lmdb_error(error_r, file->path, "write", rc) : 0;
+}
+
+/* A new file is durable only when its name is. */
+static int sync_directory(const char *path, struct error *error_r)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_set_errno(error_r, "cannot open the directory %s", path);
+    int rc = fsync(fd);
+    if (rc)
+        error_set_errno(error_r, "cannot sync the directory %s", path);
+    close(fd);
+    return rc;
+}
+
+static void store_file_free(struct store *store)
+{
+    struct store_file *file = file_of(store);
+
+    stop_thread(file);
+    if (file->env)
+        mdb_env_close(file->env);
+    if (file->lock_fd >= 0)
+        close(file->lock_fd);
+    pthread_cond_destroy(&file->more);
+    pthread_mutex_destroy(&file->mutex);
+    free(file->path);
+    free(file);
+}
+
+struct store *store_file_open(const char *path, struct loop *loop, struct error *error_r)
+{
+    struct store_file *file = x_calloc(1, sizeof(*file));
+
+    *file = (struct store_file){
+        .store = {.load = store_file_load,
+                  .put_ban = store_file_put_ban,
+                  .delete_ban = store_file_delete_ban,
+                  .free = store_file_free},
+        .loop = loop,
+        .path = x_strdup(path),
+        .lock_fd = -1,
+    };
+    queue_init(&file->queue);
+    pthread_mutex_init(&file->mutex, NULL);
+    pthread_cond_init(&file->more, NULL);
+    if (store_file_make_directory(path, NULL, error_r) || take_lock(file, error_r) ||
+        open_env(file, error_r) || prepare(file, error_r) || sync_directory(path, error_r) ||
+        start_thread(file, error_r)) {
+        store_file_free(&file->store);
+        return NULL;
+    }
+    return &file->store;
+}

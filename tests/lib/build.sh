@@ -2,6 +2,10 @@
 # Building from a copy of the checkout, so that the checkout stays as it is.
 # Sourced after setup.sh and steps.sh; $work is the folder that setup_work_folder made.
 
+# The build that is shipped: the folder's name, and its arguments for configure.
+# shellcheck disable=SC2034
+build_plain="plain --enable-werror CC=gcc"
+
 # build_copy_tree: the checkout's files, with their times, in $work/source.
 build_copy_tree() {
     mkdir -p "$work/source"
@@ -17,25 +21,23 @@ build_copy_tree() {
 
 # All but what the checkout ignores; in an unpacked tarball, all.
 build_list_files() {
-    if [ -e "$top/.git" ]; then
+    {
         git -c safe.directory='*' -c core.quotePath=false -C "$top" \
-            ls-files --cached --others --exclude-standard
-    else
-        (cd "$top" && find . -type f)
-    fi | while read -r file; do
+            ls-files --cached --others --exclude-standard 2>/dev/null ||
+            (cd "$top" && find . -path ./.git -prune -o -type f -print)
+    } | while read -r file; do
         [ ! -f "$top/$file" ] || say "$file"
     done
 }
 
 # build_configure NAME ARGUMENT...: configures $work/NAME, unless that is done already.
-build_configure() {
-    folder=$work/$1
+build_configure() (
+    mkdir -p "$work/$1" && cd "$work/$1" || return
     shift
     [ -x "$work/source/configure" ] || "$work/source/bootstrap" || return
-    mkdir -p "$folder" && cd "$folder" || return
     [ -e config.status ] && [ "$(cat configured-with 2>/dev/null)" = "$*" ] && return
     "$work/source/configure" "$@" && say "$*" >configured-with
-}
+)
 
 # build_make NAME TARGET...: make in $work/NAME, as parallel as the machine is.
 build_make() {

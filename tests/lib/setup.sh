@@ -25,8 +25,9 @@ setup_require_debian() {
     # shellcheck source=/dev/null
     system=$( (. /etc/os-release && echo "$PRETTY_NAME") 2>/dev/null) || system=$(uname -sr)
     cat <<END
-This is $system. $program installs packages and runs real servers, and
-needs Debian 12 (bookworm) for both. A container gives it one:
+This is $system.
+$program installs packages and runs real servers, and needs Debian 12
+(bookworm) for both. A container gives it one:
 
   docker run --rm -it --privileged -v '$top:/postern:ro' \\
       docker.io/library/debian:12 /postern/tests/${program##*/}
@@ -139,7 +140,6 @@ setup_install() {
         say "All packages are here already; nothing is installed."
         return
     fi
-    [ "$yes" = yes ] || setup_refuse_beside_servers
     say "Asking apt which packages are needed ..."
     apt update >"$work/apt-update.log" 2>&1 || true
     # shellcheck disable=SC2086
@@ -147,17 +147,10 @@ setup_install() {
         tail -n 15 "$work/apt-update.log" "$work/apt-plan.log"
         refuse "apt cannot install what is needed; its words stand above."
     }
-    setup_show_plan "$yes"
+    setup_show_plan
+    setup_ask_for_trouble "$yes"
     # shellcheck disable=SC2086
     setup_install_quietly $missing
-}
-
-setup_refuse_beside_servers() {
-    servers=$(setup_running_servers)
-    [ -z "$servers" ] || refuse "this machine serves mail or names already:
-$(printf '%s\n' "$servers" | sed 's/^/  - /')
-A fresh machine or a container is the better place. Nothing was changed; --yes goes on
-all the same (nothing that gets installed is started)."
 }
 
 setup_show_plan() {
@@ -165,15 +158,28 @@ setup_show_plan() {
     total=$(printf '%s\n' "$new" | wc -l)
     # shellcheck disable=SC2086
     size=$(apt -qq --no-install-recommends --print-uris install $missing 2>/dev/null |
-        awk '$3 ~ /^[0-9]+$/ { n += $3 } END { printf "%.0f", n / 1e6 }')
+        awk '$3 ~ /^[0-9]+$/ { n += $3 } END { printf "%.1f", n / 1e6 }')
     say "$total Debian packages will be installed ($size MB to fetch), none of them started:"
     printf '%s\n' "$new" | tr '\n' ' ' | indented
     say
-    removed=$(awk '$1 == "Remv" { print $2 }' "$work/apt-plan.log" | tr '\n' ' ')
-    if [ -n "$removed" ]; then
-        say "apt would REMOVE: $removed"
-        [ "$1" = yes ] || refuse "it will not remove packages from your machine. A fresh
-machine or a container is the better place. Nothing was changed; --yes goes on all the same."
+}
+
+# What speaks against installing here: one line a reason.
+setup_objections() {
+    setup_running_servers
+    awk '$1 == "Remv" { print "apt would remove the package " $2 }' "$work/apt-plan.log"
+}
+
+setup_ask_for_trouble() {
+    objections=$(setup_objections | sed 's/^/  - /')
+    if [ -n "$objections" ] && [ "$1" != yes ]; then
+        refuse "this machine has a life of its own:
+$objections
+A fresh machine or a container is the better place. Nothing was installed; --yes
+goes on all the same (nothing that gets installed is started)."
+    elif [ -n "$objections" ]; then
+        say "Going on because of --yes, although:"
+        say "$objections"
     elif [ "$1" != yes ] && [ -t 0 ]; then
         say "Enter goes on now, Ctrl-C stops; it goes on by itself in 5 seconds."
         timeout --foreground 5 head -n 1 >/dev/null || true

@@ -51,7 +51,7 @@ suite() {
     count_points "$name" "$status" "$@"
 }
 
-# tap NAME COMMAND...: a program that writes TAP, shown as it comes.
+# tap NAME COMMAND...: a program that writes TAP, one plan or several, shown as it comes.
 tap() {
     name=$1
     shift
@@ -60,7 +60,7 @@ tap() {
     set -- $(awk '
         /^ok / { if (toupper($0) ~ /# SKIP/) skipped++; else passed++ }
         /^not ok / { if (toupper($0) ~ /# TODO/) skipped++; else failed++ }
-        /^1\.\.[0-9]+/ { plan = substr($1, 4) }
+        /^1\.\.[0-9]+/ { plan += substr($1, 4) }
         /^Bail out!/ { broken = 1 }
         { status = $3 }
         END {

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""What tests/demo tells: the main job in a lab of three hosts, step by step."""
+
+import argparse
+import os
+import re
+import signal
+import smtplib
+import sys
+import textwrap
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lab"))
+
+from labkit import lab as hosts, state  # noqa: E402
+from labkit.errors import LabError, until  # noqa: E402
+from scenario import ALICE, HOSTNAME, PASSWORDS, Lab, expect, message, signed  # noqa: E402
+
+JOE, SPOOFER, GUESSER, BOB_AWAY = "203.0.113.50", "203.0.113.51", "203.0.113.60", "203.0.113.63"
+FRIEND = "friend@friend.example.org"
+
+
+# --- saying ---
+
+def heading(text):
+    print(f"\n== {text}", flush=True)
+
+
+def tell(text):
+    print(textwrap.fill(" ".join(text.split()), 78), flush=True)
+
+
+def show(text):
+    """What a program really said."""
+    for line in text.strip("\r\n").splitlines():
+        print("    " + line.replace("\t", "    ").rstrip(), flush=True)
+
+
+# --- the steps; each returns what the last screen shows of it ---
+
+def mail_from_its_own_server(lab):
+    heading("1. Joe writes to Alice")
+    tell(f"""Joe's mail server, {JOE}, sends a signed mail to the gateway, 203.0.113.1. nginx
+         passes it through the tunnel, and Postfix at home is connected to by 10.8.0.1. This
+         field was added on the way into Alice's mailbox:""")
+    field = results_field(lab.deliver(JOE, signed(lab, message("Lunch?"))))
+    show(field)
+    expect("spf=pass" in field and "dkim=pass" in field and JOE in field,
+           "the field does not name Joe's server and two passes")
+    tell(f"""SPF and iprev judged {JOE}, Joe's own address, and not the gateway's. Without
+         that, every mail from outside would fail or, worse, pass.""")
+    return field
+
+
+def mail_from_somebody_else(lab):
+    heading("2. Somebody else writes in Joe's name")
+    tell(f"""The same sender, but from {SPOOFER}, which Joe's domain does not list. It even
+         brings a field of its own that says all is well:""")
+    forged = f"Authentication-Results: {HOSTNAME}; spf=pass smtp.mailfrom=sender.example.net"
+    show(forged)
+    raw = lab.deliver(SPOOFER, message("Your invoice", headers=[forged]),
+                      helo="host51.dsl.example.org")
+    field = results_field(raw)
+    tell("In the mailbox the forged field is gone, and ours says:")
+    show(field)
+    expect("spf=fail" in field and SPOOFER in field, "the spoofed sender did not fail")
+    expect(forged.encode() not in raw, "the forged field came through")
+    return field
+
+
+def guessed_passwords(lab):
+    heading("3. Somebody guesses Alice's password")
+    tell(f"""{GUESSER} logs in to IMAP six times, each time with another wrong password. For
+         Dovecot too, every one of them comes through the gateway.""")
+    lab.imap_many(GUESSER, ALICE, [f"guess {number}" for number in range(1, 7)])
+    until("the ban", lambda: any(GUESSER in ban for ban in lab.bans()))
+    bans = lab.home.run("posternctl", "bans")
+    show("home# posternctl bans\n" + bans)
+    expect(len(lab.bans()) == 1, f"one ban should have fallen, not {lab.bans()}")
+    tell("One address is banned: the guesser's. Now it comes with the right password:")
+    holds = [("IMAP", lab.imap(GUESSER, ALICE, PASSWORDS[ALICE])),
+             ("submission", lab.submission_login(GUESSER, ALICE, PASSWORDS[ALICE])),
+             ("SMTP", answer_on_port_25(lab, GUESSER))]
+    for place, answer in holds:
+        show(f"{place:11} {answer}")
+        expect(answer != "ok" and not answer.startswith("250"), f"{place} serves {GUESSER}")
+    tell(f"And {BOB_AWAY}, another client behind the same gateway:")
+    for place, answer in [("IMAP", lab.imap(BOB_AWAY, ALICE, PASSWORDS[ALICE])),
+                          ("submission", lab.submission_login(BOB_AWAY, ALICE, PASSWORDS[ALICE])),
+                          ("SMTP", answer_on_port_25(lab, BOB_AWAY))]:
+        show(f"{place:11} {answer}")
+        expect(answer == "ok" or answer.startswith("250"), f"{place} refuses {BOB_AWAY}")
+    return bans, holds
+
+
+def mail_by_relay(lab):
+    heading("4. Alice answers, by a relay")
+    tell("""Mail that leaves from a home address is trusted by nobody, so Postern sends it
+         through a relay. Alice's mail program submits hers through the gateway; Postfix asks
+         Postern for the way, the login and the TLS policy.""")
+    show(f"home# posternctl route {ALICE}\n" + lab.home.run("posternctl", "route", ALICE))
+    mark = f"demo-{os.getpid()}-{time.time_ns()}"
+    with lab.smtp(BOB_AWAY, 587) as session:
+        session.login(ALICE, PASSWORDS[ALICE])
+        session.sendmail(ALICE, [FRIEND],
+                         message("Re: Lunch?", headers=[f"X-Lab-Mark: {mark}"], author=ALICE))
+    raw = until("the mail at the relay", lambda: lab.find_relayed("brevo", mark.encode()), 20)
+    log = lab.internet.read("/var/log/relay-brevo.log")
+    login = [line for line in log.splitlines() if "sasl_username=" in line][-1]
+    tell("It lies at smtp-relay.brevo.com (here: a Postfix that plays it), which noted")
+    said = (re.search(r"client=.*", login).group() + "\n"
+            + re.search(rb"(?im)^received: .*(?:\r?\n[ \t].*)*", raw).group().decode())
+    show(said)
+    expect("TLS" in said, "the relay saw no TLS")
+    return said
+
+
+# --- what the steps look at ---
+
+def results_field(raw):
+    found = re.search(rb"(?im)^authentication-results: .*(?:\r?\n[ \t].*)*", raw)
+    expect(found is not None, "the mail carries no Authentication-Results field")
+    return found.group().decode().replace("\r", "")
+
+
+def answer_on_port_25(lab, source):
+    """The last answer to a mail for Alice, as far as RCPT."""
+    try:
+        with lab.smtp(source) as session:
+            code, text = session.mail("joe@nospf.example.org")
+            if code == 250:
+                code, text = session.rcpt(ALICE)
+            return f"{code} {text.decode()}"
+    except smtplib.SMTPResponseException as error:
+        return f"{error.smtp_code} {error.smtp_error.decode()}"
+
+
+def last_screen(arrived, spoofed, ban, relayed):
+    bans, holds = ban
+    heading("What happened")
+    print("Arrived through the gateway, and seen as who it is:")
+    show(arrived)
+    print("From an address that the sender does not list:")
+    show(next(line for line in spoofed.splitlines() if "spf=" in line).strip())
+    print("The ban that fell:")
+    show(bans)
+    print("and where it holds:")
+    for place, answer in holds:
+        show(textwrap.shorten(f"{place:11} {answer}", 74, placeholder=" ..."))
+    print("The mail at the relay:")
+    show(relayed.splitlines()[0])
+    print("\nWhat to read next: README.md, how to hook Postern into your Postfix and Dovecot;\n"
+          "conf/, the files that made all this; man -l doc/postern.conf.5.")
+
+
+def what_to_try():
+    heading("The lab stays up")
+    print(f"""\
+Try, from {os.path.join(os.path.dirname(sys.argv[0]), "..", "..")}:
+  tests/lab/lab exec internet -- swaks --server 203.0.113.1 \\
+      --local-interface 203.0.113.50 --helo mx.sender.example.net \\
+      --from joe@sender.example.net --to alice@example.com
+  tests/lab/lab exec home -- sh -c 'tail -n 30 /var/vmail/example.com/alice/new/*'
+  tests/lab/lab exec home -- posternctl status
+  tests/lab/lab exec home -- posternctl unban {GUESSER}
+  tests/lab/lab exec home -- less /var/log/mail.log
+Alice's password is "{PASSWORDS[ALICE]}". Take it all down with: tests/lab/lab down""")
+
+
+def tell_story(build):
+    heading("Three hosts")
+    tell("""internet, with strangers and DNS; vps, the gateway, with nginx; and home behind a
+         CGNAT, with Postfix, Dovecot and Postern. Only files from conf/ configure them.""")
+    hosts.up("nginx", "proxy", "file", build)
+    lab = Lab()
+    last_screen(mail_from_its_own_server(lab), mail_from_somebody_else(lab),
+                guessed_passwords(lab), mail_by_relay(lab))
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="story")
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--since", type=int, default=int(time.time()))
+    args = parser.parse_args()
+    if not args.keep:
+        os.environ["POSTERN_LAB"] = f"demo-{os.getpid()}"
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    stay = False
+    try:
+        tell_story(args.build)
+        stay = args.keep
+        print(f"It took {int(time.time()) - args.since} s.")
+    except (LabError, AssertionError, OSError, smtplib.SMTPException) as error:
+        print(f"\ntests/demo: {error}\nThe logs are in {state.folder()}", file=sys.stderr)
+        stay = args.keep
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if stay:
+            what_to_try()
+        else:
+            hosts.down()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

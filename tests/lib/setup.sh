@@ -188,32 +188,38 @@ goes on all the same (nothing that gets installed is started)."
 
 setup_policy=/usr/sbin/policy-rc.d
 
-# Packages are installed with a policy that lets no service start, and what they enabled
-# for the next boot is disabled again.
+# Packages are installed under a policy that lets no service start, and what they enabled
+# for the next boot is disabled again; also when this run is cut off in between.
 setup_install_quietly() {
-    setup_boot_links >"$work/boot.before"
-    [ -e $setup_policy.before-postern ] || [ ! -e $setup_policy ] ||
-        mv $setup_policy $setup_policy.before-postern
-    trap 'setup_put_policy_back; exit 1' EXIT
+    [ -e "$work/boot.before" ] || setup_boot_links >"$work/boot.before"
+    trap 'setup_after_install; exit 1' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    printf '#!/bin/sh\n# put here by Postern while it installs packages\nexit 101\n' >$setup_policy
-    chmod 755 $setup_policy
+    setup_place_policy
+    # An installation that was cut off earlier is ended under the policy too.
+    dpkg --configure -a >"$work/dpkg-configure.log" 2>&1 </dev/null || true
     { apt -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io install "$@" 2>&1 ||
-        echo "apt-get failed"; } |
-        tee "$work/apt-install.log" | setup_progress
-    setup_put_policy_back
+        echo "apt-get failed"; } | tee "$work/apt-install.log" | setup_progress
     trap - EXIT INT TERM HUP
-    setup_disable_new
+    setup_after_install
     if [ "$(tail -n 1 "$work/apt-install.log")" = "apt-get failed" ]; then
         grep '^[EW]: ' "$work/apt-install.log"
         refuse "apt-get failed; all its words are in $work/apt-install.log"
     fi
 }
 
-setup_put_policy_back() {
+setup_place_policy() {
+    if [ -e $setup_policy ] && ! grep -q 'put here by Postern' $setup_policy; then
+        mv $setup_policy $setup_policy.before-postern
+    fi
+    printf '#!/bin/sh\n# put here by Postern while it installs packages\nexit 101\n' >$setup_policy
+    chmod 755 $setup_policy
+}
+
+setup_after_install() {
     rm -f $setup_policy
     [ ! -e $setup_policy.before-postern ] || mv $setup_policy.before-postern $setup_policy
+    setup_disable_new && rm -f "$work/boot.before"
 }
 
 setup_progress() {
@@ -241,7 +247,7 @@ setup_disable_new() {
         esac
     done <"$work/boot.new" >"$work/boot.log" 2>&1
     left=$(setup_boot_links | comm -12 "$work/boot.new" -)
-    [ -z "$left" ] || say "These would start at the next boot; look at them: $left"
+    [ -z "$left" ] || say "These would start at the next boot; disable them: $left"
 }
 
 # --- all of it -------------------------------------------------------------

@@ -55,7 +55,7 @@ setup_look_at_machine() {
         lack "/dev is not there (in a chroot: mount --rbind /dev DIR/dev from outside)"
     [ -d /sys/class ] || lack "/sys is not mounted (in a chroot: mount -t sysfs sysfs /sys)"
     [ -z "$lacks" ] || refuse "this machine lacks what three hosts on one machine need:$lacks"
-    if ! (exec 3<>/dev/net/tun) 2>/dev/null; then
+    if ! { [ -c /dev/net/tun ] && (exec 3<>/dev/net/tun) 2>/dev/null; }; then
         say "No usable /dev/net/tun here, so the tunnel will be a plain link, not WireGuard."
         say "(This may bring it: mkdir -p /dev/net; mknod /dev/net/tun c 10 200)"
     fi

@@ -2,8 +2,10 @@
 """What tests/demo tells: the main job in a lab of three hosts, step by step."""
 
 import argparse
+import glob
 import os
 import re
+import shutil
 import signal
 import smtplib
 import sys
@@ -167,6 +169,17 @@ Try, from {os.path.join(os.path.dirname(sys.argv[0]), "..", "..")}:
 Alice's password is "{PASSWORDS[ALICE]}". Take it all down with: tests/lab/lab down""")
 
 
+def save_logs(folder):
+    """The hosts' logs, which go with the lab, into a folder that stays."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for log in glob.glob(os.path.join(state.folder(), "*", "*.log")):
+        where = os.path.join(folder, os.path.basename(os.path.dirname(log)))
+        os.makedirs(where, exist_ok=True)
+        shutil.copy(log, where)
+    if os.path.exists(folder):
+        print(f"The logs are in {folder}", file=sys.stderr)
+
+
 def tell_story(build):
     heading("Three hosts")
     tell("""internet, with strangers and DNS; vps, the gateway, with nginx; and home behind a
@@ -193,8 +206,8 @@ def main():
         stay = args.keep
         print(f"It took {int(time.time()) - args.since} s.")
     except (LabError, AssertionError, OSError, smtplib.SMTPException) as error:
-        print(f"\ntests/demo: {error}\nThe logs are in {state.folder()}", file=sys.stderr)
-        stay = args.keep
+        print(f"\ntests/demo: {error}", file=sys.stderr)
+        save_logs(args.build + "-logs")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -63,10 +63,13 @@ struct config_http {
 
 #define CONFIG_EVENT_AUTH_FAIL 1u
 
+enum config_count_by { COUNT_BY_CLIENT };
+
 /* A rule that turns events into a ban; the words are fail2ban's. */
 struct config_jail {
     char *name;
-    unsigned events;        /* CONFIG_EVENT_* */
+    unsigned events; /* CONFIG_EVENT_* */
+    enum config_count_by count_by;
     bool distinct_password; /* the same wrong password again is one event */
     unsigned maxretry;
     unsigned findtime_sec;
@@ -75,9 +78,12 @@ struct config_jail {
     unsigned prefix6;
 };
 
+enum config_preset { PRESET_NONE, PRESET_BREVO, PRESET_MAILGUN, PRESET_MAILGUN_EU };
+
 /* A smart host for outbound mail. */
 struct config_relay {
     char *name;
+    enum config_preset preset; /* where host came from when the file gave none */
     char *host;
     unsigned port;
     char *transport; /* Postfix transport that carries it, "smtp" by default */
@@ -131,7 +137,7 @@ struct config_errors {
 };
 
 void config_errors_fini(struct config_errors *errors);
-/* "PATH:LINE: TEXT", one a line. */
+/* "PATH:LINE: TEXT", one a line; without LINE what concerns the file as a whole. */
 void config_errors_print(const struct config_errors *errors, const char *path, FILE *to);
 
 /*

@@ -1,1 +1,18 @@
 # SPDX-License-Identifier: MIT
+noinst_LIBRARIES += libconfig_pn.a
+libconfig_pn_a_SOURCES = \
+	common/config/config.c common/config/config.h \
+	common/config/draft.c common/config/draft.h \
+	common/config/errors.c common/config/errors.h \
+	common/config/form.c common/config/form.h \
+	common/config/lex.c common/config/lex.h \
+	common/config/near.c common/config/near.h \
+	common/config/print.c \
+	common/config/program.c common/config/program.h \
+	common/config/rules.c common/config/rules.h \
+	common/config/schema.c common/config/schema.h \
+	common/config/secret.c common/config/secret.h \
+	common/config/syntax.c common/config/syntax.h \
+	common/config/value.c common/config/value.h
+libconfig_pn_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+# What links libconfig_pn.a also links libbase.a and $(JANSSON_LIBS).

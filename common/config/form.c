@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "common/config/form.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#include "common/base/str.h"
+
+#define DOMAIN_MAX       253
+#define LABEL_MAX        63
+#define ACCOUNT_MAX      32
+#define SECTION_NAME_MAX 64
+
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool all_of(const char *text, const char *also)
+{
+    for (; *text != '\0'; text++)
+        if (!is_alnum(*text) && strchr(also, *text) == NULL)
+            return false;
+    return true;
+}
+
+static bool is_label(const char *label, size_t len)
+{
+    return len > 0 && len <= LABEL_MAX && label[0] != '-' && label[len - 1] != '-';
+}
+
+/* Letters, digits, "-" and "_" in labels; the last label is no number, or it would be an address.
+ */
+static bool is_domain(const char *text)
+{
+    const char *label = text;
+    size_t len;
+
+    if (strlen(text) > DOMAIN_MAX || !all_of(text, "-_."))
+        return false;
+    for (;; label += len + 1) {
+        len = strcspn(label, ".");
+        if (!is_label(label, len))
+            return false;
+        if (label[len] == '\0')
+            return strspn(label, "0123456789") < len;
+    }
+}
+
+const char *form_fqdn(char *text)
+{
+    if (!is_domain(text) || strchr(text, '.') == NULL)
+        return "a full domain name like \"mail.example.com\" (international ones in their "
+               "\"xn--\" form)";
+    str_lower(text);
+    return NULL;
+}
+
+const char *form_host(char *text)
+{
+    if (!is_domain(text))
+        return "a host name (no address: its certificate is checked against the name)";
+    str_lower(text);
+    return NULL;
+}
+
+const char *form_account(char *text)
+{
+    if (strlen(text) > ACCOUNT_MAX || !all_of(text, "-_.") || strchr("-.", text[0]) != NULL)
+        return "a name of letters, digits, \"-\", \"_\" and \".\"";
+    return NULL;
+}
+
+const char *form_name(char *text)
+{
+    if (text[0] == '\0' || strlen(text) > SECTION_NAME_MAX || !all_of(text, "-_."))
+        return "a name of 1 to 64 letters, digits, \"-\", \"_\" and \".\"";
+    return NULL;
+}
+
+const char *form_text(char *text)
+{
+    (void)text;
+    return NULL;
+}
+
+const char *form_address(char *text)
+{
+    struct addr addr;
+
+    return addr_parse(text, &addr) == 0 ? NULL
+                                        : "one IP address like \"203.0.113.1\" or \"2001:db8::1\"";
+}
+
+const char *form_prefix(char *text)
+{
+    struct prefix prefix;
+
+    return prefix_parse(text, &prefix) == 0
+               ? NULL
+               : "an address or a network like \"192.168.1.0/24\", its host bits zero";
+}
+
+static int parse_port(const char *text, uint16_t *port_r)
+{
+    uint64_t port;
+
+    if (str_parse_u64(text, 1, UINT16_MAX, &port) != 0)
+        return -1;
+    *port_r = (uint16_t)port;
+    return 0;
+}
+
+static int parse_addr_n(const char *text, size_t len, struct addr *addr_r)
+{
+    char copy[ADDR_TEXT_MAX];
+
+    if (len >= sizeof(copy))
+        return -1;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return addr_parse(copy, addr_r);
+}
+
+const char *form_resolver(char *text)
+{
+    size_t len = strcspn(text, "@");
+    struct addr addr;
+    uint16_t port;
+
+    if (parse_addr_n(text, len, &addr) != 0 ||
+        (text[len] == '@' && parse_port(text + len + 1, &port) != 0))
+        return "ADDRESS or ADDRESS@PORT of a resolver, like \"127.0.0.1@5353\"";
+    return NULL;
+}
+
+static int endpoint_unix(const char *path, struct form_endpoint *endpoint_r)
+{
+    if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        return -1;
+    endpoint_r->path = path;
+    return 0;
+}
+
+static int endpoint_tcp(const char *text, struct form_endpoint *endpoint_r)
+{
+    const char *colon = strrchr(text, ':');
+    size_t len;
+
+    if (colon == NULL || parse_port(colon + 1, &endpoint_r->port) != 0)
+        return -1;
+    len = (size_t)(colon - text);
+    if (text[0] == '[' && len > 2 && text[len - 1] == ']')
+        return parse_addr_n(text + 1, len - 2, &endpoint_r->addr);
+    /* "2001:db8::1:25" could mean two things. */
+    return memchr(text, ':', len) == NULL ? parse_addr_n(text, len, &endpoint_r->addr) : -1;
+}
+
+/* libmilter: "inet:PORT@ADDRESS", "inet6:PORT@ADDRESS". */
+static int endpoint_inet(const char *text, struct form_endpoint *endpoint_r)
+{
+    size_t len = strcspn(text, "@");
+    char port[6] = "";
+
+    if (text[len] != '@' || len >= sizeof(port))
+        return -1;
+    memcpy(port, text, len);
+    return parse_port(port, &endpoint_r->port) == 0 ? addr_parse(text + len + 1, &endpoint_r->addr)
+                                                    : -1;
+}
+
+int form_endpoint(const char *text, struct form_endpoint *endpoint_r)
+{
+    *endpoint_r = (struct form_endpoint){0};
+    if (str_has_prefix(text, "unix:"))
+        return endpoint_unix(text + strlen("unix:"), endpoint_r);
+    if (str_has_prefix(text, "inet:"))
+        return endpoint_inet(text + strlen("inet:"), endpoint_r);
+    if (str_has_prefix(text, "inet6:"))
+        return endpoint_inet(text + strlen("inet6:"), endpoint_r);
+    return endpoint_tcp(text, endpoint_r);
+}
+
+bool form_endpoint_eq(const struct form_endpoint *a, const struct form_endpoint *b)
+{
+    if (a->path != NULL || b->path != NULL)
+        return a->path != NULL && b->path != NULL && str_eq(a->path, b->path);
+    return a->port == b->port && addr_eq(&a->addr, &b->addr);
+}
+
+const char *form_milter(char *text)
+{
+    struct form_endpoint endpoint;
+
+    return form_endpoint(text, &endpoint) == 0
+               ? NULL
+               : "a listener: \"unix:/PATH\", \"ADDRESS:PORT\", \"[ADDRESS]:PORT\" or "
+                 "\"inet:PORT@ADDRESS\"";
+}
+
+const char *form_listener(char *text)
+{
+    if (str_has_prefix(text, "inet") || form_milter(text) != NULL)
+        return "a listener: \"unix:/PATH\", \"ADDRESS:PORT\" or \"[ADDRESS]:PORT\"";
+    return NULL;
+}
+
+const char *form_unix_listener(char *text)
+{
+    if (!str_has_prefix(text, "unix:") || form_milter(text) != NULL)
+        return "a Unix socket \"unix:/PATH\": who may command is a matter of its group";
+    return NULL;
+}
+
+const char *form_store(char *text)
+{
+    if (str_has_prefix(text, "redis"))
+        return "in this version: \"file:/PATH\" is what there is";
+    if (!str_has_prefix(text, "file:/"))
+        return "\"file:/PATH\", a directory";
+    memmove(text, text + strlen("file:"), strlen(text) - strlen("file:") + 1);
+    return NULL;
+}
+
+const char *form_sender(char *text)
+{
+    static const char phrase[] = "\"*\", \"@example.com\", \"user@example.com\" or \"<>\"";
+    char *at = strrchr(text, '@');
+
+    if (str_eq(text, "*") || str_eq(text, "<>"))
+        return NULL;
+    if (at == NULL || form_fqdn(at + 1) != NULL)
+        return phrase;
+    for (const char *c = text; c < at; c++)
+        if (*c == '@' || *c == ' ' || *c == '\t' || *c == '<' || *c == '>')
+            return phrase;
+    str_lower(text);
+    return NULL;
+}

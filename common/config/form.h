@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_CONFIG_FORM_H
+#define PN_CONFIG_FORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/addr.h"
+
+/*
+ * What a single text must look like. Pure. Each returns NULL when text is right,
+ * in its canonical form afterwards (lower case; never longer), or otherwise what
+ * it is not: a phrase that completes `option "text" is not …`.
+ */
+typedef const char *(*form_fn)(char *text);
+
+const char *form_fqdn(char *text);     /* RFC 1035 2.3.1 with "_", one dot at least */
+const char *form_host(char *text);     /* the same, dots or not; no address */
+const char *form_account(char *text);  /* a Unix user or group, a Postfix transport */
+const char *form_name(char *text);     /* of a section */
+const char *form_text(char *text);     /* anything */
+const char *form_address(char *text);  /* an IP address */
+const char *form_prefix(char *text);   /* a network or an address */
+const char *form_resolver(char *text); /* ADDRESS or ADDRESS@PORT */
+const char *form_listener(char *text); /* unix:PATH or ADDRESS:PORT or [ADDRESS]:PORT */
+const char *form_milter(char *text);   /* the same, or inet:PORT@ADDRESS as libmilter writes it */
+const char *form_unix_listener(char *text); /* unix:PATH */
+const char *form_store(char *text);         /* file:PATH; PATH remains */
+const char *form_sender(char *text);        /* "*", "<>", "@domain" or an address */
+
+/* Where a listener of one of the forms above listens. */
+struct form_endpoint {
+    const char *path; /* inside the text it was read from; NULL: TCP */
+    struct addr addr;
+    uint16_t port;
+};
+
+/* text is of form_milter(), the widest of them; -1 when it is not. */
+int form_endpoint(const char *text, struct form_endpoint *endpoint_r)
+    __attribute__((warn_unused_result));
+bool form_endpoint_eq(const struct form_endpoint *a, const struct form_endpoint *b);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "common/config/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+
+#define EXIT_BAD_CONFIG 1
+#define EXIT_USAGE      2
+
+static void print_usage(const char *name, FILE *to)
+{
+    fprintf(to, "usage: %s [-c FILE] [-f] [-t] [-v]\n       %s -h | -V\n", name, name);
+}
+
+static void print_help(const char *name, const char *summary)
+{
+    printf("%s: %s\n\n", name, summary);
+    print_usage(name, stdout);
+    printf("\n"
+           "  -c FILE  read FILE instead of %s\n"
+           "  -f       stay in the foreground and log to stderr\n"
+           "  -h       show this help\n"
+           "  -t       check the configuration, name every error in it, and exit\n"
+           "  -V       show the version\n"
+           "  -v       log more, for finding a fault\n"
+           "\n"
+           "Exit status: 0 all right, 1 wrong configuration, 2 wrong command line.\n"
+           "See %s(8) and postern.conf(5).\n",
+           CONFIG_PATH_DEFAULT, name);
+}
+
+static struct config *load_or_exit(const char *path)
+{
+    struct config_errors errors;
+    struct config *config;
+
+    if (config_load(path, &config, &errors) == 0)
+        return config;
+    config_errors_print(&errors, path, stderr);
+    config_errors_fini(&errors);
+    exit(EXIT_BAD_CONFIG);
+}
+
+static void check_and_exit(const char *path)
+{
+    struct config *config = load_or_exit(path);
+
+    config_free(&config);
+    printf("%s: ok\n", path);
+    exit(EXIT_SUCCESS);
+}
+
+static void usage_and_exit(const char *name)
+{
+    print_usage(name, stderr);
+    fprintf(stderr, "%s -h says more\n", name);
+    exit(EXIT_USAGE);
+}
+
+struct config *program_start(int argc, char **argv, const char *name, const char *summary,
+                             struct program_options *options_r)
+{
+    bool check = false;
+    int opt;
+
+    *options_r = (struct program_options){.config_path = CONFIG_PATH_DEFAULT};
+    while ((opt = getopt(argc, argv, "c:fhtVv")) != -1) {
+        switch (opt) {
+        case 'c':
+            options_r->config_path = optarg;
+            break;
+        case 'f':
+            options_r->foreground = true;
+            break;
+        case 't':
+            check = true;
+            break;
+        case 'v':
+            options_r->verbose = true;
+            break;
+        case 'h':
+            print_help(name, summary);
+            exit(EXIT_SUCCESS);
+        case 'V':
+            printf("%s (Postern) %s\n", name, PACKAGE_VERSION);
+            exit(EXIT_SUCCESS);
+        default:
+            usage_and_exit(name);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "%s: unexpected argument \"%s\"\n", name, argv[optind]);
+        usage_and_exit(name);
+    }
+    if (check)
+        check_and_exit(options_r->config_path);
+    log_open(name, options_r->foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG,
+             options_r->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    return load_or_exit(options_r->config_path);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "common/config/rules.h"
+
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/config/errors.h"
+
+#define PORT_SMTPS 465 /* RFC 8314: TLS from the first byte */
+
+static void check_trusted(struct draft *draft, const struct draft_section *top)
+{
+    const struct config *config = draft->config;
+
+    for (size_t i = 0; i < config->trusted.count; i++)
+        if (config->trusted.items[i].bits == 0)
+            config_errors_add(draft->errors, draft_line(top, "trusted"),
+                              "trusted holds the whole internet: mail from everywhere would be "
+                              "local; your own networks are right");
+}
+
+static void not_twice(struct draft *draft, unsigned line, const char *where, const char *what,
+                      const struct prefix *prefix, const char *why)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    config_errors_add(draft->errors, line, "%s%s \"%s\" %s", where, what,
+                      prefix_format(prefix, text), why);
+}
+
+/* Through its tunnel address all the world comes in. */
+static void check_tunnel(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_gateway *gateway = in->base;
+    const struct config *config = draft->config;
+    unsigned line = draft_line(in, "tunnel_addresses");
+
+    for (size_t i = 0; i < gateway->tunnel_addresses.count; i++) {
+        const struct prefix *tunnel = &gateway->tunnel_addresses.items[i];
+
+        for (size_t n = 0; n < config->gateway_count; n++)
+            if (prefixlist_contains(&config->gateways[n].public_addresses, &tunnel->addr))
+                not_twice(draft, line, in->where, "tunnel_addresses", tunnel,
+                          "is also a public address: the address inside of the tunnel is right");
+        if (prefixlist_contains(&config->trusted, &tunnel->addr))
+            not_twice(draft, line, in->where, "tunnel_addresses", tunnel,
+                      "is inside of trusted: everybody who comes through this gateway would be "
+                      "local; take the gateway out of trusted");
+    }
+}
+
+static void check_shared(struct draft *draft, const struct draft_section *in,
+                         const struct draft_section *other)
+{
+    const struct config_gateway *a = in->base, *b = other->base;
+
+    for (size_t i = 0; i < a->public_addresses.count; i++)
+        if (prefixlist_contains(&b->public_addresses, &a->public_addresses.items[i].addr))
+            not_twice(draft, draft_line(in, "public_addresses"), in->where, "public_addresses",
+                      &a->public_addresses.items[i], "belongs to another gateway already");
+    for (size_t i = 0; i < a->tunnel_addresses.count; i++)
+        if (prefixlist_contains(&b->tunnel_addresses, &a->tunnel_addresses.items[i].addr))
+            not_twice(draft, draft_line(in, "tunnel_addresses"), in->where, "tunnel_addresses",
+                      &a->tunnel_addresses.items[i], "belongs to another gateway already");
+}
+
+static void complete_gateway(struct config_gateway *gateway)
+{
+    if (gateway->header_destinations.count > 0)
+        return;
+    for (size_t i = 0; i < gateway->public_addresses.count; i++)
+        prefixlist_add(&gateway->header_destinations, &gateway->public_addresses.items[i]);
+}
+
+static void check_gateways(struct draft *draft)
+{
+    for (const struct draft_section *in = NULL; (in = draft_next(draft, "gateway", in)) != NULL;) {
+        check_tunnel(draft, in);
+        for (const struct draft_section *other = NULL;
+             (other = draft_next(draft, "gateway", other)) != in;)
+            check_shared(draft, in, other);
+        complete_gateway(in->base);
+    }
+}
+
+/* Whether the file gives an option something, be it right or wrong. */
+static bool says(const struct draft_section *in, const char *option)
+{
+    const struct syntax_item *item = draft_given(in, option);
+
+    return item != NULL &&
+           (item->bad || (item->value_count > 0 && item->values[0].text[0] != '\0'));
+}
+
+struct listener {
+    const char *where;
+    const char *option;
+    unsigned line;
+    struct form_endpoint endpoint;
+};
+
+struct listeners {
+    struct draft *draft;
+    struct listener *items;
+    size_t count;
+};
+
+static void add_listener(struct listeners *all, const struct draft_section *in, const char *option,
+                         const char *text)
+{
+    struct listener listener = {in->where, option, draft_line(in, option), {0}};
+
+    if (text == NULL || form_endpoint(text, &listener.endpoint) != 0)
+        return;
+    for (size_t i = 0; i < all->count; i++) {
+        if (!form_endpoint_eq(&all->items[i].endpoint, &listener.endpoint))
+            continue;
+        config_errors_add(all->draft->errors, listener.line,
+                          "%s%s \"%s\" is taken by %s%s: each listener needs an address of its own",
+                          in->where, option, text, all->items[i].where, all->items[i].option);
+        return;
+    }
+    all->items = x_reallocarray(all->items, all->count + 1, sizeof(all->items[0]));
+    all->items[all->count++] = listener;
+}
+
+static void check_listeners(struct draft *draft)
+{
+    struct listeners all = {draft, NULL, 0};
+    const struct config *config = draft->config;
+    const struct draft_section *in = draft_next(draft, "milter", NULL);
+
+    add_listener(&all, in, "listen", config->milter.listen);
+    in = draft_next(draft, "policyd", NULL);
+    for (size_t i = 0; i < config->policyd.policy.count; i++)
+        add_listener(&all, in, "policy", config->policyd.policy.items[i]);
+    for (size_t i = 0; i < config->policyd.socketmap.count; i++)
+        add_listener(&all, in, "socketmap", config->policyd.socketmap.items[i]);
+    add_listener(&all, in, "control", config->policyd.control);
+    for (in = NULL; (in = draft_next(draft, "http", in)) != NULL;)
+        add_listener(&all, in, "listen", ((const struct config_http *)in->base)->listen);
+    free(all.items);
+}
+
+/* On a Unix socket the group decides; on TCP something else must. */
+static void check_http(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_http *http = in->base;
+    unsigned line = draft_line(in, "listen");
+    struct form_endpoint endpoint;
+
+    if (http->listen == NULL || form_endpoint(http->listen, &endpoint) != 0 ||
+        endpoint.path != NULL || says(in, "token_file"))
+        return;
+    if (addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK)
+        config_errors_add(draft->errors, line,
+                          "%slisten \"%s\" is open to every user of this machine: set token_file, "
+                          "or listen on a Unix socket",
+                          in->where, http->listen);
+    else if (!says(in, "from"))
+        config_errors_add(draft->errors, line,
+                          "%slisten \"%s\" is open to whoever can reach it: set from (who may "
+                          "ask) or token_file, or listen on a Unix socket",
+                          in->where, http->listen);
+}
+
+static void complete_relay(struct config_relay *relay)
+{
+    static const char *const hosts[] = {
+        [PRESET_NONE] = NULL,
+        [PRESET_BREVO] = "smtp-relay.brevo.com",
+        [PRESET_MAILGUN] = "smtp.mailgun.org",
+        [PRESET_MAILGUN_EU] = "smtp.eu.mailgun.org",
+    };
+
+    if (relay->host == NULL)
+        relay->host = x_strdup(hosts[relay->preset]);
+}
+
+static void check_relay(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_relay *relay = in->base;
+
+    if (relay->host == NULL && !says(in, "host") && !says(in, "preset"))
+        config_errors_add(draft->errors, in->item->line,
+                          "%shost is missing: set host, or preset for a provider that is known",
+                          in->where);
+    if (says(in, "login") && !says(in, "password_file"))
+        config_errors_add(draft->errors, draft_line(in, "login"),
+                          "%slogin without password_file: name the file that holds its password",
+                          in->where);
+    if (says(in, "password_file") && !says(in, "login"))
+        config_errors_add(draft->errors, draft_line(in, "password_file"),
+                          "%spassword_file without login: name the login it belongs to", in->where);
+    if (relay->port == PORT_SMTPS && relay->transport != NULL && str_eq(relay->transport, "smtp"))
+        config_errors_add(draft->errors, draft_line(in, "port"),
+                          "%sport 465 speaks TLS from the first byte, the transport \"smtp\" does "
+                          "not: set transport to a service in master.cf that has "
+                          "\"-o smtp_tls_wrappermode=yes\", or use port 587",
+                          in->where);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : str_eq(a, b);
+}
+
+/* Postfix asks for a password by host and port: it must be able to tell them apart. */
+static void check_relay_pair(struct draft *draft, const struct draft_section *in,
+                             const struct draft_section *other)
+{
+    const struct config_relay *a = in->base, *b = other->base;
+
+    if (a->host == NULL || b->host == NULL || a->transport == NULL || b->transport == NULL)
+        return;
+    if (!str_eq(a->host, b->host) || a->port != b->port || same_text(a->login, b->login) ||
+        !str_eq(a->transport, b->transport))
+        return;
+    config_errors_add(draft->errors, in->item->line,
+                      "%ssame host and port as relay \"%s\" but another login: Postfix could not "
+                      "tell them apart; set a transport of its own for each",
+                      in->where, b->name != NULL ? b->name : "");
+}
+
+static void check_relays(struct draft *draft)
+{
+    for (const struct draft_section *in = NULL; (in = draft_next(draft, "relay", in)) != NULL;) {
+        complete_relay(in->base);
+        check_relay(draft, in);
+        for (const struct draft_section *other = NULL;
+             (other = draft_next(draft, "relay", other)) != in;)
+            check_relay_pair(draft, in, other);
+    }
+}
+
+static const struct config_relay *find_relay(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->relay_count; i++)
+        if (config->relays[i].name != NULL && str_eq(config->relays[i].name, name))
+            return &config->relays[i];
+    return NULL;
+}
+
+static void add_route_relay(struct draft *draft, const struct draft_section *in,
+                            const struct syntax_value *value)
+{
+    struct config_route *route = in->base;
+    const struct config_relay *relay = find_relay(draft->config, value->text);
+
+    if (relay == NULL) {
+        config_errors_add(draft->errors, value->line,
+                          "%sthere is no relay \"%.100s\": relay \"%.100s\" { ... } is missing",
+                          in->where, value->text, value->text);
+        return;
+    }
+    for (size_t i = 0; i < route->relay_count; i++) {
+        if (route->relays[i] == relay) {
+            config_errors_add(draft->errors, value->line, "%srelays has \"%s\" twice", in->where,
+                              value->text);
+            return;
+        }
+    }
+    route->relays[route->relay_count++] = relay;
+}
+
+static void resolve_route(struct draft *draft, const struct draft_section *in)
+{
+    const struct syntax_item *item = draft_given(in, "relays");
+    struct config_route *route = in->base;
+
+    if (item == NULL || item->bad || item->value_count == 0)
+        return;
+    route->relays = x_calloc(item->value_count, sizeof(route->relays[0]));
+    for (size_t i = 0; i < item->value_count; i++)
+        if (form_name(item->values[i].text) == NULL)
+            add_route_relay(draft, in, &item->values[i]);
+}
+
+static void check_routes(struct draft *draft)
+{
+    for (const struct draft_section *in = NULL; (in = draft_next(draft, "route", in)) != NULL;) {
+        const struct config_route *route = in->base;
+
+        resolve_route(draft, in);
+        for (const struct draft_section *other = NULL;
+             (other = draft_next(draft, "route", other)) != in;) {
+            const struct config_route *earlier = other->base;
+
+            if (route->from != NULL && earlier->from != NULL && str_eq(route->from, earlier->from))
+                config_errors_add(draft->errors, draft_line(in, "from"),
+                                  "%sfrom \"%s\" has a route already, in line %u", in->where,
+                                  route->from, other->item->line);
+        }
+    }
+}
+
+void rules_apply(struct draft *draft)
+{
+    check_trusted(draft, draft->sections);
+    check_gateways(draft);
+    check_listeners(draft);
+    for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;)
+        check_http(draft, in);
+    check_relays(draft);
+    check_routes(draft);
+}

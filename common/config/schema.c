@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "common/config/schema.h"
+
+#include "common/base/str.h"
+#include "common/config/config.h"
+
+#define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define LIST_MAX            1000
+#define PATH_LEN_MAX        4096
+#define DAY                 86400
+#define RUN(name)           "unix:" PN_RUNSTATEDIR "/postern/" name
+
+static const struct option_word gateway_types[] = {
+    {"nginx", GATEWAY_NGINX}, {"haproxy", WORD_LATER},
+    {"nftables", WORD_LATER}, {"nftables-masquerade", WORD_LATER},
+    {"pf", WORD_LATER},       {NULL, 0},
+};
+static const struct option_word http_services[] = {
+    {"auth", CONFIG_SERVE_AUTH},
+    {"bans", WORD_LATER},
+    {"metrics", WORD_LATER},
+    {"status", WORD_LATER},
+    {NULL, 0},
+};
+static const struct option_word jail_events[] = {
+    {"auth_fail", CONFIG_EVENT_AUTH_FAIL},
+    {NULL, 0},
+};
+static const struct option_word jail_keys[] = {
+    {"client", COUNT_BY_CLIENT},
+    {"login", WORD_LATER},
+    {"client+login", WORD_LATER},
+    {NULL, 0},
+};
+static const struct option_word jail_distinct[] = {{"", false}, {"password", true}, {NULL, 0}};
+static const struct option_word relay_presets[] = {
+    {"", PRESET_NONE},
+    {"brevo", PRESET_BREVO},
+    {"mailgun", PRESET_MAILGUN},
+    {"mailgun-eu", PRESET_MAILGUN_EU},
+    {NULL, 0},
+};
+
+static const struct option top_options[] = {
+    {"hostname", OPTION_STRING, NULL, 1, 253, .form = form_fqdn, FIELD(struct config, hostname),
+     .help = "the mail server's own name: authserv-id in Authentication-Results"},
+    {"domains", OPTION_STRINGS, "", 0, LIST_MAX, .form = form_fqdn, FIELD(struct config, domains),
+     .help = "the domains that get their mail here"},
+    {"resolver", OPTION_STRINGS, "", 0, 8, .form = form_resolver, FIELD(struct config, resolver),
+     .help = "DNS resolvers to ask; empty: those of /etc/resolv.conf"},
+    {"dnssec", OPTION_BOOL, "false", FIELD(struct config, dnssec),
+     .help = "validate DNS answers here instead of trusting the resolver"},
+    {"dns_timeout", OPTION_MILLISECONDS, "10s", 1, 25, FIELD(struct config, dns_timeout_ms),
+     .help = "for all DNS look-ups of one message; then the result is temperror"},
+    {"trusted", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix,
+     FIELD(struct config, trusted),
+     .help = "the LAN and containers: their mail is local and not judged"},
+    {"ignoreip", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix,
+     FIELD(struct config, ignoreip), .help = "clients that are never counted and never banned"},
+    {"enforce", OPTION_BOOL, "true", FIELD(struct config, enforce),
+     .help = "false: log \"would ban\" and \"would reject\", act on nothing"},
+    {"user", OPTION_STRING, "postern", 1, 32, .form = form_account, FIELD(struct config, user),
+     .help = "the user to become when started as root"},
+    {"store", OPTION_STRING, "file:" PN_LOCALSTATEDIR "/lib/postern", 1, PATH_LEN_MAX,
+     .form = form_store, .prefix = "file:", FIELD(struct config, store_path),
+     .help = "where bans are kept"},
+    {.name = NULL},
+};
+
+static const struct option gateway_options[] = {
+    {"type", OPTION_WORD, "nginx", .words = gateway_types, FIELD(struct config_gateway, type),
+     .help = "what forwards the connections there"},
+    {"public_addresses", OPTION_PREFIXES, NULL, 1, 64, .form = form_address,
+     FIELD(struct config_gateway, public_addresses),
+     .help = "its addresses on the internet, as DNS and PTR have them"},
+    {"header_destinations", OPTION_PREFIXES, "", 0, 64, .form = form_address,
+     FIELD(struct config_gateway, header_destinations),
+     .help = "what its PROXY headers name as destination; empty: public_addresses"},
+    {"tunnel_addresses", OPTION_PREFIXES, NULL, 1, 64, .form = form_address,
+     FIELD(struct config_gateway, tunnel_addresses),
+     .help = "its addresses as the mail server at home sees them"},
+    {.name = NULL},
+};
+
+static const struct option milter_options[] = {
+    {"listen", OPTION_STRING, RUN("milter"), 0, 255, .form = form_milter,
+     FIELD(struct config_milter, listen), .help = "where Postfix finds the milter; empty: off"},
+    {"group", OPTION_STRING, "postfix", 0, 32, .form = form_account,
+     FIELD(struct config_milter, group), .help = "who may connect to its Unix socket"},
+    {"max_sessions", OPTION_NUMBER, "200", 1, 10000, FIELD(struct config_milter, max_sessions),
+     .help = "SMTP sessions at a time; more are told to come back later"},
+    {"max_signatures", OPTION_NUMBER, "8", 1, 50, FIELD(struct config_milter, max_signatures),
+     .help = "DKIM signatures verified in a message; the rest is ignored"},
+    {.name = NULL},
+};
+
+static const struct option policyd_options[] = {
+    {"policy", OPTION_STRINGS, RUN("policy"), 0, 16, .form = form_listener,
+     FIELD(struct config_policyd, policy),
+     .help = "listeners for Postfix's check_policy_service; empty: off"},
+    {"socketmap", OPTION_STRINGS, RUN("socketmap"), 0, 16, .form = form_listener,
+     FIELD(struct config_policyd, socketmap),
+     .help = "listeners for Postfix's socketmap tables; empty: off"},
+    {"control", OPTION_STRING, RUN("control"), 0, 255, .form = form_unix_listener,
+     FIELD(struct config_policyd, control), .help = "the socket of posternctl; empty: off"},
+    {"group", OPTION_STRING, "postfix", 0, 32, .form = form_account,
+     FIELD(struct config_policyd, group),
+     .help = "who may connect to the Unix sockets of policy and socketmap"},
+    {"control_group", OPTION_STRING, "", 0, 32, .form = form_account,
+     FIELD(struct config_policyd, control_group),
+     .help = "who may command; empty: the group the daemon runs with"},
+    {"max_connections", OPTION_NUMBER, "200", 1, 10000,
+     FIELD(struct config_policyd, max_connections),
+     .help = "open at a time on each listener; more wait"},
+    {.name = NULL},
+};
+
+static const struct option http_options[] = {
+    {"listen", OPTION_STRING, "", 0, 255, .form = form_listener, FIELD(struct config_http, listen),
+     .help = "where Dovecot finds it; empty: off"},
+    {"group", OPTION_STRING, "", 0, 32, .form = form_account, FIELD(struct config_http, group),
+     .help = "who may connect to its Unix socket; empty: the group the daemon runs with"},
+    {"serve", OPTION_WORDS, "auth", 1, 8, .words = http_services, FIELD(struct config_http, serve),
+     .help = "what is answered here: auth (Dovecot's auth policy)"},
+    {"token_file", OPTION_SECRET, "", 0, PATH_LEN_MAX, FIELD(struct config_http, token),
+     .help = "a file with the token that every request must bear; empty: none"},
+    {"from", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix, FIELD(struct config_http, from),
+     .help = "who may ask over TCP; empty: whoever can connect"},
+    {.name = NULL},
+};
+
+static const struct option jail_options[] = {
+    {"events", OPTION_WORDS, "auth_fail", 1, 8, .words = jail_events,
+     FIELD(struct config_jail, events), .help = "what is counted: auth_fail (a wrong password)"},
+    {"count_by", OPTION_WORD, "client", .words = jail_keys, FIELD(struct config_jail, count_by),
+     .help = "whom it is counted against"},
+    {"distinct", OPTION_WORD, "password", .words = jail_distinct,
+     FIELD(struct config_jail, distinct_password),
+     .help = "password: the same wrong password again counts once; empty: each counts"},
+    {"maxretry", OPTION_NUMBER, "5", 1, 100, FIELD(struct config_jail, maxretry),
+     .help = "so many events within findtime are a ban"},
+    {"findtime", OPTION_SECONDS, "10m", 1, 30 * DAY, FIELD(struct config_jail, findtime_sec),
+     .help = "how long an event is remembered"},
+    {"bantime", OPTION_SECONDS, "1h", 1, 365 * DAY, FIELD(struct config_jail, bantime_sec),
+     .help = "how long a ban lasts"},
+    {"prefix4", OPTION_NUMBER, "32", 8, 32, FIELD(struct config_jail, prefix4),
+     .help = "IPv4 clients that share so many bits count as one"},
+    {"prefix6", OPTION_NUMBER, "64", 32, 128, FIELD(struct config_jail, prefix6),
+     .help = "IPv6 clients that share so many bits count as one"},
+    {.name = NULL},
+};
+
+static const struct option relay_options[] = {
+    {"preset", OPTION_WORD, "", .words = relay_presets, FIELD(struct config_relay, preset),
+     .help = "a provider whose host is known: brevo, mailgun, mailgun-eu"},
+    {"host", OPTION_STRING, "", 0, 253, .form = form_host, FIELD(struct config_relay, host),
+     .help = "its name, which its certificate must bear; empty: the preset's"},
+    {"port", OPTION_NUMBER, "587", 1, 65535, FIELD(struct config_relay, port),
+     .help = "587 or 2525 for STARTTLS; 465 needs a transport of its own"},
+    {"transport", OPTION_STRING, "smtp", 1, 32, .form = form_account,
+     FIELD(struct config_relay, transport),
+     .help = "the service in Postfix's master.cf that sends"},
+    {"login", OPTION_STRING, "", 0, 255, .form = form_text, FIELD(struct config_relay, login),
+     .help = "to log in with; empty: no authentication"},
+    {"password_file", OPTION_SECRET, "", 0, PATH_LEN_MAX, FIELD(struct config_relay, password),
+     .help = "a file with the password or API key of login"},
+    {.name = NULL},
+};
+
+static const struct option route_options[] = {
+    {"from", OPTION_STRING, "*", 1, 320, .form = form_sender, FIELD(struct config_route, from),
+     .help = "whose mail: *, @domain, user@domain or <>"},
+    {"relays", OPTION_RELAYS, NULL, 1, 16, .form = form_name, FIELD(struct config_route, relays),
+     .help = "names of relay sections, the best first"},
+    {.name = NULL},
+};
+
+#define ONE(member) .offset = offsetof(struct config, member)
+#define MANY(type, member, counter)                                                                \
+    .multiple = true, .offset = offsetof(struct config, member),                                   \
+    .count_offset = offsetof(struct config, counter), .size = sizeof(type)
+
+const struct section schema[] = {
+    {.name = "", .options = top_options, .help = "what all programs share"},
+    {.name = "gateway",
+     .titled = true,
+     MANY(struct config_gateway, gateways, gateway_count),
+     .options = gateway_options,
+     .help = "a public host whose connections are other people's"},
+    {.name = "milter", ONE(milter), .options = milter_options, .help = "postern-milter"},
+    {.name = "policyd", ONE(policyd), .options = policyd_options, .help = "postern-policyd"},
+    {.name = "http",
+     .titled = true,
+     MANY(struct config_http, https, http_count),
+     .options = http_options,
+     .help = "an HTTP listener of postern-policyd"},
+    {.name = "jail",
+     .titled = true,
+     MANY(struct config_jail, jails, jail_count),
+     .options = jail_options,
+     .help = "a rule that turns events into a ban"},
+    {.name = "relay",
+     .titled = true,
+     MANY(struct config_relay, relays, relay_count),
+     .options = relay_options,
+     .help = "a smart host for outbound mail"},
+    {.name = "route",
+     MANY(struct config_route, routes, route_count),
+     .options = route_options,
+     .help = "whose mail goes by which relays"},
+    {.name = NULL},
+};
+
+const struct section *schema_section(const char *name)
+{
+    for (const struct section *section = schema; section->name != NULL; section++)
+        if (str_eq(section->name, name))
+            return section;
+    return NULL;
+}
+
+const struct option *schema_option(const struct section *section, const char *name, size_t *index_r)
+{
+    for (size_t i = 0; section->options[i].name != NULL; i++) {
+        if (str_eq(section->options[i].name, name)) {
+            *index_r = i;
+            return &section->options[i];
+        }
+    }
+    return NULL;
+}
+
+bool option_is_list(const struct option *option)
+{
+    return option->type == OPTION_WORDS || option->type == OPTION_STRINGS ||
+           option->type == OPTION_PREFIXES || option->type == OPTION_RELAYS;
+}
+
+const char *option_word(const struct option *option, unsigned value)
+{
+    for (const struct option_word *word = option->words; word->word != NULL; word++)
+        if (word->value == value && word->value != WORD_LATER)
+            return word->word;
+    return NULL;
+}

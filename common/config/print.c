@@ -117,18 +117,11 @@ static void print_texts(const struct option *option, const void *base, FILE *to)
     free_texts(&texts);
 }
 
-/* In the largest unit that says it exactly. */
 static void print_duration(unsigned sec, FILE *to)
 {
-    static const struct {
-        unsigned sec;
-        char unit;
-    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-    size_t i = 0;
+    char text[VALUE_DURATION_MAX];
 
-    while (sec % units[i].sec != 0)
-        i++;
-    fprintf(to, "\"%u%c\"", sec / units[i].sec, units[i].unit);
+    fprintf(to, "\"%s\"", value_duration(sec, text));
 }
 
 static void print_option(const struct option *option, const void *base, const char *indent,

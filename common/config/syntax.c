@@ -36,6 +36,18 @@ static bool begins_item(const struct token *token)
     return is_value(token + 1) && !token[1].first && is_punct(token + 2, '{');
 }
 
+/* There is no "+=", but who writes it means an option. */
+static bool begins_append(const struct token *token)
+{
+    return token->kind == TOKEN_WORD && token[1].kind == TOKEN_WORD && str_eq(token[1].text, "+") &&
+           is_punct(token + 2, '=');
+}
+
+static bool begins_line(const struct token *token)
+{
+    return token->first && (begins_item(token) || begins_append(token));
+}
+
 static void advance(struct parser *parser)
 {
     if (parser->at->kind != TOKEN_END)
@@ -48,7 +60,7 @@ static void recover(struct parser *parser)
     unsigned depth = 0;
 
     for (; parser->at->kind != TOKEN_END; advance(parser)) {
-        if (depth == 0 && parser->at->first && begins_item(parser->at))
+        if (depth == 0 && begins_line(parser->at))
             return;
         if (is_punct(parser->at, '{'))
             depth++;
@@ -87,7 +99,7 @@ static void take_value(struct parser *parser, struct syntax_item *item)
 static void parse_list(struct parser *parser, struct syntax_item *item)
 {
     while (!is_punct(parser->at, '}')) {
-        if (parser->at->kind == TOKEN_END || (parser->at->first && begins_item(parser->at))) {
+        if (parser->at->kind == TOKEN_END || begins_line(parser->at)) {
             config_errors_add(parser->errors, item->line,
                               "the list of \"%s\" is not closed: \"}\" is missing", item->name);
             item->bad = true;
@@ -105,7 +117,7 @@ static void parse_list(struct parser *parser, struct syntax_item *item)
         take_value(parser, item);
         if (is_punct(parser->at, ',')) {
             advance(parser);
-        } else if (is_value(parser->at) && !(parser->at->first && begins_item(parser->at))) {
+        } else if (is_value(parser->at) && !begins_line(parser->at)) {
             config_errors_add(parser->errors, parser->at->line,
                               "a comma is missing between two values of \"%s\"", item->name);
         }
@@ -120,7 +132,7 @@ static void parse_value(struct parser *parser, struct syntax_item *item)
         item->kind = SYNTAX_LIST;
         advance(parser);
         parse_list(parser, item);
-    } else if (is_value(parser->at) && !(parser->at->first && begins_item(parser->at))) {
+    } else if (is_value(parser->at) && !begins_line(parser->at)) {
         take_value(parser, item);
     } else {
         config_errors_add(parser->errors, item->line, "\"%s\" has no value", item->name);
@@ -176,7 +188,7 @@ static void complain(struct parser *parser)
         config_errors_add(parser->errors, line,
                           "\"%c\" has no place here: NAME = VALUE or NAME { ... } is right",
                           token->punct);
-    else if (str_eq(token[1].text != NULL ? token[1].text : "", "+") && is_punct(token + 2, '='))
+    else if (begins_append(token))
         config_errors_add(parser->errors, line,
                           "\"%.100s +=\": there is no \"+=\", write the whole list after one \"=\"",
                           token->text);

@@ -34,6 +34,20 @@ unsigned value_number(const struct option *option, const void *base)
     return *(const unsigned *)value_field(option, base);
 }
 
+const char *value_duration(unsigned sec, char out[VALUE_DURATION_MAX])
+{
+    static const struct {
+        unsigned sec;
+        char unit;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    size_t i = 0;
+
+    while (sec % units[i].sec != 0)
+        i++;
+    snprintf(out, VALUE_DURATION_MAX, "%u%c", sec / units[i].sec, units[i].unit);
+    return out;
+}
+
 static void store_number(struct setter *setter, unsigned number)
 {
     void *field = value_field(setter->option, setter->base);
@@ -87,7 +101,7 @@ static void set_number(struct setter *setter, char *text)
 static void set_duration(struct setter *setter, char *text)
 {
     const struct option *option = setter->option;
-    char least[STR_DURATION_MAX], most[STR_DURATION_MAX], phrase[2 * STR_DURATION_MAX + 64];
+    char least[VALUE_DURATION_MAX], most[VALUE_DURATION_MAX], phrase[96];
     unsigned unit = option->type == OPTION_MILLISECONDS ? 1000 : 1;
     uint64_t sec;
 
@@ -96,7 +110,8 @@ static void set_duration(struct setter *setter, char *text)
         return;
     }
     snprintf(phrase, sizeof(phrase), "a duration from %s to %s (units s, m, h, d, w)",
-             str_format_duration(option->min, least), str_format_duration(option->max, most));
+             value_duration((unsigned)option->min, least),
+             value_duration((unsigned)option->max, most));
     is_not(setter, text, phrase);
 }
 

@@ -22,4 +22,8 @@ void *value_field(const struct option *option, const void *base);
 /* Of OPTION_BOOL, OPTION_NUMBER, durations, OPTION_WORD and OPTION_WORDS. */
 unsigned value_number(const struct option *option, const void *base);
 
+/* As the file has it, in the largest unit that says it exactly. Writes into out and returns it. */
+#define VALUE_DURATION_MAX 16
+const char *value_duration(unsigned sec, char out[VALUE_DURATION_MAX]);
+
 #endif

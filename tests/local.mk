@@ -1,6 +1,64 @@
 # SPDX-License-Identifier: MIT
-noinst_HEADERS += tests/unit/unit.h
+noinst_HEADERS += tests/unit/unit.h tests/fuzz/fuzz.h
 
 EXTRA_DIST += \
 	tests/check tests/demo tests/packages-build tests/packages-check tests/lab \
 	tests/lib/build.sh tests/lib/setup.sh tests/lib/steps.sh tests/lib/story.py
+
+# The sources judged as text: they need no building.
+source_tests = \
+	tests/unit/test_headers tests/unit/test_layers tests/unit/test_format tests/ratchet
+dist_check_SCRIPTS += $(source_tests)
+TESTS += $(source_tests)
+EXTRA_DIST += tests/ratchet.list
+
+# A fuzz target is tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME. The folder
+# whose parser it feeds adds it:
+#     fuzz_targets += tests/fuzz/fuzz_NAME
+#     tests_fuzz_fuzz_NAME_LDADD = libX.a … libbase.a $(fuzz_main)
+#     tests_fuzz_fuzz_NAME_LDFLAGS = $(fuzz_ldflags)
+# With --enable-fuzzing it is a libFuzzer program; otherwise it replays its seeds.
+fuzz_targets += tests/fuzz/fuzz_attr tests/fuzz/fuzz_netstring
+tests_fuzz_fuzz_attr_LDADD = libwire.a libbase.a $(fuzz_main)
+tests_fuzz_fuzz_attr_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_netstring_LDADD = libwire.a libbase.a $(fuzz_main)
+tests_fuzz_fuzz_netstring_LDFLAGS = $(fuzz_ldflags)
+
+check_PROGRAMS += $(fuzz_targets)
+EXTRA_DIST += tests/fuzz/corpus
+fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_SECONDS = 600
+
+if FUZZING
+fuzz_main =
+# What a run finds stays in the build tree; add to the corpus what is worth it.
+fuzz: $(fuzz_targets)
+	@for target in $(fuzz_targets); do \
+	    name=$${target#tests/fuzz/fuzz_}; \
+	    found=tests/fuzz/found/$$name; \
+	    $(MKDIR_P) $$found && \
+	    echo "$$target: $(FUZZ_SECONDS) s" && \
+	    ./$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 \
+	        -print_final_stats=1 -artifact_prefix=$$found. \
+	        $$found $(srcdir)/tests/fuzz/corpus/$$name || exit 1; \
+	done
+else
+check_LIBRARIES += libreplay.a
+libreplay_a_SOURCES = tests/fuzz/replay.c
+# libbase.a again: replay.c stands on it, and may be the only one that does
+fuzz_main = libreplay.a libbase.a
+TESTS += $(fuzz_targets)
+fuzz:
+	@echo "make fuzz needs a build with libFuzzer: configure --enable-fuzzing CC=clang" >&2
+	@exit 1
+endif
+
+format:
+	cd $(srcdir) && find common milter policyd ingress webhook ctl tests -name '*.[ch]' \
+	    2>/dev/null | xargs clang-format-14 -i
+
+clean-local: clean-fuzz
+clean-fuzz:
+	rm -rf tests/fuzz/found
+
+.PHONY: fuzz format clean-fuzz

@@ -130,7 +130,7 @@ class Lab:
 
     def imap_many(self, source, login, passwords):
         """The same for many passwords, side by side: Dovecot answers a failure late."""
-        return _side_by_side(lambda password: self.imap(source, login, password), passwords)
+        return side_by_side(lambda password: self.imap(source, login, password), passwords)
 
     def submission_login(self, source, login, password, port=587):
         """Tries AUTH on submission: "ok", or the code and text of refusal."""
@@ -146,7 +146,7 @@ class Lab:
             session.close()
 
     def submission_many(self, source, login, passwords):
-        return _side_by_side(lambda word: self.submission_login(source, login, word), passwords)
+        return side_by_side(lambda word: self.submission_login(source, login, word), passwords)
 
     def smtp_answer(self, source, to=ALICE, sender="joe@nospf.example.org"):
         """What port 25 says to a recipient: the code of the last answer."""
@@ -203,7 +203,7 @@ class _Imap(imaplib.IMAP4):
         self.file = self._connection.makefile("rb")
 
 
-def _side_by_side(function, items):
+def side_by_side(function, items):
     answers = [None] * len(items)
 
     def one(number, item):

@@ -134,8 +134,8 @@ def test_many_at_once(lab):
                              + signed(lab, message()))
         return mark
 
-    from scenario import _side_by_side
-    expect_equal(_side_by_side(one, marks), marks, "sent")
+    from scenario import side_by_side
+    expect_equal(side_by_side(one, marks), marks, "sent")
     for mark in marks:
         value = ours(lab.wait_for_mail(mark))
         expect("dkim=pass" in value and "spf=fail" in value, value)

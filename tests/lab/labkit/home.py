@@ -122,6 +122,8 @@ def start_postfix(home):
     home.write("/etc/aliases", "postmaster: root\n")
     home.run("newaliases")
     home.run("chown", "postfix", "/var/lib/postfix")
+    # What Debian's service does before it starts: resolv.conf and the like for the chroot.
+    home.run("/usr/lib/postfix/configure-instance.sh", "-")
     home.run("postfix", "start", log="mail")
     home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465")
 

@@ -20,6 +20,15 @@ log_path = /var/log/dovecot.log
 auth_verbose = yes
 """
 
+# The sample has one relay; the lab shows what a second one is good for.
+SECOND_RELAY = """
+relay "mailgun" {
+  preset = "mailgun"
+  login = "postmaster@example.com"
+  password_file = "/etc/postern/mailgun.key"
+}
+"""
+
 PROGRAMS = ("postern-milter", "postern-policyd", "posternctl")
 
 
@@ -144,7 +153,11 @@ def prepare_postern(home, passwords):
 def write_configuration(home, store):
     if store != "file":
         raise LabError(f"--store {store}: not one of file")
-    home.write("/etc/postern/postern.conf", STUB)
+    home.write("/etc/postern/postern.conf", filled("conf/postern.conf", {
+        "enforce = false": "enforce = true",
+        "#trusted = {}": 'trusted = {"192.168.1.0/24"}',
+        'relays = {"brevo"}': 'relays = {"brevo", "mailgun"}',
+    }) + SECOND_RELAY)
 
 
 def start_policyd(home):
@@ -156,35 +169,3 @@ def start_policyd(home):
 def start_milter(home):
     home.service("postern-milter", "postern-milter", "-f", "-c", "/etc/postern/postern.conf")
     home.wait_listening("postern-milter", "unix:/run/postern/milter")
-
-
-STUB = """\
-hostname = "mail.example.com"
-domains  = {"example.com"}
-resolver = {}
-trusted  = {"192.168.1.0/24"}
-ignoreip = {}
-enforce  = true
-user     = "postern"
-
-gateway "vps1" {
-  type = "nginx"
-  public_addresses = {"203.0.113.1", "2001:db8::1"}
-  header_destinations = {}
-  tunnel_addresses = {"10.8.0.1"}
-}
-
-milter  { listen = "unix:/run/postern/milter"  group = "postfix" }
-policyd {
-  policy = {"unix:/run/postern/policy"}
-  socketmap = {"unix:/run/postern/socketmap"}
-  control = "unix:/run/postern/control"
-  group = "postfix"
-}
-http "auth" { listen = "127.0.0.1:8893"  serve = {"auth"}  token_file = "/etc/postern/auth.token" }
-store = "file:/var/lib/postern"
-jail "logins" { events = {"auth_fail"}  distinct = "password"  maxretry = 5  findtime = "10m"  bantime = "1h" }
-relay "brevo" { preset = "brevo"  login = "me@example.com"  password_file = "/etc/postern/brevo.key" }
-relay "mailgun" { preset = "mailgun"  login = "postmaster@example.com"  password_file = "/etc/postern/mailgun.key" }
-route { from = "*"  relays = {"brevo", "mailgun"} }
-"""

@@ -46,11 +46,11 @@ def connect(internet, vps, home):
                 f"address add {ROUTER}/32 dev vps",
                 f"address add {DNS}/32 dev vps",
                 *[f"address add {relay}/32 dev vps" for relay in RELAYS.values()],
-                "address add 2001:db8::fe/64 dev vps nodad",
+                "address add 2001:db8::fe/64 dev vps nodad noprefixroute",
                 *[f"address add {client}/64 dev lo nodad" for client in CLIENTS6],
                 "address add 100.64.0.1/24 dev home",
                 "link set vps up", "link set home up",
-                f"route replace 2001:db8::/64 dev vps src {CLIENTS6[0]}",
+                f"route add 2001:db8::/64 dev vps src {CLIENTS6[0]}",
                 "route add 192.168.1.0/24 via 100.64.0.2")
     vps.ip("link set lo up",
            "address add 203.0.113.1/24 dev wan", "address add 2001:db8::1/64 dev wan nodad",

@@ -1,1 +1,23 @@
 # SPDX-License-Identifier: MIT
+noinst_LIBRARIES += libmilter_pn.a
+libmilter_pn_a_SOURCES = \
+	milter/envelope.c milter/envelope.h \
+	milter/fields.c milter/fields.h \
+	milter/gate.c milter/gate.h \
+	milter/judge.c milter/judge.h \
+	milter/limit.c milter/limit.h \
+	milter/message.c milter/message.h \
+	milter/session.c milter/session.h \
+	milter/socket.c milter/socket.h
+
+sbin_PROGRAMS += postern-milter
+postern_milter_SOURCES = \
+	milter/callbacks.c milter/callbacks.h \
+	milter/main.c \
+	milter/server.c milter/server.h
+postern_milter_LDADD = libmilter_pn.a libmailauth.a libnet.a libconfig_pn.a libwire.a libbase.a \
+	$(MILTER_LIBS) $(OPENDKIM_LIBS) $(SPF2_LIBS) $(UNBOUND_LIBS) $(EVENT_LIBS) \
+	$(JANSSON_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS) -lpthread
+EXTRA_DIST += tests/milter/dnsd.py tests/milter/mta.py tests/milter/signer.py
+dist_check_SCRIPTS += tests/milter/check-milter
+TESTS += tests/milter/check-milter

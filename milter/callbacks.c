@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "milter/callbacks.h"
+
+#include <libmilter/mfapi.h>
+
+#include "common/base/log.h"
+#include "milter/envelope.h"
+
+/*
+ * One mfapi callback has two parts here: the handler, which knows a session, and a
+ * line in the table at the end, which lets it in through the gate. Handlers of stages
+ * for which SMFIP_NR_* is negotiated answer SMFIS_NOREPLY: libmilter itself answers
+ * servers that do not know these flags.
+ */
+
+static struct milter *the_milter;
+
+#define ACTIONS        (SMFIF_ADDHDRS | SMFIF_CHGHDRS)
+#define STAGES_UNUSED  (SMFIP_NORCPT | SMFIP_NODATA | SMFIP_NOUNKNOWN)
+#define STAGES_NOREPLY (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH)
+
+/* libmilter takes char * and changes nothing. */
+static char macros_connect[] = "{daemon_addr}";
+static char macros_mail[] = "{auth_authen}";
+static char macros_eom[] = "i";
+static char macro_daemon_addr[] = "{daemon_addr}";
+static char macro_auth_authen[] = "{auth_authen}";
+static char macro_queue_id[] = "i";
+static char field_name[] = "Authentication-Results";
+static char reply_code[] = "550";
+static char reply_status[] = "5.6.0";
+static char reply_text[] = "Too many Authentication-Results fields";
+
+static void negotiate_macros(SMFICTX *ctx, unsigned long offered, unsigned long *actions_r)
+{
+    if ((offered & SMFIF_SETSYMLIST) == 0)
+        return;
+    *actions_r |= SMFIF_SETSYMLIST;
+    (void)smfi_setsymlist(ctx, SMFIM_CONNECT, macros_connect);
+    (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, macros_mail);
+    (void)smfi_setsymlist(ctx, SMFIM_EOM, macros_eom);
+}
+
+static sfsistat handle_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+                                 unsigned long *actions_r, unsigned long *steps_r)
+{
+    struct session *session = session_new();
+
+    if ((actions & ACTIONS) != ACTIONS) {
+        log_error(session->name, "negotiate-failed",
+                  LOG_STR("reason", "the server does not let a milter change header fields"));
+        session_free(&session);
+        return SMFIS_REJECT;
+    }
+    *actions_r = ACTIONS;
+    negotiate_macros(ctx, actions, actions_r);
+    session->spacing = (steps & SMFIP_HDR_LEADSPC) != 0 ? SPACING_KEPT : SPACING_REMOVED;
+    session->may_skip_body = (steps & SMFIP_SKIP) != 0;
+    *steps_r = STAGES_NOREPLY | (steps & (STAGES_UNUSED | SMFIP_HDR_LEADSPC | SMFIP_SKIP));
+    if (!session->may_skip_body)
+        *steps_r |= SMFIP_NR_BODY;
+    smfi_setpriv(ctx, session);
+    return SMFIS_CONTINUE;
+}
+
+/* Whether the session is one of those that milter.max_sessions allows. */
+static bool admit(struct session *session)
+{
+    enum limit_status status;
+
+    if (session->is_counted)
+        return true;
+    status = limit_take(&the_milter->sessions);
+    if (status == LIMIT_REACHED)
+        log_warning(session->name, "too-many-sessions",
+                    LOG_UINT("max_sessions", the_milter->sessions.max),
+                    LOG_STR("action", "refused for now"));
+    session->is_counted = status == LIMIT_OK;
+    return session->is_counted;
+}
+
+/* A claim that no client behind that gateway can make. */
+static sfsistat refuse_origin(const struct session *session)
+{
+    char client[ADDR_TEXT_MAX];
+    const struct origin *origin = &session->origin;
+    bool enforce = the_milter->bench.config->enforce;
+
+    log_warning(session->name, enforce ? "reject" : "would reject",
+                LOG_STR("client", addr_format(&origin->addr, client)),
+                LOG_STR("gateway", origin->gateway == NULL ? "-" : origin->gateway->name),
+                LOG_STR("reason", "no client with this address can come through the gateway"));
+    return enforce ? SMFIS_REJECT : SMFIS_CONTINUE;
+}
+
+static sfsistat handle_connect(SMFICTX *ctx, struct session *session, const _SOCK_ADDR *addr)
+{
+    struct origin_peer peer = envelope_peer(addr, smfi_getsymval(ctx, macro_daemon_addr));
+
+    if (session == NULL) {
+        session = session_new();
+        smfi_setpriv(ctx, session);
+    }
+    if (!admit(session))
+        return SMFIS_TEMPFAIL;
+    session->origin = origin_find(&the_milter->rules, &peer);
+    return session->origin.kind == ORIGIN_REFUSED ? refuse_origin(session) : SMFIS_CONTINUE;
+}
+
+static sfsistat handle_helo(struct session *session, const char *name)
+{
+    if (session != NULL)
+        session_helo(session, name);
+    return SMFIS_NOREPLY;
+}
+
+static sfsistat handle_mail(SMFICTX *ctx, struct session *session, char **argv)
+{
+    if (session != NULL)
+        session_mail(session, &the_milter->bench, argv[0] == NULL ? "" : argv[0],
+                     smfi_getsymval(ctx, macro_auth_authen));
+    return SMFIS_NOREPLY;
+}
+
+static struct message *message_of(const struct session *session)
+{
+    return session == NULL ? NULL : session->message;
+}
+
+static sfsistat handle_header(struct session *session, const char *name, const char *value)
+{
+    if (message_of(session) != NULL)
+        message_header(session->message, name, value);
+    return SMFIS_NOREPLY;
+}
+
+static sfsistat handle_end_header(struct session *session)
+{
+    if (message_of(session) != NULL)
+        message_end_header(session->message);
+    return SMFIS_NOREPLY;
+}
+
+static sfsistat handle_body(struct session *session, const unsigned char *bytes, size_t len)
+{
+    if (session == NULL || !session->may_skip_body) {
+        if (message_of(session) != NULL)
+            message_body(session->message, bytes, len);
+        return SMFIS_NOREPLY;
+    }
+    if (session->message == NULL || !message_wants_body(session->message))
+        return SMFIS_SKIP;
+    message_body(session->message, bytes, len);
+    return SMFIS_CONTINUE;
+}
+
+/* From the highest number down: each removal changes the numbers behind it (CVE-2022-48521). */
+static int remove_fields(SMFICTX *ctx, const struct fields *fields)
+{
+    for (size_t i = fields->remove_count; i-- > 0;)
+        if (smfi_chgheader(ctx, field_name, (int)fields->remove[i], NULL) != MI_SUCCESS)
+            return -1;
+    return 0;
+}
+
+/* At index 0, above the Received field that the server itself adds: RFC 8601 section 4. */
+static int add_field(SMFICTX *ctx, enum spacing spacing, const struct buf *value)
+{
+    struct buf field;
+    int rc;
+
+    if (value->len == 0)
+        return 0;
+    buf_init(&field);
+    if (spacing == SPACING_KEPT)
+        buf_putc(&field, ' ');
+    buf_puts(&field, buf_str(value));
+    rc = smfi_insheader(ctx, 0, field_name, (char *)field.data);
+    buf_fini(&field);
+    return rc == MI_SUCCESS ? 0 : -1;
+}
+
+static sfsistat refuse_fields(SMFICTX *ctx, const char *queue_id, unsigned seen)
+{
+    log_warning(queue_id, "reject", LOG_UINT("fields", seen),
+                LOG_STR("reason", "more Authentication-Results to remove than can be"));
+    (void)smfi_setreply(ctx, reply_code, reply_status, reply_text);
+    return SMFIS_REJECT;
+}
+
+static sfsistat end_message(SMFICTX *ctx, struct session *session, const char *queue_id)
+{
+    struct message *message = session->message;
+    struct buf value;
+    int rc;
+
+    if (message->fields.too_many)
+        return refuse_fields(ctx, queue_id, message->fields.seen);
+    buf_init(&value);
+    message_finish(message, queue_id, &value);
+    rc = remove_fields(ctx, &message->fields);
+    if (rc == 0)
+        rc = add_field(ctx, session->spacing, &value);
+    buf_fini(&value);
+    if (rc == 0)
+        return SMFIS_CONTINUE;
+    log_error(queue_id, "change-failed",
+              LOG_STR("reason", "the server took no change of the header"),
+              LOG_STR("session", session->name));
+    return SMFIS_TEMPFAIL;
+}
+
+static sfsistat handle_eom(SMFICTX *ctx, struct session *session)
+{
+    const char *queue_id = smfi_getsymval(ctx, macro_queue_id);
+    sfsistat status;
+
+    if (message_of(session) == NULL)
+        return SMFIS_TEMPFAIL;
+    status = end_message(ctx, session, queue_id == NULL ? session->name : queue_id);
+    message_free(&session->message);
+    return status;
+}
+
+static sfsistat handle_abort(struct session *session)
+{
+    if (session != NULL)
+        message_free(&session->message);
+    return SMFIS_CONTINUE;
+}
+
+static sfsistat handle_close(SMFICTX *ctx, struct session *session)
+{
+    if (session == NULL)
+        return SMFIS_CONTINUE;
+    if (session->is_counted)
+        limit_release(&the_milter->sessions);
+    session_free(&session);
+    smfi_setpriv(ctx, NULL);
+    return SMFIS_CONTINUE;
+}
+
+#define THROUGH_GATE(otherwise, handler)                                                           \
+    return gate_enter(&the_milter->gate) ? gate_leave(&the_milter->gate, handler) : (otherwise)
+
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+                             unsigned long f2, unsigned long f3, unsigned long *actions_r,
+                             unsigned long *steps_r, unsigned long *f2_r, unsigned long *f3_r)
+{
+    (void)f2, (void)f3;
+    *f2_r = *f3_r = 0;
+    THROUGH_GATE(SMFIS_REJECT, handle_negotiate(ctx, actions, steps, actions_r, steps_r));
+}
+
+static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
+{
+    (void)host;
+    THROUGH_GATE(SMFIS_TEMPFAIL, handle_connect(ctx, smfi_getpriv(ctx), addr));
+}
+
+static sfsistat on_helo(SMFICTX *ctx, char *name)
+{
+    THROUGH_GATE(SMFIS_NOREPLY, handle_helo(smfi_getpriv(ctx), name));
+}
+
+static sfsistat on_mail(SMFICTX *ctx, char **argv)
+{
+    THROUGH_GATE(SMFIS_NOREPLY, handle_mail(ctx, smfi_getpriv(ctx), argv));
+}
+
+static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
+{
+    THROUGH_GATE(SMFIS_NOREPLY, handle_header(smfi_getpriv(ctx), name, value));
+}
+
+static sfsistat on_end_header(SMFICTX *ctx)
+{
+    THROUGH_GATE(SMFIS_NOREPLY, handle_end_header(smfi_getpriv(ctx)));
+}
+
+static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
+{
+    THROUGH_GATE(SMFIS_NOREPLY, handle_body(smfi_getpriv(ctx), bytes, len));
+}
+
+static sfsistat on_eom(SMFICTX *ctx)
+{
+    THROUGH_GATE(SMFIS_TEMPFAIL, handle_eom(ctx, smfi_getpriv(ctx)));
+}
+
+static sfsistat on_abort(SMFICTX *ctx)
+{
+    THROUGH_GATE(SMFIS_CONTINUE, handle_abort(smfi_getpriv(ctx)));
+}
+
+static sfsistat on_close(SMFICTX *ctx)
+{
+    THROUGH_GATE(SMFIS_CONTINUE, handle_close(ctx, smfi_getpriv(ctx)));
+}
+
+int callbacks_register(struct milter *milter)
+{
+    static char name[] = "postern-milter";
+    const struct smfiDesc table = {
+        .xxfi_name = name,
+        .xxfi_version = SMFI_VERSION,
+        .xxfi_flags = ACTIONS | SMFIF_SETSYMLIST,
+        .xxfi_negotiate = on_negotiate,
+        .xxfi_connect = on_connect,
+        .xxfi_helo = on_helo,
+        .xxfi_envfrom = on_mail,
+        .xxfi_header = on_header,
+        .xxfi_eoh = on_end_header,
+        .xxfi_body = on_body,
+        .xxfi_eom = on_eom,
+        .xxfi_abort = on_abort,
+        .xxfi_close = on_close,
+    };
+
+    the_milter = milter;
+    return smfi_register(table) == MI_SUCCESS ? 0 : -1;
+}

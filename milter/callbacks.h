@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_MILTER_CALLBACKS_H
+#define PN_MILTER_CALLBACKS_H
+
+#include "milter/gate.h"
+#include "milter/limit.h"
+#include "milter/session.h"
+
+/* Everything that a callback may use; libmilter hands none of it through, so one is set. */
+struct milter {
+    struct workbench bench;
+    struct origin_rules rules;
+    struct limit sessions;
+    struct gate gate;
+};
+
+/*
+ * Register the callbacks with libmilter; they use milter, which outlives them. 0, or
+ * -1 when libmilter refuses.
+ */
+int callbacks_register(struct milter *milter) __attribute__((warn_unused_result));
+
+#endif

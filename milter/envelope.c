@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "milter/envelope.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+
+char *envelope_sender(const char *argument)
+{
+    if (*argument == '<')
+        argument++;
+    if (*argument == '@') {
+        const char *colon = strchr(argument, ':');
+        if (colon != NULL)
+            argument = colon + 1;
+    }
+    size_t len = strlen(argument);
+    if (len > 0 && argument[len - 1] == '>')
+        len--;
+    return len > ENVELOPE_SENDER_MAX ? NULL : x_strndup(argument, len);
+}
+
+char *envelope_helo(const char *argument)
+{
+    /* Never cut: the rest could be another host's name. */
+    return x_strdup(strlen(argument) > ENVELOPE_HELO_MAX ? "" : argument);
+}
+
+static struct addr daemon_address(const char *text)
+{
+    struct addr addr = {.family = ADDR_NONE};
+
+    if (text == NULL)
+        return addr;
+    if (strncasecmp(text, "IPv6:", 5) == 0)
+        text += 5;
+    if (addr_parse(text, &addr) != 0)
+        addr = (struct addr){.family = ADDR_NONE};
+    return addr;
+}
+
+static bool is_loopback_or_none(const struct addr *addr)
+{
+    return addr->family == ADDR_NONE || addr_scope(addr) == ADDR_SCOPE_LOOPBACK;
+}
+
+struct origin_peer envelope_peer(const struct sockaddr *sockaddr, const char *daemon_addr)
+{
+    struct origin_peer peer = {.destination = daemon_address(daemon_addr)};
+
+    if (sockaddr == NULL || addr_from_sockaddr(sockaddr, &peer.addr, &peer.port) != 0 ||
+        (peer.port == 0 && is_loopback_or_none(&peer.addr) &&
+         is_loopback_or_none(&peer.destination))) {
+        peer.addr = (struct addr){.family = ADDR_NONE};
+        peer.port = 0;
+    }
+    return peer;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "milter/judge.h"
+
+#include <stdio.h>
+
+#include "common/mailauth/authres.h"
+
+#define SUMMARY_SIGNATURES_MAX 5
+
+static const char *gateway_name(const struct origin *origin)
+{
+    return origin->gateway == NULL ? "?" : origin->gateway->name;
+}
+
+static void explain_masked(const struct origin *origin, struct judgement *judgement)
+{
+    char text[ADDR_TEXT_MAX];
+
+    judgement->is_masked = true;
+    if (origin->kind == ORIGIN_REFUSED)
+        snprintf(judgement->masked, sizeof judgement->masked,
+                 "gateway %s names %s as the client, which cannot come through it",
+                 gateway_name(origin), addr_format(&origin->addr, text));
+    else
+        snprintf(judgement->masked, sizeof judgement->masked, "the client is hidden by gateway %s",
+                 gateway_name(origin));
+}
+
+void judge_client(const struct judge_facts *facts, const struct spf_engine *engine, struct dns *dns,
+                  struct dns_budget *budget, struct judgement *judgement_r)
+{
+    *judgement_r = (struct judgement){.is_masked = false};
+    if (facts->origin->kind != ORIGIN_KNOWN) {
+        explain_masked(facts->origin, judgement_r);
+        return;
+    }
+    if (facts->sender != NULL) {
+        judgement_r->has_spf = true;
+        judgement_r->spf_request = (struct spf_request){
+            .client = facts->origin->addr,
+            .helo = facts->helo,
+            .sender = facts->sender,
+            .receiver = facts->authserv_id,
+        };
+        spf_verify(engine, &judgement_r->spf_request, dns, budget, &judgement_r->spf);
+    }
+    judgement_r->has_iprev = true;
+    iprev_verify(&facts->origin->addr, dns, budget, &judgement_r->iprev);
+}
+
+void judge_field(const struct judge_facts *facts, const struct judgement *judgement,
+                 struct buf *out)
+{
+    const struct origin *origin = facts->origin;
+    char comment[JUDGE_MASKED_MAX];
+    struct authres results = {
+        .authserv_id = facts->authserv_id,
+        .client = origin->kind == ORIGIN_KNOWN ? &origin->addr : NULL,
+        .iprev = judgement->has_iprev ? &judgement->iprev : NULL,
+        .masked = judgement->is_masked ? judgement->masked : NULL,
+        .spf = judgement->has_spf ? &judgement->spf : NULL,
+        .spf_request = judgement->has_spf ? &judgement->spf_request : NULL,
+        .dkim = facts->dkim,
+        .dkim_count = facts->dkim_count,
+        .dkim_evaluated = true,
+    };
+
+    if (origin->kind == ORIGIN_KNOWN && origin->gateway != NULL) {
+        snprintf(comment, sizeof comment, "through gateway %s", gateway_name(origin));
+        results.comment = comment;
+    }
+    authres_build(out, &results);
+}
+
+void judge_dkim_summary(const struct judge_facts *facts, struct buf *out)
+{
+    if (facts->dkim_count == 0)
+        buf_puts(out, "none");
+    for (size_t i = 0; i < facts->dkim_count && i < SUMMARY_SIGNATURES_MAX; i++)
+        buf_printf(out, "%s%s:%s", i == 0 ? "" : " ", auth_result_name(facts->dkim[i].result),
+                   facts->dkim[i].domain);
+    if (facts->dkim_count > SUMMARY_SIGNATURES_MAX)
+        buf_printf(out, " +%zu", facts->dkim_count - SUMMARY_SIGNATURES_MAX);
+}

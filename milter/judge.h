@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_MILTER_JUDGE_H
+#define PN_MILTER_JUDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/buf.h"
+#include "common/mailauth/dkim.h"
+#include "common/mailauth/iprev.h"
+#include "common/mailauth/spf.h"
+#include "common/net/origin.h"
+
+/* From the facts of one message to its Authentication-Results. No milter in it. */
+
+struct judge_facts {
+    const char *authserv_id;
+    const struct origin *origin; /* known, masked, or refused where that is not enforced */
+    const char *helo;            /* "" when the client gave none */
+    const char *sender;          /* "" for the null sender; NULL: not to be judged */
+    const struct dkim_result *dkim;
+    size_t dkim_count;
+};
+
+#define JUDGE_MASKED_MAX 160
+
+struct judgement {
+    bool is_masked;
+    char masked[JUDGE_MASKED_MAX]; /* why the client cannot be judged */
+    bool has_spf;
+    struct spf_request spf_request; /* borrows from the facts */
+    struct spf_verdict spf;
+    bool has_iprev;
+    struct iprev_check iprev;
+};
+
+/*
+ * Run SPF for both identities and iprev for a known client; for any other say why
+ * nothing can be said of it. Local and authenticated mail does not come here.
+ */
+void judge_client(const struct judge_facts *facts, const struct spf_engine *engine, struct dns *dns,
+                  struct dns_budget *budget, struct judgement *judgement_r);
+
+/* Append the value of the field, as authres_build(). */
+void judge_field(const struct judge_facts *facts, const struct judgement *judgement,
+                 struct buf *out);
+
+/* "pass:example.com fail:example.net", for the log; "none" where nothing is signed. */
+void judge_dkim_summary(const struct judge_facts *facts, struct buf *out);
+
+#endif

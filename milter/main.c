@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/config/program.h"
+#include "common/net/resolver.h"
+#include "milter/callbacks.h"
+#include "milter/server.h"
+#include "milter/socket.h"
+
+#define PROGRAM "postern-milter"
+#define SUMMARY "find the origin of each SMTP session and judge mail by SPF and DKIM"
+
+/* What needs root, or a place in the file system, comes before both are given up. */
+static int open_and_detach(struct milter *milter, const struct config *config, bool foreground,
+                           struct error *error_r)
+{
+    if (callbacks_register(milter) != 0)
+        return error_set(error_r, ERROR_SYSTEM, "libmilter refuses this program");
+    if (socket_open(config->milter.listen, config->milter.group, error_r) != 0)
+        return -1;
+    if (process_drop_root(config->user, error_r) != 0)
+        return -1;
+    return foreground ? 0 : process_detach(error_r);
+}
+
+/* Threads start here, after the last fork. */
+static int start_engines(struct milter *milter, const struct config *config,
+                         struct resolver **resolver_r, struct error *error_r)
+{
+    *resolver_r = resolver_new(&config->resolver, config->dnssec, error_r);
+    if (*resolver_r == NULL)
+        return -1;
+    milter->bench.dns = resolver_dns(*resolver_r);
+    milter->bench.dkim = dkim_library_new(error_r);
+    return milter->bench.dkim == NULL ? -1 : 0;
+}
+
+static void init(struct milter *milter, const struct config *config)
+{
+    *milter = (struct milter){
+        .bench = {.config = config, .engine = spf_engine_find(NULL), .clock = &clock_system}};
+    origin_rules_init(&milter->rules, config);
+    limit_init(&milter->sessions, config->milter.max_sessions);
+    gate_init(&milter->gate);
+}
+
+static void fini(struct milter *milter, struct resolver **resolver)
+{
+    dkim_library_free(&milter->bench.dkim);
+    resolver_free(resolver);
+    gate_fini(&milter->gate);
+    limit_fini(&milter->sessions);
+    origin_rules_fini(&milter->rules);
+}
+
+static int run(struct milter *milter, const struct config *config, bool foreground, bool *drained_r,
+               struct error *error_r)
+{
+    struct resolver *resolver = NULL;
+    int rc = open_and_detach(milter, config, foreground, error_r);
+
+    *drained_r = true;
+    server_block_signals();
+    if (rc == 0)
+        rc = start_engines(milter, config, &resolver, error_r);
+    if (rc == 0) {
+        log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
+                 LOG_STR("listen", config->milter.listen),
+                 LOG_STR("enforce", config->enforce ? "yes" : "no"));
+        rc = server_run(milter, drained_r, error_r);
+        log_info(NULL, "stopped", LOG_STR("drained", *drained_r ? "yes" : "no"));
+    }
+    if (*drained_r)
+        fini(milter, &resolver);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct program_options options;
+    struct config *config = program_start(argc, argv, PROGRAM, SUMMARY, &options);
+    static struct milter milter;
+    struct error error = {.code = ERROR_NONE};
+    bool drained;
+    int rc;
+
+    if (config->milter.listen == NULL) {
+        log_info(NULL, "not needed", LOG_STR("reason", "milter.listen is not set"));
+        config_free(&config);
+        return EXIT_SUCCESS;
+    }
+    init(&milter, config);
+    rc = run(&milter, config, options.foreground, &drained, &error);
+    if (rc != 0)
+        log_error(NULL, "failed", LOG_ERR(&error));
+    if (!drained)
+        _exit(EXIT_SUCCESS);
+    config_free(&config);
+    return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

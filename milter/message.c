@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "milter/message.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "milter/envelope.h"
+
+static char *take_login(const char *login)
+{
+    return login == NULL || *login == '\0' ? NULL : x_strndup(login, ENVELOPE_LOGIN_MAX);
+}
+
+struct message *message_new(const struct workbench *bench, const struct message_client *client,
+                            const char *sender, const char *login)
+{
+    struct message *message = x_calloc(1, sizeof *message);
+
+    message->bench = bench;
+    message->client = *client;
+    message->sender = envelope_sender(sender);
+    message->login = take_login(login);
+    message->is_judged = client->origin->kind != ORIGIN_LOCAL && message->login == NULL;
+    message->budget.left_ms = bench->config->dns_timeout_ms;
+    if (message->is_judged)
+        message->verifier =
+            dkim_verifier_new(bench->dkim, client->session, bench->config->milter.max_signatures,
+                              bench->dns, &message->budget);
+    return message;
+}
+
+void message_free(struct message **message)
+{
+    struct message *old = *message;
+
+    if (old == NULL)
+        return;
+    dkim_verifier_free(&old->verifier);
+    fields_fini(&old->fields);
+    free(old->login);
+    free(old->sender);
+    free(old);
+    *message = NULL;
+}
+
+static bool lacks_space(enum spacing spacing, const char *value)
+{
+    return spacing == SPACING_REMOVED ||
+           (spacing == SPACING_UNKNOWN && *value != ' ' && *value != '\t');
+}
+
+static void verify_header(struct message *message, const char *name, const char *value)
+{
+    struct buf spaced;
+
+    if (!lacks_space(message->client.spacing, value)) {
+        dkim_verifier_header(message->verifier, name, value);
+        return;
+    }
+    buf_init(&spaced);
+    buf_putc(&spaced, ' ');
+    buf_puts(&spaced, value);
+    dkim_verifier_header(message->verifier, name, buf_str(&spaced));
+    buf_fini(&spaced);
+}
+
+void message_header(struct message *message, const char *name, const char *value)
+{
+    fields_note(&message->fields, message->bench->config->hostname, name, value);
+    if (message->verifier == NULL)
+        return;
+    if (fields_name_is(name, "DKIM-Signature"))
+        message->is_signed = true;
+    verify_header(message, name, value);
+}
+
+void message_end_header(struct message *message)
+{
+    int64_t began = clock_mono_ms(message->bench->clock);
+
+    if (message->verifier != NULL)
+        dkim_verifier_end_header(message->verifier);
+    message->busy_ms += clock_mono_ms(message->bench->clock) - began;
+}
+
+bool message_wants_body(const struct message *message)
+{
+    return message->verifier != NULL && message->is_signed;
+}
+
+void message_body(struct message *message, const uint8_t *bytes, size_t len)
+{
+    if (message_wants_body(message))
+        dkim_verifier_body(message->verifier, bytes, len);
+}
+
+static const char *or_dash(const char *text)
+{
+    return text == NULL || *text == '\0' ? "-" : text;
+}
+
+static void log_unjudged(const struct message *message, const char *queue_id)
+{
+    char client[ADDR_TEXT_MAX];
+    const struct origin *origin = message->client.origin;
+
+    log_info(queue_id, "message", LOG_STR("client", addr_format(&origin->addr, client)),
+             LOG_STR("origin", origin_kind_name(origin->kind)),
+             LOG_STR("login", or_dash(message->login)), LOG_STR("sender", message->sender),
+             LOG_UINT("removed", message->fields.remove_count),
+             LOG_STR("session", message->client.session));
+}
+
+static const char *spf_name(const struct judgement *judgement, const struct spf_check *check)
+{
+    if (judgement->is_masked)
+        return "masked";
+    return judgement->has_spf && check->ran ? auth_result_name(check->result) : "none";
+}
+
+static void log_judged(const struct message *message, const char *queue_id,
+                       const struct judge_facts *facts, const struct judgement *judgement)
+{
+    char client[ADDR_TEXT_MAX];
+    const struct origin *origin = facts->origin;
+    struct buf dkim;
+
+    buf_init(&dkim);
+    judge_dkim_summary(facts, &dkim);
+    log_info(queue_id, "message", LOG_STR("client", addr_format(&origin->addr, client)),
+             LOG_STR("origin", origin_kind_name(origin->kind)),
+             LOG_STR("source", origin_source_name(origin->source)),
+             LOG_STR("gateway", origin->gateway == NULL ? "-" : origin->gateway->name),
+             LOG_STR("helo", facts->helo),
+             LOG_STR("sender", facts->sender == NULL ? "too-long" : facts->sender),
+             LOG_STR("spf", spf_name(judgement, &judgement->spf.mailfrom)),
+             LOG_STR("spf_helo", spf_name(judgement, &judgement->spf.helo)),
+             LOG_STR("dkim", buf_str(&dkim)),
+             LOG_STR("iprev",
+                     judgement->has_iprev ? auth_result_name(judgement->iprev.result) : "masked"),
+             LOG_UINT("removed", message->fields.remove_count), LOG_INT("ms", message->busy_ms),
+             LOG_STR("session", message->client.session));
+    buf_fini(&dkim);
+}
+
+void message_finish(struct message *message, const char *queue_id, struct buf *field)
+{
+    const struct workbench *bench = message->bench;
+    struct judge_facts facts = {
+        .authserv_id = bench->config->hostname,
+        .origin = message->client.origin,
+        .helo = message->client.helo,
+        .sender = message->sender,
+    };
+    struct judgement judgement;
+    int64_t began = clock_mono_ms(bench->clock);
+
+    if (!message->is_judged) {
+        log_unjudged(message, queue_id);
+        return;
+    }
+    facts.dkim = dkim_verifier_finish(message->verifier, &facts.dkim_count);
+    judge_client(&facts, bench->engine, bench->dns, &message->budget, &judgement);
+    judge_field(&facts, &judgement, field);
+    message->busy_ms += clock_mono_ms(bench->clock) - began;
+    log_judged(message, queue_id, &facts, &judgement);
+}

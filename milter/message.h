@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_MILTER_MESSAGE_H
+#define PN_MILTER_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/config/config.h"
+#include "milter/fields.h"
+#include "milter/judge.h"
+
+/* What all messages are judged with; constant while there are sessions. */
+struct workbench {
+    const struct config *config;
+    const struct spf_engine *engine;
+    struct dns *dns;
+    struct dkim_library *dkim;
+    const struct clock *clock;
+};
+
+/* Whether the server gives a header field's value with the space behind the colon. */
+enum spacing {
+    SPACING_UNKNOWN, /* nothing was negotiated for this session */
+    SPACING_KEPT,
+    SPACING_REMOVED,
+};
+
+/* The sender's side of one session, for as long as a message of it lives. */
+struct message_client {
+    const char *session; /* name for the log */
+    const struct origin *origin;
+    const char *helo; /* "" when there was none */
+    enum spacing spacing;
+};
+
+/* One mail transaction, from MAIL to its end or abort. */
+struct message {
+    const struct workbench *bench;
+    struct message_client client;
+    char *sender;   /* "" for the null sender; NULL: too long to be judged */
+    char *login;    /* NULL: not authenticated */
+    bool is_judged; /* neither local nor authenticated */
+    bool is_signed;
+    struct fields fields;
+    struct dns_budget budget;
+    struct dkim_verifier *verifier; /* only when judged */
+    int64_t busy_ms;
+};
+
+/*
+ * sender: the argument of MAIL; login: {auth_authen}, NULL or "" when there was no
+ * authentication. What client points to lives as long as the message.
+ */
+struct message *message_new(const struct workbench *bench, const struct message_client *client,
+                            const char *sender, const char *login);
+void message_free(struct message **message);
+
+/* All header fields in order, then message_end_header(), then the body in pieces. */
+void message_header(struct message *message, const char *name, const char *value);
+void message_end_header(struct message *message);
+void message_body(struct message *message, const uint8_t *bytes, size_t len);
+
+/* False where nothing in the body can change what is said of the message. */
+bool message_wants_body(const struct message *message);
+
+/*
+ * Judge, append our field's value to field (nothing for a message that is not
+ * judged), and write the line that the log has for each message; queue_id is its
+ * first word, NULL when there is none.
+ */
+void message_finish(struct message *message, const char *queue_id, struct buf *field);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "milter/server.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include <libmilter/mfapi.h>
+
+#include "common/base/log.h"
+#include "common/base/process.h"
+
+/* Longer than the longest stay of one message in a server's queue of milter calls. */
+#define SESSION_IDLE_SEC 7200
+#define DRAIN_EXTRA_MS   1000
+
+static atomic_bool libmilter_ended;
+
+static void fill_ending_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
+void server_block_signals(void)
+{
+    sigset_t set;
+
+    fill_ending_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    /* libmilter would end on it; this program has no use for it. */
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * libmilter's own signal thread also waits for SIGTERM. The kernel prefers the main
+ * thread for a signal to the process, and that one is in server_run(); should the
+ * other get it, smfi_main() returns and this thread passes it on.
+ */
+static void *run_libmilter(void *arg)
+{
+    const pthread_t *main_thread = arg;
+
+    (void)smfi_main();
+    atomic_store(&libmilter_ended, true);
+    pthread_kill(*main_thread, SIGTERM);
+    return NULL;
+}
+
+static int start_libmilter(const pthread_t *main_thread, struct error *error_r)
+{
+    pthread_t thread;
+    int rc = pthread_create(&thread, NULL, run_libmilter, (void *)main_thread);
+
+    if (rc != 0)
+        return error_set(error_r, ERROR_SYSTEM, "cannot start a thread: %s", strerror(rc));
+    pthread_detach(thread);
+    return 0;
+}
+
+int server_run(struct milter *milter, bool *drained_r, struct error *error_r)
+{
+    static pthread_t main_thread;
+    unsigned drain_ms = milter->bench.config->dns_timeout_ms + DRAIN_EXTRA_MS;
+    sigset_t set;
+    int number = 0;
+
+    *drained_r = true;
+    main_thread = pthread_self();
+    (void)smfi_settimeout(SESSION_IDLE_SEC);
+    if (start_libmilter(&main_thread, error_r) != 0)
+        return -1;
+    process_notify_ready();
+    fill_ending_signals(&set);
+    sigwait(&set, &number);
+    process_notify_stopping();
+    *drained_r = gate_close(&milter->gate, drain_ms);
+    if (!atomic_load(&libmilter_ended))
+        return 0;
+    return error_set(error_r, ERROR_SYSTEM, "libmilter ended by itself");
+}

@@ -21,3 +21,21 @@ postern_milter_LDADD = libmilter_pn.a libmailauth.a libnet.a libconfig_pn.a libw
 EXTRA_DIST += tests/milter/dnsd.py tests/milter/mta.py tests/milter/signer.py
 dist_check_SCRIPTS += tests/milter/check-milter
 TESTS += tests/milter/check-milter
+
+if TESTS_BUILT
+milter_tests = \
+	tests/unit/test_milter_envelope tests/unit/test_milter_fields \
+	tests/unit/test_milter_limits tests/unit/test_milter_socket
+check_PROGRAMS += $(milter_tests)
+TESTS += $(milter_tests)
+milter_test_libs = libmilter_pn.a libmailauth.a libnet.a libwire.a libbase.a $(MILTER_LIBS) \
+	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(CMOCKA_LIBS) -lpthread
+tests_unit_test_milter_envelope_SOURCES = tests/unit/test_milter_envelope.c
+tests_unit_test_milter_envelope_LDADD = $(milter_test_libs)
+tests_unit_test_milter_fields_SOURCES = tests/unit/test_milter_fields.c
+tests_unit_test_milter_fields_LDADD = $(milter_test_libs)
+tests_unit_test_milter_limits_SOURCES = tests/unit/test_milter_limits.c
+tests_unit_test_milter_limits_LDADD = $(milter_test_libs)
+tests_unit_test_milter_socket_SOURCES = tests/unit/test_milter_socket.c
+tests_unit_test_milter_socket_LDADD = $(milter_test_libs)
+endif

@@ -73,6 +73,7 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
                  LOG_STR("listen", config->milter.listen),
                  LOG_STR("enforce", config->enforce ? "yes" : "no"));
         rc = server_run(milter, drained_r, error_r);
+        socket_remove(config->milter.listen);
         log_info(NULL, "stopped", LOG_STR("drained", *drained_r ? "yes" : "no"));
     }
     if (*drained_r)

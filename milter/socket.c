@@ -115,3 +115,11 @@ int socket_open(const char *listen, const char *group, struct error *error_r)
         return error_set_errno(error_r, "milter: cannot give %s to group %s", path, group);
     return 0;
 }
+
+void socket_remove(const char *listen)
+{
+    const char *path = socket_path(listen);
+
+    if (path != NULL)
+        (void)unlink(path);
+}

@@ -22,4 +22,7 @@ const char *socket_path(const char *listen);
 int socket_open(const char *listen, const char *group, struct error *error_r)
     __attribute__((warn_unused_result));
 
+/* Remove what socket_open() left in the file system, if this process may. */
+void socket_remove(const char *listen);
+
 #endif

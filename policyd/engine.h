@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_ENGINE_H
+#define PN_POLICYD_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/config/config.h"
+#include "common/net/origin.h"
+#include "policyd/bans.h"
+#include "policyd/jail.h"
+#include "policyd/stats.h"
+#include "policyd/store.h"
+
+/*
+ * Where everything meets: an event goes through its origin, the nets that are
+ * never counted, the jails, the ban table and the store; a question goes through
+ * the origin and the ban table only, and never waits. No I/O of its own. One
+ * thread.
+ */
+struct engine;
+
+struct engine_options {
+    const struct config *config;
+    const struct origin_rules *rules;
+    const struct clock *clock;
+    struct store *store; /* all live longer than the engine */
+};
+
+struct engine *engine_new(const struct engine_options *options);
+/* Nothing may be pending. */
+void engine_free(struct engine **engine);
+
+/* Take up the bans of the store, each with what is left of it by the wall clock. 0 or -1. */
+int engine_restore(struct engine *engine, struct error *error_r)
+    __attribute__((warn_unused_result));
+
+/* Once a second: lets bans end, forgets idle keys, writes again what the store refused. */
+void engine_tick(struct engine *engine);
+
+/* --- questions ------------------------------------------------------------------ */
+
+enum verdict {
+    VERDICT_GO_ON,
+    VERDICT_BANNED,
+    VERDICT_REFUSED, /* the claimed client cannot come through a gateway */
+};
+
+struct judgement {
+    enum verdict verdict;  /* with enforce = false always VERDICT_GO_ON */
+    enum verdict unforced; /* what it is but for enforce */
+    struct origin origin;
+    const struct ban *ban; /* when banned; borrowed until the next call */
+    uint64_t seconds;      /* that it still holds */
+};
+
+struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer);
+
+/* --- changes -------------------------------------------------------------------- */
+
+enum engine_status {
+    ENGINE_OK,
+    ENGINE_UNSTORED,   /* done, in memory only; reason says why */
+    ENGINE_PROTECTED,  /* must never be banned; reason says as what */
+    ENGINE_FULL,       /* BANS_MAX bans hold */
+    ENGINE_NOT_BANNED, /* nothing to lift; reason names a ban that covers it, or is empty */
+};
+
+/* Called once, at once or later from the loop; reason is borrowed for the call, never NULL. */
+typedef void (*engine_done_fn)(enum engine_status status, const char *reason, void *ctx);
+
+/*
+ * Something the client behind peer did; event->client is filled in here. Not
+ * counted for an origin that is not known, a protected net, or a client that is
+ * banned already. done comes when each ban that follows is durable.
+ */
+void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
+                   engine_done_fn done, void *ctx);
+
+/* The operator's own: seconds is 1 to BANS_SECONDS_MAX. */
+void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t seconds,
+                engine_done_fn done, void *ctx);
+void engine_unban(struct engine *engine, const struct prefix *prefix, engine_done_fn done,
+                  void *ctx);
+
+/* --- for those who show it -------------------------------------------------------- */
+
+struct bans *engine_bans(struct engine *engine);
+struct stats *engine_stats(struct engine *engine);
+const struct config *engine_config(const struct engine *engine);
+int64_t engine_now_mono_ms(const struct engine *engine);
+int64_t engine_uptime_sec(const struct engine *engine);
+size_t engine_key_count(const struct engine *engine);
+/* Why bans cannot be written now, or NULL while they can. */
+const char *engine_store_error(const struct engine *engine);
+/* Writes that the store has not answered. */
+size_t engine_pending(const struct engine *engine);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/service.h"
+
+#include <stdlib.h>
+
+#include "common/base/bug.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+
+struct service {
+    struct loop *loop;
+    struct listener *listener;
+    struct service_options options;
+    struct service_conn *first;
+    size_t count;
+    uint64_t bad_count;
+};
+
+struct service_conn {
+    struct service *service;
+    struct stream *stream; /* NULL: gone, and an answer is still due */
+    struct loop_timer *request;
+    struct addr peer;
+    bool request_timed;
+    bool waits;
+    bool streams;
+    void *state;
+    struct service_conn *prev;
+    struct service_conn *next;
+};
+
+static const struct service_protocol *protocol_of(const struct service_conn *conn)
+{
+    return conn->service->options.protocol;
+}
+
+static void conn_free(struct service_conn *conn)
+{
+    struct service *service = conn->service;
+
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        service->first = conn->next;
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    service->count--;
+    if (service->listener)
+        listener_released(service->listener);
+    loop_timer_free(&conn->request);
+    free(conn);
+}
+
+static void log_closed(const struct service_conn *conn, const char *reason)
+{
+    char text[ADDR_TEXT_MAX];
+    bool is_unix = conn->service->options.is_unix;
+
+    conn->service->bad_count++;
+    log_warning(NULL, "connection-closed", LOG_STR("listener", protocol_of(conn)->name),
+                LOG_STR("peer", is_unix ? "unix" : addr_format(&conn->peer, text)),
+                LOG_STR("reason", reason));
+}
+
+static void on_request_timeout(void *ctx)
+{
+    struct service_conn *conn = ctx;
+
+    log_closed(conn, "half a request, and then nothing");
+    stream_abort(conn->stream);
+}
+
+static void time_request(struct service_conn *conn, bool is_partial)
+{
+    if (is_partial && !conn->request_timed)
+        loop_timer_start(conn->request, protocol_of(conn)->request_ms);
+    else if (!is_partial && conn->request_timed)
+        loop_timer_stop(conn->request);
+    conn->request_timed = is_partial;
+}
+
+static void on_input(struct stream *stream, struct buf *in, void *ctx)
+{
+    struct service_conn *conn = ctx;
+    const char *reason = "";
+    enum service_step step = protocol_of(conn)->step(conn, in, &reason);
+
+    time_request(conn, step == SERVICE_MORE && in->len);
+    switch (step) {
+    case SERVICE_MORE:
+    case SERVICE_NEXT:
+        break;
+    case SERVICE_WAIT:
+        /* An answer that needed no waiting has been finished within the step. */
+        if (conn->waits)
+            stream_pause(stream);
+        break;
+    case SERVICE_STREAM:
+        conn->streams = true;
+        stream_pause(stream);
+        break;
+    case SERVICE_CLOSE:
+        log_closed(conn, reason);
+        stream_abort(stream);
+        break;
+    }
+}
+
+static void on_drained(struct stream *stream, void *ctx)
+{
+    struct service_conn *conn = ctx;
+
+    if (!conn->streams || !protocol_of(conn)->more(conn))
+        return;
+    conn->streams = false;
+    stream_resume(stream);
+}
+
+static void on_end(struct stream *stream, enum stream_end why, void *ctx)
+{
+    struct service_conn *conn = ctx;
+
+    (void)stream;
+    if (why == STREAM_END_INPUT || why == STREAM_END_OUTPUT)
+        log_closed(conn, stream_strend(why));
+    if (conn->streams)
+        protocol_of(conn)->abandon(conn);
+    conn->streams = false;
+    conn->stream = NULL;
+    time_request(conn, false);
+    if (!conn->waits)
+        conn_free(conn);
+}
+
+static const struct stream_handlers handlers = {
+    .on_input = on_input,
+    .on_drained = on_drained,
+    .on_end = on_end,
+};
+
+static void on_accept(int fd, const struct addr *peer, void *ctx)
+{
+    struct service *service = ctx;
+    struct service_conn *conn = x_calloc(1, sizeof(*conn));
+
+    conn->service = service;
+    conn->peer = *peer;
+    conn->next = service->first;
+    if (conn->next)
+        conn->next->prev = conn;
+    service->first = conn;
+    service->count++;
+    conn->request = loop_timer_new(service->loop, on_request_timeout, conn);
+    conn->stream = stream_new(service->loop, fd, &handlers, &service->options.protocol->limits,
+                              conn);
+}
+
+struct service *service_new(struct loop *loop, const struct service_options *options)
+{
+    struct service *service = x_calloc(1, sizeof(*service));
+
+    service->loop = loop;
+    service->options = *options;
+    service->listener = listener_new(loop, options->fd, options->protocol->name,
+                                     options->max_connections, on_accept, service);
+    return service;
+}
+
+void service_stop(struct service *service)
+{
+    listener_free(&service->listener);
+}
+
+void service_free(struct service **service)
+{
+    struct service_conn *next = NULL;
+
+    if (!*service)
+        return;
+    service_stop(*service);
+    for (struct service_conn *conn = (*service)->first; conn; conn = next) {
+        next = conn->next;
+        BUG_ON(conn->waits);
+        stream_abort(conn->stream);
+    }
+    free(*service);
+    *service = NULL;
+}
+
+size_t service_connection_count(const struct service *service)
+{
+    return service->count;
+}
+
+uint64_t service_bad_count(const struct service *service)
+{
+    return service->bad_count;
+}
+
+void *service_conn_ctx(const struct service_conn *conn)
+{
+    return conn->service->options.ctx;
+}
+
+bool service_conn_is_unix(const struct service_conn *conn)
+{
+    return conn->service->options.is_unix;
+}
+
+struct buf *service_conn_output(struct service_conn *conn)
+{
+    return conn->stream ? stream_output(conn->stream) : NULL;
+}
+
+void service_conn_wait(struct service_conn *conn)
+{
+    conn->waits = true;
+}
+
+void service_conn_finish(struct service_conn *conn)
+{
+    BUG_ON(!conn->waits);
+    conn->waits = false;
+    if (!conn->stream) {
+        conn_free(conn);
+        return;
+    }
+    stream_flush(conn->stream);
+    stream_resume(conn->stream);
+}
+
+void **service_conn_state(struct service_conn *conn)
+{
+    return &conn->state;
+}

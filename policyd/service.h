@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_SERVICE_H
+#define PN_POLICYD_SERVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/net/listener.h"
+#include "common/net/stream.h"
+
+/*
+ * A listener that serves one protocol of requests and answers: the part that
+ * policy delegation, socketmap and the control socket have in common.
+ */
+struct service;
+struct service_conn;
+
+enum service_step {
+    SERVICE_MORE,   /* no whole request yet */
+    SERVICE_NEXT,   /* one taken from the input and answered */
+    SERVICE_WAIT,   /* one taken after service_conn_wait(); its answer comes now or later */
+    SERVICE_STREAM, /* one taken; `more` writes the answer piece by piece */
+    SERVICE_CLOSE,  /* what came is no request, `reason` says why: close without an answer */
+};
+
+struct service_protocol {
+    const char *name; /* for the log */
+    struct stream_limits limits;
+    int64_t request_ms; /* from the first byte of a request to its last */
+    /* Look for one request at the start of `in`; take it with buf_consume(). */
+    enum service_step (*step)(struct service_conn *conn, struct buf *in, const char **reason_r);
+    /* After SERVICE_STREAM, each time all output is sent: true when the answer is complete. */
+    bool (*more)(struct service_conn *conn);
+    /* The connection ends while a stream is under way. */
+    void (*abandon)(struct service_conn *conn);
+};
+
+struct service_options {
+    int fd; /* from listener_bind(), owned from now on */
+    bool is_unix;
+    size_t max_connections;
+    const struct service_protocol *protocol;
+    void *ctx;
+};
+
+struct service *service_new(struct loop *loop, const struct service_options *options);
+/* Stop accepting; what is connected goes on. */
+void service_stop(struct service *service);
+/* Nothing may wait for an answer. */
+void service_free(struct service **service);
+
+size_t service_connection_count(const struct service *service);
+/* Requests that were closed without an answer. */
+uint64_t service_bad_count(const struct service *service);
+
+void *service_conn_ctx(const struct service_conn *conn);
+bool service_conn_is_unix(const struct service_conn *conn);
+/* Where the answer goes; NULL when the peer is gone meanwhile. */
+struct buf *service_conn_output(struct service_conn *conn);
+/*
+ * From wait to finish an answer is due: no further request is read, and conn stays
+ * even if its peer goes. finish may come before the step returned; afterwards conn
+ * may be gone.
+ */
+void service_conn_wait(struct service_conn *conn);
+void service_conn_finish(struct service_conn *conn);
+/* The protocol's own state of a stream under way. */
+void **service_conn_state(struct service_conn *conn);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_STATS_H
+#define PN_POLICYD_STATS_H
+
+#include <stdint.h>
+
+/* Counters since the start, for `status`. */
+enum stat {
+    STAT_POLICY_GO_ON,
+    STAT_POLICY_BANNED,
+    STAT_POLICY_REFUSED,
+    STAT_POLICY_BAD,
+    STAT_AUTH_GO_ON,
+    STAT_AUTH_BANNED,
+    STAT_AUTH_REFUSED,
+    STAT_AUTH_REPORT,
+    STAT_AUTH_BAD,
+    STAT_SOCKETMAP_OK,
+    STAT_SOCKETMAP_NOTFOUND,
+    STAT_SOCKETMAP_PERM,
+    STAT_SOCKETMAP_BAD,
+    STAT_CONTROL_OK,
+    STAT_CONTROL_ERROR,
+    STAT_CONTROL_BAD,
+    STAT_EVENT_AUTH_FAIL,
+    STAT_EVENT_UNCOUNTED,
+    STAT_BAN_SET,
+    STAT_BAN_LIFTED,
+    STAT_BAN_EXPIRED,
+    STAT_BAN_PROTECTED,
+    STAT_COUNT,
+};
+
+struct stats {
+    uint64_t count[STAT_COUNT];
+};
+
+/* "policy_go_on" and kin: names that the control protocol fixes. */
+const char *stat_name(enum stat stat);
+
+#endif

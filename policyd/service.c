@@ -98,8 +98,9 @@ static void on_input(struct stream *stream, struct buf *in, void *ctx)
             stream_pause(stream);
         break;
     case SERVICE_STREAM:
-        conn->streams = true;
-        stream_pause(stream);
+        conn->streams = !protocol_of(conn)->more(conn);
+        if (conn->streams)
+            stream_pause(stream);
         break;
     case SERVICE_CLOSE:
         log_closed(conn, reason);

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/auth.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+
+#define GO_ON "{\"status\":0,\"msg\":\"\"}"
+
+/* jansson descends by recursion, 2048 levels by default: the depth is counted before. */
+static bool is_too_deep(const char *text, size_t len)
+{
+    size_t depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < len; i++) {
+        if (in_string && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            in_string = !in_string;
+        else if (!in_string && (text[i] == '{' || text[i] == '['))
+            depth++;
+        else if (!in_string && (text[i] == '}' || text[i] == ']') && depth)
+            depth--;
+        if (depth > AUTH_DEPTH_MAX)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The login and the client's name for its device are the stranger's: bytes that are
+ * no UTF-8 must not make a failed login uncounted.
+ */
+static char *mended(const uint8_t *body, size_t len)
+{
+    char *text = x_malloc(len + 1);
+
+    memcpy(text, body, len);
+    text[len] = '\0';
+    if (memchr(text, '\0', len) || str_is_utf8(text))
+        return text;
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] >= 0x80)
+            text[i] = '?';
+    }
+    return text;
+}
+
+static int take_string(const json_t *document, const char *key, const char **value_r)
+{
+    const json_t *value = json_object_get(document, key);
+
+    *value_r = "";
+    if (!value || json_is_null(value))
+        return 0;
+    if (!json_is_string(value))
+        return -1;
+    *value_r = json_string_value(value);
+    return 0;
+}
+
+static int take_bool(const json_t *document, const char *key, bool *has_r, bool *value_r)
+{
+    const json_t *value = json_object_get(document, key);
+
+    *has_r = value != NULL;
+    *value_r = json_is_true(value);
+    return !value || json_is_boolean(value) ? 0 : -1;
+}
+
+static enum auth_status take_all(struct auth_request *request)
+{
+    const json_t *document = request->document;
+    bool ignored;
+
+    if (!json_is_object(document) || take_string(document, "login", &request->login) ||
+        take_string(document, "protocol", &request->protocol) ||
+        take_string(document, "remote", &request->remote) ||
+        take_string(document, "session_id", &request->session) ||
+        take_string(document, "pwhash", &request->pwhash) ||
+        take_string(document, "fail_type", &request->fail_type) ||
+        take_bool(document, "success", &request->has_success, &request->success) ||
+        take_bool(document, "policy_reject", &ignored, &request->policy_reject))
+        return AUTH_BAD_TYPE;
+    return AUTH_OK;
+}
+
+enum auth_status auth_parse(const uint8_t *body, size_t len, struct auth_request *request_r)
+{
+    char *text = mended(body, len);
+    enum auth_status status = AUTH_BAD_DEPTH;
+
+    *request_r = (struct auth_request){0};
+    if (!is_too_deep(text, len)) {
+        request_r->document =
+            json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+        status = request_r->document ? take_all(request_r) : AUTH_BAD_JSON;
+    }
+    if (status != AUTH_OK)
+        auth_request_fini(request_r);
+    free(text);
+    return status;
+}
+
+void auth_request_fini(struct auth_request *request)
+{
+    json_decref(request->document);
+    *request = (struct auth_request){0};
+}
+
+const char *auth_strstatus(enum auth_status status)
+{
+    switch (status) {
+    case AUTH_OK:
+        return "ok";
+    case AUTH_BAD_DEPTH:
+        return "JSON nested too deep";
+    case AUTH_BAD_JSON:
+        return "not JSON";
+    case AUTH_BAD_TYPE:
+        return "an attribute of the wrong type";
+    }
+    return "unknown";
+}
+
+bool auth_is_failure(const struct auth_request *request)
+{
+    return request->has_success && !request->success && !request->policy_reject &&
+           !str_eq(request->fail_type, "internal") && !str_eq(request->fail_type, "policy");
+}
+
+char *auth_format(const struct judgement *judgement)
+{
+    struct buf out = {0};
+    char addr[ADDR_TEXT_MAX], left[STR_DURATION_MAX];
+
+    addr_format(&judgement->origin.addr, addr);
+    switch (judgement->verdict) {
+    case VERDICT_GO_ON:
+        buf_puts(&out, GO_ON);
+        break;
+    case VERDICT_BANNED:
+        buf_printf(&out, "{\"status\":-1,\"msg\":\"%s is banned here; try again in %s\"}", addr,
+                   str_format_duration(judgement->seconds, left));
+        break;
+    case VERDICT_REFUSED:
+        buf_printf(&out, "{\"status\":-1,\"msg\":\"%s cannot be a client of this gateway\"}", addr);
+        break;
+    }
+    return buf_steal(&out);
+}
+
+/* --- over HTTP -------------------------------------------------------------------- */
+
+static void respond(struct http_request *http, const char *json)
+{
+    http_respond(http, 200, "application/json", json, strlen(json));
+}
+
+static void respond_unusable(struct http_request *http, struct engine *engine, const char *reason)
+{
+    engine_stats(engine)->count[STAT_AUTH_BAD]++;
+    log_warning(NULL, "auth-request-unusable", LOG_STR("reason", reason),
+                LOG_STR("effect", "the login goes on"));
+    respond(http, GO_ON);
+}
+
+static const char *session_of(const struct auth_request *request)
+{
+    return *request->session ? request->session : NULL;
+}
+
+static void log_allow(const struct auth_request *request, const struct judgement *judgement)
+{
+    bool went_on = judgement->unforced == VERDICT_GO_ON;
+    bool is_forced = judgement->unforced == judgement->verdict;
+    char ban[PREFIX_TEXT_MAX] = "-";
+
+    if (judgement->ban)
+        prefix_format(&judgement->ban->node.prefix, ban);
+    log_write(went_on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, session_of(request),
+              is_forced ? "auth" : "auth-would",
+              LOG_FIELDS(LOG_STR("action", went_on ? "go on" : "refuse"),
+                         LOG_STR("client", request->remote),
+                         LOG_STR("origin", origin_kind_name(judgement->origin.kind)),
+                         LOG_STR("ban", ban),
+                         LOG_STR("jail", judgement->ban ? judgement->ban->jail : "-"),
+                         LOG_UINT("seconds", judgement->seconds),
+                         LOG_STR("protocol", request->protocol), LOG_STR("login", request->login)));
+}
+
+static void allow(struct http_request *http, struct engine *engine,
+                  const struct auth_request *request, const struct origin_peer *peer)
+{
+    static const enum stat stat_of[] = {
+        [VERDICT_GO_ON] = STAT_AUTH_GO_ON,
+        [VERDICT_BANNED] = STAT_AUTH_BANNED,
+        [VERDICT_REFUSED] = STAT_AUTH_REFUSED,
+    };
+    struct judgement judgement = engine_judge(engine, peer);
+    char *json = auth_format(&judgement);
+
+    engine_stats(engine)->count[stat_of[judgement.verdict]]++;
+    log_allow(request, &judgement);
+    respond(http, json);
+    free(json);
+}
+
+static void on_reported(enum engine_status status, const char *reason, void *ctx)
+{
+    (void)status;
+    (void)reason;
+    respond(ctx, GO_ON);
+}
+
+static void report(struct http_request *http, struct engine *engine,
+                   const struct auth_request *request, const struct origin_peer *peer)
+{
+    struct event event = {
+        .kind = CONFIG_EVENT_AUTH_FAIL,
+        .login = request->login,
+        .fingerprint = request->pwhash,
+        .session = session_of(request),
+    };
+
+    engine_stats(engine)->count[STAT_AUTH_REPORT]++;
+    if (!request->has_success)
+        respond_unusable(http, engine, "a report without success");
+    else if (!auth_is_failure(request))
+        respond(http, GO_ON);
+    else
+        engine_report(engine, peer, &event, on_reported, http);
+}
+
+static void dispatch(struct http_request *http, struct engine *engine,
+                     const struct auth_request *request)
+{
+    const char *command = http_request_argument(http, "command");
+    struct origin_peer peer = {0};
+
+    if (addr_parse(request->remote, &peer.addr))
+        respond_unusable(http, engine, "remote is missing, or not an address");
+    else if (command && str_eq(command, "allow"))
+        allow(http, engine, request, &peer);
+    else if (command && str_eq(command, "report"))
+        report(http, engine, request, &peer);
+    else
+        respond_unusable(http, engine, "command is neither allow nor report");
+}
+
+void auth_handle(struct http_request *http, void *ctx)
+{
+    struct engine *engine = ctx;
+    struct auth_request request;
+    size_t len;
+    const uint8_t *body = http_request_body(http, &len);
+    enum auth_status status = auth_parse(body, len, &request);
+
+    if (status != AUTH_OK) {
+        respond_unusable(http, engine, auth_strstatus(status));
+        return;
+    }
+    dispatch(http, engine, &request);
+    auth_request_fini(&request);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/control.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "policyd/route.h"
+
+/* --- what the answers say --------------------------------------------------------- */
+
+static void put_ok(struct buf *out)
+{
+    attr_put(out, "status", "ok");
+}
+
+static void put_error(struct buf *out, const char *reason)
+{
+    attr_put(out, "status", "error");
+    attr_put(out, "reason", reason);
+    attr_end(out);
+}
+
+static void put_yes_no(struct buf *out, const char *name, bool yes)
+{
+    attr_put(out, name, yes ? "yes" : "no");
+}
+
+void control_put_status(const struct control_server *server, struct buf *out)
+{
+    struct engine *engine = server->engine;
+    const char *store_error = engine_store_error(engine);
+    const struct stats *stats = engine_stats(engine);
+
+    put_ok(out);
+    attr_put(out, "version", PACKAGE_VERSION);
+    attr_put_uint(out, "uptime", (uint64_t)engine_uptime_sec(engine));
+    put_yes_no(out, "enforce", engine_config(engine)->enforce);
+    attr_put(out, "store", store_error ? "degraded" : "ok");
+    if (store_error)
+        attr_put(out, "store_error", store_error);
+    attr_put_uint(out, "bans", engine_bans(engine)->count);
+    attr_put_uint(out, "keys", engine_key_count(engine));
+    attr_put_uint(out, "connections", server->connection_count(server->ctx));
+    for (enum stat stat = 0; stat < STAT_COUNT; stat++)
+        attr_put_uint(out, stat_name(stat), stats->count[stat]);
+    attr_end(out);
+}
+
+static void put_relay(const struct config_route *route, size_t index, struct buf *out)
+{
+    const struct config_relay *relay = route->relays[index];
+
+    attr_put(out, "relay", relay->name);
+    attr_put(out, "host", relay->host);
+    attr_put_uint(out, "port", relay->port);
+    attr_put(out, "transport", relay->transport);
+    if (relay->login)
+        attr_put(out, "login", relay->login);
+    put_yes_no(out, "used", route_uses(route, index));
+    attr_end(out);
+}
+
+void control_put_route(const struct config *config, const struct attr_list *request,
+                       struct buf *out)
+{
+    const char *sender = attr_get(request, "sender");
+
+    if (!sender) {
+        put_error(out, "sender is missing");
+        return;
+    }
+    const struct config_route *route = route_find(config, sender);
+    struct buf nexthop = {0};
+    for (size_t i = 0; route && i < route->relay_count; i++)
+        put_relay(route, i, out);
+    put_ok(out);
+    if (route) {
+        route_put_nexthop(route, &nexthop);
+        attr_put(out, "route", route->from);
+        attr_put(out, "nexthop", buf_str(&nexthop));
+    }
+    attr_end(out);
+    buf_fini(&nexthop);
+}
+
+void control_put_ban(const struct ban *ban, int64_t now_mono_ms, struct buf *out)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    attr_put(out, "ban", prefix_format(&ban->node.prefix, text));
+    attr_put_uint(out, "seconds", bans_seconds_left(ban, now_mono_ms));
+    attr_put(out, "jail", ban->jail);
+    attr_put_uint(out, "since",
+                  ban->since_wall_ms > 0 ? (uint64_t)ban->since_wall_ms / 1000 : 0);
+    put_yes_no(out, "stored", ban->stored);
+    attr_end(out);
+}
+
+const char *control_take_prefix(const struct attr_list *request, struct prefix *prefix_r)
+{
+    const char *text = attr_get(request, "prefix");
+
+    if (!text)
+        return "prefix is missing";
+    if (prefix_parse(text, prefix_r))
+        return "prefix is not an address or a network (203.0.113.7, 203.0.113.0/24, 2001:db8::/64)";
+    return NULL;
+}
+
+const char *control_take_seconds(const struct attr_list *request, uint64_t *seconds_r)
+{
+    const char *text = attr_get(request, "seconds");
+
+    if (!text)
+        return "seconds is missing";
+    if (str_parse_u64(text, 1, (uint64_t)BANS_SECONDS_MAX, seconds_r))
+        return "seconds is not a number from 1 to 315360000";
+    return NULL;
+}
+
+/* --- requests that are answered at once -------------------------------------------- */
+
+static struct engine *engine_of(struct service_conn *conn)
+{
+    return ((struct control_server *)service_conn_ctx(conn))->engine;
+}
+
+static void count_answer(struct service_conn *conn, bool ok)
+{
+    engine_stats(engine_of(conn))->count[ok ? STAT_CONTROL_OK : STAT_CONTROL_ERROR]++;
+}
+
+static enum service_step answer_error(struct service_conn *conn, const char *reason)
+{
+    count_answer(conn, false);
+    put_error(service_conn_output(conn), reason);
+    return SERVICE_NEXT;
+}
+
+static enum service_step do_status(struct service_conn *conn, const struct attr_list *request)
+{
+    (void)request;
+    count_answer(conn, true);
+    control_put_status(service_conn_ctx(conn), service_conn_output(conn));
+    return SERVICE_NEXT;
+}
+
+static enum service_step do_route(struct service_conn *conn, const struct attr_list *request)
+{
+    count_answer(conn, attr_get(request, "sender") != NULL);
+    control_put_route(engine_config(engine_of(conn)), request, service_conn_output(conn));
+    return SERVICE_NEXT;
+}
+
+/* --- requests that wait for the store ------------------------------------------------ */
+
+static void put_done(struct engine *engine, enum engine_status status, const char *reason,
+                     struct buf *out)
+{
+    put_ok(out);
+    put_yes_no(out, "stored", status == ENGINE_OK);
+    if (status == ENGINE_UNSTORED)
+        attr_put(out, "warning", reason);
+    put_yes_no(out, "enforce", engine_config(engine)->enforce);
+    attr_end(out);
+}
+
+static void put_refusal(enum engine_status status, const char *reason, struct buf *out)
+{
+    struct buf text = {0};
+
+    if (status == ENGINE_PROTECTED)
+        buf_printf(&text, "this is never banned: %s", reason);
+    else if (status == ENGINE_NOT_BANNED && *reason)
+        buf_printf(&text, "not banned itself, but covered by the ban on %s", reason);
+    else if (status == ENGINE_NOT_BANNED)
+        buf_puts(&text, "not banned");
+    else
+        buf_puts(&text, reason);
+    put_error(out, buf_str(&text));
+    buf_fini(&text);
+}
+
+static void on_done(enum engine_status status, const char *reason, void *ctx)
+{
+    struct service_conn *conn = ctx;
+    struct buf *out = service_conn_output(conn);
+    bool ok = status == ENGINE_OK || status == ENGINE_UNSTORED;
+
+    count_answer(conn, ok);
+    if (out && ok)
+        put_done(engine_of(conn), status, reason, out);
+    else if (out)
+        put_refusal(status, reason, out);
+    service_conn_finish(conn);
+}
+
+static enum service_step do_ban(struct service_conn *conn, const struct attr_list *request)
+{
+    struct prefix prefix;
+    uint64_t seconds;
+    const char *wrong = control_take_prefix(request, &prefix);
+
+    if (!wrong)
+        wrong = control_take_seconds(request, &seconds);
+    if (wrong)
+        return answer_error(conn, wrong);
+    service_conn_wait(conn);
+    engine_ban(engine_of(conn), &prefix, seconds, on_done, conn);
+    return SERVICE_WAIT;
+}
+
+static enum service_step do_unban(struct service_conn *conn, const struct attr_list *request)
+{
+    struct prefix prefix;
+    const char *wrong = control_take_prefix(request, &prefix);
+
+    if (wrong)
+        return answer_error(conn, wrong);
+    service_conn_wait(conn);
+    engine_unban(engine_of(conn), &prefix, on_done, conn);
+    return SERVICE_WAIT;
+}
+
+static enum service_step do_report(struct service_conn *conn, const struct attr_list *request)
+{
+    struct origin_peer peer = {0};
+    struct event event = {
+        .kind = event_kind(attr_get_or_empty(request, "event")),
+        .login = attr_get_or_empty(request, "login"),
+        .fingerprint = attr_get_or_empty(request, "fingerprint"),
+        .session = attr_get(request, "session"),
+    };
+
+    if (!event.kind)
+        return answer_error(conn, "event is not auth_fail");
+    if (addr_parse(attr_get_or_empty(request, "client_address"), &peer.addr))
+        return answer_error(conn, "client_address is not an address");
+    service_conn_wait(conn);
+    engine_report(engine_of(conn), &peer, &event, on_done, conn);
+    return SERVICE_WAIT;
+}
+
+/* --- the list of bans: as fast as the peer reads --------------------------------------- */
+
+struct listing {
+    struct bans_cursor cursor;
+    uint64_t count;
+};
+
+static enum service_step do_bans(struct service_conn *conn, const struct attr_list *request)
+{
+    struct listing *listing = x_calloc(1, sizeof(*listing));
+
+    (void)request;
+    bans_cursor_open(engine_bans(engine_of(conn)), &listing->cursor);
+    *service_conn_state(conn) = listing;
+    return SERVICE_STREAM;
+}
+
+static void end_listing(struct service_conn *conn)
+{
+    struct listing *listing = *service_conn_state(conn);
+
+    bans_cursor_close(engine_bans(engine_of(conn)), &listing->cursor);
+    free(listing);
+    *service_conn_state(conn) = NULL;
+}
+
+static bool more_bans(struct service_conn *conn)
+{
+    struct listing *listing = *service_conn_state(conn);
+    struct buf *out = service_conn_output(conn);
+    int64_t now_ms = engine_now_mono_ms(engine_of(conn));
+    const struct ban *ban = NULL;
+
+    while (out->len < CONTROL_PIECE && (ban = bans_cursor_step(&listing->cursor))) {
+        if (ban->until_mono_ms <= now_ms)
+            continue;
+        control_put_ban(ban, now_ms, out);
+        listing->count++;
+    }
+    if (ban)
+        return false;
+    put_ok(out);
+    attr_put_uint(out, "count", listing->count);
+    attr_end(out);
+    count_answer(conn, true);
+    end_listing(conn);
+    return true;
+}
+
+/* --- the table -------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    enum service_step (*fn)(struct service_conn *conn, const struct attr_list *request);
+} requests[] = {
+    {"status", do_status}, {"bans", do_bans},   {"ban", do_ban},
+    {"unban", do_unban},   {"route", do_route}, {"report", do_report},
+};
+
+static enum service_step dispatch(struct service_conn *conn, const struct attr_list *request)
+{
+    const char *name = attr_get_or_empty(request, "request");
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+        if (str_eq(requests[i].name, name))
+            return requests[i].fn(conn, request);
+    }
+    return answer_error(conn, "no such request: there are status, bans, ban, unban, route, report");
+}
+
+static enum service_step control_step(struct service_conn *conn, struct buf *in,
+                                      const char **reason_r)
+{
+    static struct attr_list request;
+    size_t consumed;
+    enum attr_status status = attr_parse(in->data, in->len, &request, &consumed);
+
+    if (status == ATTR_MORE)
+        return SERVICE_MORE;
+    if (status != ATTR_OK) {
+        engine_stats(engine_of(conn))->count[STAT_CONTROL_BAD]++;
+        *reason_r = attr_strstatus(status);
+        return SERVICE_CLOSE;
+    }
+    buf_consume(in, consumed);
+    return dispatch(conn, &request);
+}
+
+const struct service_protocol control_protocol = {
+    .name = "control",
+    .limits = {.input_max = ATTR_LIST_MAX,
+               .output_max = CONTROL_OUTPUT_MAX,
+               .idle_ms = CONTROL_IDLE_MS},
+    .request_ms = CONTROL_REQUEST_MS,
+    .step = control_step,
+    .more = more_bans,
+    .abandon = end_listing,
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_CONTROL_H
+#define PN_POLICYD_CONTROL_H
+
+#include "common/base/buf.h"
+#include "common/wire/attr.h"
+#include "policyd/engine.h"
+#include "policyd/service.h"
+
+/* The control socket: postern-control(7). */
+#define CONTROL_IDLE_MS    600000
+#define CONTROL_REQUEST_MS 30000
+#define CONTROL_OUTPUT_MAX 65536
+#define CONTROL_PIECE      16384 /* a long answer is written in pieces of about this size */
+
+/* What a request works on: the daemon's engine, and who knows its connections. */
+struct control_server {
+    struct engine *engine;
+    size_t (*connection_count)(void *ctx);
+    void *ctx;
+};
+
+/* Append the records and the last list that answer request=status and request=route. */
+void control_put_status(const struct control_server *server, struct buf *out);
+void control_put_route(const struct config *config, const struct attr_list *request,
+                       struct buf *out);
+
+/* Append one record of request=bans. */
+void control_put_ban(const struct ban *ban, int64_t now_mono_ms, struct buf *out);
+
+/* Read prefix and seconds of a request: NULL, or what is wrong with it. */
+const char *control_take_prefix(const struct attr_list *request, struct prefix *prefix_r);
+const char *control_take_seconds(const struct attr_list *request, uint64_t *seconds_r);
+
+/* ctx of the service is a struct control_server. */
+extern const struct service_protocol control_protocol;
+
+#endif

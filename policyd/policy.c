@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/policy.h"
+
+#include "common/base/log.h"
+#include "common/base/str.h"
+
+#define PORT_MAX 65535
+
+/* "unknown", or nothing, stays an empty address: then nobody is judged. */
+static struct addr addr_of(const struct attr_list *request, const char *name)
+{
+    struct addr addr;
+
+    if (addr_parse(attr_get_or_empty(request, name), &addr))
+        return (struct addr){.family = ADDR_NONE};
+    return addr;
+}
+
+static struct origin_peer peer_of(const struct attr_list *request)
+{
+    uint64_t port;
+    struct origin_peer peer = {
+        .addr = addr_of(request, "client_address"),
+        .destination = addr_of(request, "server_address"),
+    };
+
+    if (str_parse_u64(attr_get_or_empty(request, "client_port"), 0, PORT_MAX, &port) == 0)
+        peer.port = (uint16_t)port;
+    return peer;
+}
+
+static void put_action(const struct judgement *judgement, struct buf *out)
+{
+    char addr[ADDR_TEXT_MAX], left[STR_DURATION_MAX];
+    struct buf action = {0};
+
+    addr_format(&judgement->origin.addr, addr);
+    switch (judgement->verdict) {
+    case VERDICT_GO_ON:
+        buf_puts(&action, "DUNNO");
+        break;
+    case VERDICT_BANNED:
+        buf_printf(&action, "421 4.7.0 %s is banned here; try again in %s", addr,
+                   str_format_duration(judgement->seconds, left));
+        break;
+    case VERDICT_REFUSED:
+        buf_printf(&action, "554 5.7.1 %s cannot be a client of this gateway", addr);
+        break;
+    }
+    attr_put(out, "action", buf_str(&action));
+    attr_end(out);
+    buf_fini(&action);
+}
+
+static void count(struct stats *stats, enum verdict verdict)
+{
+    static const enum stat stat_of[] = {
+        [VERDICT_GO_ON] = STAT_POLICY_GO_ON,
+        [VERDICT_BANNED] = STAT_POLICY_BANNED,
+        [VERDICT_REFUSED] = STAT_POLICY_REFUSED,
+    };
+    stats->count[stat_of[verdict]]++;
+}
+
+static void log_decision(const struct attr_list *request, const struct judgement *judgement)
+{
+    static const char *const words[] = {
+        [VERDICT_GO_ON] = "go on",
+        [VERDICT_BANNED] = "421",
+        [VERDICT_REFUSED] = "554",
+    };
+    bool went_on = judgement->unforced == VERDICT_GO_ON;
+    bool is_forced = judgement->unforced == judgement->verdict;
+    char ban[PREFIX_TEXT_MAX] = "-";
+
+    if (judgement->ban)
+        prefix_format(&judgement->ban->node.prefix, ban);
+    log_write(went_on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, attr_get(request, "instance"),
+              is_forced ? "policy" : "policy-would",
+              LOG_FIELDS(LOG_STR("action", words[judgement->unforced]),
+                         LOG_STR("client", attr_get_or_empty(request, "client_address")),
+                         LOG_STR("origin", origin_kind_name(judgement->origin.kind)),
+                         LOG_STR("ban", ban),
+                         LOG_STR("jail", judgement->ban ? judgement->ban->jail : "-"),
+                         LOG_UINT("seconds", judgement->seconds),
+                         LOG_STR("login", attr_get_or_empty(request, "sasl_username")),
+                         LOG_STR("state", attr_get_or_empty(request, "protocol_state"))));
+}
+
+int policy_answer(struct engine *engine, const struct attr_list *request, struct buf *out)
+{
+    struct origin_peer peer = peer_of(request);
+
+    if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
+        return -1;
+    struct judgement judgement = engine_judge(engine, &peer);
+    count(engine_stats(engine), judgement.verdict);
+    log_decision(request, &judgement);
+    put_action(&judgement, out);
+    return 0;
+}
+
+static enum service_step policy_step(struct service_conn *conn, struct buf *in,
+                                     const char **reason_r)
+{
+    static struct attr_list request;
+    struct engine *engine = service_conn_ctx(conn);
+    size_t consumed;
+    enum attr_status status = attr_parse(in->data, in->len, &request, &consumed);
+
+    if (status == ATTR_MORE)
+        return SERVICE_MORE;
+    *reason_r = attr_strstatus(status);
+    if (status == ATTR_OK) {
+        buf_consume(in, consumed);
+        *reason_r = "not a request=smtpd_access_policy";
+        if (policy_answer(engine, &request, service_conn_output(conn)) == 0)
+            return SERVICE_NEXT;
+    }
+    engine_stats(engine)->count[STAT_POLICY_BAD]++;
+    return SERVICE_CLOSE;
+}
+
+const struct service_protocol policy_protocol = {
+    .name = "policy",
+    .limits = {.input_max = ATTR_LIST_MAX,
+               .output_max = POLICY_OUTPUT_MAX,
+               .idle_ms = POLICY_IDLE_MS},
+    .request_ms = POLICY_REQUEST_MS,
+    .step = policy_step,
+};

@@ -2,6 +2,7 @@
 #ifndef PN_NET_DNS_H
 #define PN_NET_DNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +26,14 @@ enum dns_status {
     DNS_BOGUS,    /* DNSSEC validation failed */
 };
 
+/*
+ * Names are text in the form of RFC 1035 5.1 (\. and \DDD escapes), with or without
+ * a trailing dot. One that cannot stand in a question (no label, an empty one, a label
+ * over 63 or a name over 253 octets) is answered DNS_NXDOMAIN without asking anybody:
+ * it cannot exist.
+ */
 struct dns_question {
-    const char *name; /* text, with or without a trailing dot */
+    const char *name;
     uint16_t type;    /* DNS_TYPE_* */
 };
 
@@ -68,7 +75,11 @@ static inline void dns_ask(struct dns *dns, const struct dns_question *questions
     dns->ask(dns, questions, count, budget, answers_r);
 }
 
+/* Whether name can stand in a question. Who implements ask() refuses the others. */
+bool dns_name_is_valid(const char *name);
+
 void dns_answer_fini(struct dns_answer *answer);
+/* The words of a log line or a reason: "found", "no such name", … */
 const char *dns_strstatus(enum dns_status status);
 
 #endif

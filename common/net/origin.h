@@ -37,10 +37,11 @@ struct origin_peer {
     struct addr destination; /* what the client connected to; ADDR_NONE: not told */
 };
 
-/* The addresses of this host, read once at start: they are nobody's client. */
+/* The addresses of this host and the nets they are in, read once at start. */
 struct origin_rules {
     const struct config *config;
-    struct prefixlist own;
+    struct prefixlist own;  /* nobody's client */
+    struct prefixlist nets; /* of the interfaces; one with a tunnel address in it is the tunnel */
 };
 
 void origin_rules_init(struct origin_rules *rules, const struct config *config);
@@ -51,7 +52,8 @@ struct origin origin_find(const struct origin_rules *rules, const struct origin_
 
 /*
  * Why prefix must never be counted or banned, as a noun phrase ("gateway vps1",
- * "this host", "a trusted net", "ignoreip", "a loopback address"), or NULL when it
+ * "the tunnel of gateway vps1", "this host", "a trusted net", "ignoreip", "a loopback
+ * address"), or NULL when it
  * may be. Holds for every prefix that contains or lies in such an address. The text
  * is written to out, which is returned.
  */

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "common/mailauth/spf_engines.h"
+
+const struct spf_engine *const spf_engines[] = {
+#ifdef HAVE_LIBSPF2
+    &spf_engine_libspf2,
+#endif
+    NULL,
+};

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "common/net/origin.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+
+/*
+ * The order of the rules:
+ *
+ *   1. The destination is one that a gateway's PROXY headers name, and the source is
+ *      not global, or is ours, a gateway's or trusted: refused. Believing it would
+ *      let a forged header into mynetworks.
+ *   2. The peer is a gateway's tunnel address, even a loopback one: masked.
+ *   3. No address, loopback, or a trusted net: local.
+ *   4. Anything else is known; the label says whether a PROXY header named it.
+ */
+
+/* Bits of a netmask as getifaddrs(3) gives it. */
+static unsigned mask_bits(const struct addr *mask)
+{
+    unsigned bits = 0;
+
+    while (bits < addr_bits(mask) && mask->bytes[bits / 8] & (0x80 >> bits % 8))
+        bits++;
+    return bits;
+}
+
+static void add_interface(struct origin_rules *rules, const struct ifaddrs *ifa)
+{
+    struct addr addr, mask, far_end;
+
+    if (addr_from_sockaddr(ifa->ifa_addr, &addr, NULL) < 0)
+        return;
+    struct prefix own = prefix_of(&addr, 128);
+    prefixlist_add(&rules->own, &own);
+    if (addr_scope(&addr) == ADDR_SCOPE_LOOPBACK)
+        return;
+    if (ifa->ifa_flags & IFF_POINTOPOINT &&
+        addr_from_sockaddr(ifa->ifa_dstaddr, &far_end, NULL) == 0) {
+        struct prefix net = prefix_of(&far_end, 128);
+        prefixlist_add(&rules->nets, &net);
+    }
+    if (addr_from_sockaddr(ifa->ifa_netmask, &mask, NULL) == 0 && mask.family == addr.family) {
+        struct prefix net = prefix_of(&addr, mask_bits(&mask));
+        prefixlist_add(&rules->nets, &net);
+    }
+}
+
+void origin_rules_init(struct origin_rules *rules, const struct config *config)
+{
+    struct ifaddrs *all;
+
+    memset(rules, 0, sizeof(*rules));
+    rules->config = config;
+    if (getifaddrs(&all) < 0) {
+        log_warning(NULL, "own addresses unknown", LOG_STR("cause", strerror(errno)));
+        return;
+    }
+    for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next)
+        add_interface(rules, ifa);
+    freeifaddrs(all);
+}
+
+void origin_rules_fini(struct origin_rules *rules)
+{
+    prefixlist_fini(&rules->own);
+    prefixlist_fini(&rules->nets);
+}
+
+typedef bool (*gateway_test_fn)(const struct config_gateway *gateway, const struct addr *addr);
+
+static bool is_header_destination(const struct config_gateway *gateway, const struct addr *addr)
+{
+    return prefixlist_contains(&gateway->header_destinations, addr);
+}
+
+static bool is_tunnel_address(const struct config_gateway *gateway, const struct addr *addr)
+{
+    return prefixlist_contains(&gateway->tunnel_addresses, addr);
+}
+
+static bool is_gateway_address(const struct config_gateway *gateway, const struct addr *addr)
+{
+    return is_tunnel_address(gateway, addr) ||
+           prefixlist_contains(&gateway->public_addresses, addr);
+}
+
+static const struct config_gateway *find_gateway(const struct origin_rules *rules,
+                                                 gateway_test_fn test, const struct addr *addr)
+{
+    for (size_t i = 0; i < rules->config->gateway_count; i++) {
+        if (test(&rules->config->gateways[i], addr))
+            return &rules->config->gateways[i];
+    }
+    return NULL;
+}
+
+/* Whether nobody with this address can come through a gateway. */
+static bool cannot_be_client(const struct origin_rules *rules, const struct addr *addr)
+{
+    return addr_scope(addr) != ADDR_SCOPE_GLOBAL || prefixlist_contains(&rules->own, addr) ||
+           prefixlist_contains(&rules->config->trusted, addr) ||
+           find_gateway(rules, is_gateway_address, addr);
+}
+
+struct origin origin_find(const struct origin_rules *rules, const struct origin_peer *peer)
+{
+    struct origin origin = {.port = peer->port};
+    const struct addr *addr = &peer->addr;
+
+    if (addr->family == ADDR_NONE) {
+        origin.kind = ORIGIN_LOCAL;
+        return origin;
+    }
+    origin.gateway = find_gateway(rules, is_header_destination, &peer->destination);
+    if (origin.gateway) {
+        origin.kind = cannot_be_client(rules, addr) ? ORIGIN_REFUSED : ORIGIN_KNOWN;
+        origin.source = ORIGIN_SOURCE_PROXY;
+        origin.addr = *addr;
+        return origin;
+    }
+    origin.gateway = find_gateway(rules, is_tunnel_address, addr);
+    if (origin.gateway) {
+        origin.kind = ORIGIN_MASKED;
+        return origin;
+    }
+    origin.addr = *addr;
+    if (addr_scope(addr) == ADDR_SCOPE_LOOPBACK ||
+        prefixlist_contains(&rules->config->trusted, addr)) {
+        origin.kind = ORIGIN_LOCAL;
+        return origin;
+    }
+    origin.kind = ORIGIN_KNOWN;
+    origin.source = ORIGIN_SOURCE_DIRECT;
+    return origin;
+}
+
+static bool list_overlaps(const struct prefixlist *list, const struct prefix *prefix)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (prefix_overlaps(&list->items[i], prefix))
+            return true;
+    }
+    return false;
+}
+
+/* Whether prefix meets the net around one of the gateway's tunnel addresses. */
+static bool in_tunnel_net(const struct origin_rules *rules, const struct config_gateway *gateway,
+                          const struct prefix *prefix)
+{
+    for (size_t i = 0; i < rules->nets.count; i++) {
+        const struct prefix *net = &rules->nets.items[i];
+        if (list_overlaps(&gateway->tunnel_addresses, net) && prefix_overlaps(net, prefix))
+            return true;
+    }
+    return false;
+}
+
+static const char *scope_reason(const struct prefix *prefix)
+{
+    static const struct {
+        struct prefix prefix;
+        const char *reason;
+    } nets[] = {
+        {{{ADDR_IPV4, {127}}, 8}, "a loopback address"},
+        {{{ADDR_IPV6, {[15] = 1}}, 128}, "a loopback address"},
+        {{{ADDR_IPV4, {169, 254}}, 16}, "a link-local address"},
+        {{{ADDR_IPV6, {0xfe, 0x80}}, 10}, "a link-local address"},
+        {{{ADDR_IPV4, {0}}, 8}, "a special-purpose address"},
+        {{{ADDR_IPV4, {224}}, 3}, "a special-purpose address"},
+        {{{ADDR_IPV6, {0}}, 128}, "a special-purpose address"},
+        {{{ADDR_IPV6, {0xff}}, 8}, "a special-purpose address"},
+    };
+    for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        if (prefix_overlaps(&nets[i].prefix, prefix))
+            return nets[i].reason;
+    }
+    return NULL;
+}
+
+static const char *reason(char out[ORIGIN_REASON_MAX], const char *what, const char *name)
+{
+    snprintf(out, ORIGIN_REASON_MAX, "%s%s", what, name);
+    return out;
+}
+
+const char *origin_protects(const struct origin_rules *rules, const struct prefix *prefix,
+                            char out[ORIGIN_REASON_MAX])
+{
+    const struct config *config = rules->config;
+
+    for (size_t i = 0; i < config->gateway_count; i++) {
+        const struct config_gateway *gateway = &config->gateways[i];
+        if (list_overlaps(&gateway->public_addresses, prefix) ||
+            list_overlaps(&gateway->tunnel_addresses, prefix))
+            return reason(out, "gateway ", gateway->name);
+        if (in_tunnel_net(rules, gateway, prefix))
+            return reason(out, "the tunnel of gateway ", gateway->name);
+    }
+    if (list_overlaps(&rules->own, prefix))
+        return reason(out, "this host", "");
+    if (list_overlaps(&config->trusted, prefix))
+        return reason(out, "a trusted net", "");
+    if (list_overlaps(&config->ignoreip, prefix))
+        return reason(out, "ignoreip", "");
+    const char *scope = scope_reason(prefix);
+    return scope ? reason(out, scope, "") : NULL;
+}
+
+const char *origin_kind_name(enum origin_kind kind)
+{
+    static const char *const names[] = {
+        [ORIGIN_KNOWN] = "known",
+        [ORIGIN_MASKED] = "masked",
+        [ORIGIN_LOCAL] = "local",
+        [ORIGIN_REFUSED] = "refused",
+    };
+    return names[kind];
+}
+
+const char *origin_source_name(enum origin_source source)
+{
+    static const char *const names[] = {
+        [ORIGIN_SOURCE_NONE] = "none",
+        [ORIGIN_SOURCE_DIRECT] = "direct",
+        [ORIGIN_SOURCE_PROXY] = "proxy",
+    };
+    return names[source];
+}

@@ -13,3 +13,31 @@ if LIBSPF2
 libmailauth_a_SOURCES += common/mailauth/spf_libspf2.c
 endif
 libmailauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
+
+if TESTS_BUILT
+# A DNS that answers from a table.
+check_LIBRARIES += libfakedns.a
+libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
+
+mailauth_tests = \
+	tests/unit/test_authres tests/unit/test_dkim tests/unit/test_iprev tests/unit/test_spf \
+	tests/unit/test_spf_record
+check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
+TESTS += $(mailauth_tests) tests/spf/rfc7208.py
+dist_check_SCRIPTS += tests/spf/rfc7208.py
+mailauth_test_libs = libfakedns.a libmailauth.a libnet.a libbase.a \
+	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_authres_SOURCES = tests/unit/test_authres.c
+tests_unit_test_authres_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c
+tests_unit_test_dkim_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
+tests_unit_test_dkim_LDADD = $(mailauth_test_libs)
+tests_unit_test_iprev_SOURCES = tests/unit/test_iprev.c
+tests_unit_test_iprev_LDADD = $(mailauth_test_libs)
+tests_unit_test_spf_SOURCES = tests/unit/test_spf.c
+tests_unit_test_spf_LDADD = $(mailauth_test_libs)
+tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c
+tests_unit_test_spf_record_LDADD = $(mailauth_test_libs)
+tests_spf_check_cases_SOURCES = tests/spf/check_cases.c
+tests_spf_check_cases_LDADD = $(mailauth_test_libs)
+endif

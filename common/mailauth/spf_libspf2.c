@@ -287,20 +287,13 @@ static enum spf_match match(struct spf_terms *terms, const struct spf_term *term
 /* At least as many bytes as libspf2 will take for a macro-string that the grammar passed. */
 static size_t compiled_size(const char *text)
 {
-    size_t size = 0;
+    size_t size = 16;
 
-    while (*text) {
-        size_t literal = strcspn(text, "%");
-        text += literal;
-        size += literal ? literal + 16 : 0;
-        if (!*text)
-            break;
-        if (text[1] == '{') {
-            size += 16;
-            text += strcspn(text, "}") + 1;
-        } else {
-            size += 16;
-            text += 2;
+    for (; *text; text++) {
+        size += text[0] == '%' ? 3 : 1;
+        if (text[0] == '%' && text[1] == '{') {
+            size += 32; /* the macro, and the head of the literal behind it */
+            text += strcspn(text, "}");
         }
     }
     return size;
@@ -311,21 +304,27 @@ static SPF_data_t *macro_data(SPF_macro_t *macro)
     return (SPF_data_t *)(void *)((char *)macro + sizeof(*macro));
 }
 
-static int expand(struct spf_terms *terms, const char *text, const char *domain, struct buf *out)
+/* libspf2 makes a '%' of a space, which an explanation may have. */
+static void hide_spaces(const char *text, struct buf *out)
 {
-    struct engine *engine = engine_of(terms);
-    SPF_response_t *response;
+    for (; *text; text++) {
+        if (*text == ' ')
+            buf_puts(out, "%_");
+        else
+            buf_putc(out, *text);
+    }
+}
+
+static int expand_safe(struct engine *engine, const char *text, struct buf *out)
+{
+    SPF_response_t *response = SPF_response_new(engine->request);
     SPF_macro_t *macro = NULL;
     char *expanded = NULL;
     size_t size = 0;
     int result = -1;
 
-    if (compiled_size(text) > COMPILED_MAX)
-        return -1;
-    response = SPF_response_new(engine->request);
     if (!response)
         BUG("out of memory");
-    engine->request->cur_dom = domain;
     if (SPF_record_compile_macro(engine->server, response, &macro, text) == SPF_E_SUCCESS &&
         SPF_record_expand_data(engine->server, engine->request, response, macro_data(macro),
                                macro->macro_len, &expanded, &size) == SPF_E_SUCCESS) {
@@ -337,6 +336,20 @@ static int expand(struct spf_terms *terms, const char *text, const char *domain,
     if (macro)
         SPF_macro_free(macro);
     SPF_response_free(response);
+    return result;
+}
+
+static int expand(struct spf_terms *terms, const char *text, const char *domain, struct buf *out)
+{
+    struct engine *engine = engine_of(terms);
+    struct buf safe = {0};
+    int result = -1;
+
+    engine->request->cur_dom = domain;
+    hide_spaces(text, &safe);
+    if (compiled_size(buf_str(&safe)) <= COMPILED_MAX)
+        result = expand_safe(engine, buf_str(&safe), out);
+    buf_fini(&safe);
     return result;
 }
 

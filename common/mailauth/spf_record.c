@@ -11,7 +11,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
-#define VERSION "v=spf1"
+#define VERSION_TAG "v=spf1"
 
 static bool is_digit(char c)
 {
@@ -25,9 +25,9 @@ static bool is_alpha(char c)
 
 bool spf_record_is(const uint8_t *txt, size_t len)
 {
-    size_t version_len = sizeof(VERSION) - 1;
+    size_t version_len = sizeof(VERSION_TAG) - 1;
 
-    if (len < version_len || strncasecmp((const char *)txt, VERSION, version_len) != 0)
+    if (len < version_len || strncasecmp((const char *)txt, VERSION_TAG, version_len) != 0)
         return false;
     return len == version_len || txt[version_len] == ' ';
 }

@@ -3,6 +3,7 @@
 
 #include "common/mailauth/spf_walk.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

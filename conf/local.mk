@@ -17,6 +17,7 @@ conf_dovecotdir = $(conf_docdir)/dovecot
 conf_nftablesdir = $(conf_docdir)/nftables
 conf_systemddir = $(conf_docdir)/systemd
 
+dist_conf_doc_DATA = conf/postern.conf
 dist_conf_nginx_DATA = conf/nginx/postern.conf
 dist_conf_wireguard_DATA = conf/wireguard/vps.conf conf/wireguard/home.conf
 dist_conf_postfix_DATA = \

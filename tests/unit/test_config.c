@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "common/config/config.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/buf.h"
+#include "common/base/str.h"
+#include "common/config/errors.h"
+#include "common/config/schema.h"
+#include "tests/unit/unit.h"
+
+static char dir[] = "/tmp/postern-test-config.XXXXXX";
+
+static const char *in_dir(const char *name)
+{
+    static char path[2][sizeof(dir) + 64];
+    static unsigned turn;
+
+    turn ^= 1;
+    snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, name);
+    return path[turn];
+}
+
+static const char *write_file(const char *name, const void *bytes, size_t len, mode_t mode)
+{
+    const char *path = in_dir(name);
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, mode), 0);
+    return path;
+}
+
+/* "@" in a text stands for the directory of the test, but not in an address. */
+static void put_filled(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (str_has_prefix(text, "@/"))
+            buf_puts(out, dir);
+        else
+            buf_putc(out, *text);
+    }
+}
+
+static int load_bytes(const char *bytes, size_t len, struct config **config_r,
+                      struct config_errors *errors_r)
+{
+    return config_load(write_file("postern.conf", bytes, len, 0644), config_r, errors_r);
+}
+
+/* All errors as "LINE: TEXT" lines; "" when the file is right. */
+static char *errors_of_bytes(const char *bytes, size_t len)
+{
+    struct config_errors errors;
+    struct config *config;
+    struct buf text;
+    int result = load_bytes(bytes, len, &config, &errors);
+
+    buf_init(&text);
+    buf_puts(&text, "");
+    for (size_t i = 0; i < errors.count; i++)
+        buf_printf(&text, "%u: %s\n", errors.items[i].line, errors.items[i].text);
+    assert_int_equal(result, errors.count == 0 ? 0 : -1);
+    assert_true((config == NULL) == (result != 0));
+    config_errors_fini(&errors);
+    config_free(&config);
+    return buf_steal(&text);
+}
+
+static char *errors_of(const char *text)
+{
+    struct buf filled;
+    char *errors;
+
+    buf_init(&filled);
+    put_filled(&filled, text);
+    errors = errors_of_bytes(buf_str(&filled), filled.len);
+    buf_fini(&filled);
+    return errors;
+}
+
+static struct config *load(const char *text)
+{
+    struct config_errors errors;
+    struct config *config;
+    struct buf filled;
+
+    buf_init(&filled);
+    put_filled(&filled, text);
+    if (load_bytes(buf_str(&filled), filled.len, &config, &errors) != 0)
+        fail_msg("%s", errors.items[0].text);
+    buf_fini(&filled);
+    return config;
+}
+
+struct bad_case {
+    const char *text; /* behind the line `hostname = "mx.example.com"` */
+    const char *errors;
+};
+
+static void check_cases(const struct bad_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct buf text, want;
+        char *errors;
+
+        buf_init(&text);
+        buf_init(&want);
+        buf_printf(&text, "hostname = \"mx.example.com\"\n%s", cases[i].text);
+        put_filled(&want, cases[i].errors);
+        errors = errors_of(buf_str(&text));
+        assert_string_equal(errors, buf_str(&want));
+        free(errors);
+        buf_fini(&want);
+        buf_fini(&text);
+    }
+}
+
+static void test_syntax_errors(void **state)
+{
+    static const struct bad_case cases[] = {
+        {"", ""},
+        {"# c\n// c\n/* c\n c */ enforce = true # c\n", ""},
+        {"domains = {}", ""},
+        {"domains = {\"a.example\", b.example,}", ""},
+        {"domains = a.example", ""},
+        {"domains = 'a.example'\r\nenforce=no\r\n", ""},
+        {"domains = \"a.example\nenforce = maybe",
+         "2: the string that begins with \" is not closed on its line\n"
+         "3: enforce \"maybe\" is not true or false\n"},
+        {"domains = 'a.example", "2: the string that begins with ' is not closed on its line\n"},
+        {"user = \"a\\nb\"", "2: only \\\" and \\\\ may follow a backslash in double quotes; write "
+                             "\\\\ for the backslash itself\n"},
+        {"user = \"a\\", "2: only \\\" and \\\\ may follow a backslash in double quotes; write "
+                         "\\\\ for the backslash itself\n"
+                         "2: the string that begins with \" is not closed on its line\n"},
+        {"\n/* no end\n", "3: the comment that begins here has no end: \"*/\"\n"},
+        {"user = \"a\001b\"", "2: byte 0x01 has no place in a string\n"},
+        {"user = \"\303\"", "2: this text is not UTF-8\n"},
+        {"\001", "2: byte 0x01 has no place in this file: it is text\n"},
+        {"domains {\"a.example\"}", "2: \"=\" is missing after \"domains\"\n"},
+        {"domains \"a.example\"\nenforce = 1",
+         "2: \"=\" is missing after \"domains\"\n3: enforce \"1\" is not true or false\n"},
+        {"user =\nenforce = 1",
+         "2: \"user\" has no value\n3: enforce \"1\" is not true or false\n"},
+        {"user =", "2: \"user\" has no value\n"},
+        {"user = }", "2: \"user\" has no value\n"
+                     "2: \"}\" has no place here: NAME = VALUE or NAME { ... } is right\n"},
+        {"domains = {\"a.example\"\nenforce = 1\n",
+         "2: the list of \"domains\" is not closed: \"}\" is missing\n"
+         "3: enforce \"1\" is not true or false\n"},
+        {"domains = {\"a.example\" \"b.example\"}",
+         "2: a comma is missing between two values of \"domains\"\n"},
+        {"domains = {\"a.example\", {\"b.example\"}}\nenforce = 1",
+         "2: \"{\" has no place in the list of \"domains\": {\"one\", \"two\"} is right\n"
+         "3: enforce \"1\" is not true or false\n"},
+        {"domains += {\"a.example\"}",
+         "2: \"domains +=\": there is no \"+=\", write the whole list after one \"=\"\n"},
+        {"include(\"other.conf\")",
+         "2: \"include(\": there are no functions and no include, one file says all\n"},
+        {"enforce = true;", "2: \";\" has no place here: NAME = VALUE or NAME { ... } is right\n"},
+        {"\"enforce\" = true", "2: \"enforce\" stands where an option should begin\n"},
+        {"milter {\n enforce = true\n",
+         "2: the section \"milter\" is not closed: \"}\" is missing\n"
+         "3: milter: unknown option \"enforce\"; it belongs outside "
+         "of all sections\n"},
+        {"milter { policyd { } }",
+         "2: \"policyd {\" inside of \"milter {\": sections do not nest\n"},
+        {"milter {\n policyd {\n}\n}\nenforce = 1",
+         "3: \"policyd {\" inside of \"milter {\": sections do not nest\n"
+         "6: enforce \"1\" is not true or false\n"},
+        {"milter { } }", "2: \"}\" has no place here: NAME = VALUE or NAME { ... } is right\n"},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+static void test_name_errors(void **state)
+{
+    static const struct bad_case cases[] = {
+        {"enforc = true", "2: unknown option \"enforc\"; did you mean \"enforce\"?\n"},
+        {"colour = \"red\"", "2: unknown option \"colour\"\n"},
+        {"maxretry = 5", "2: unknown option \"maxretry\"; it belongs to jail\n"},
+        {"milter = 5", "2: \"milter\" is a section: milter { ... } is right, without \"=\"\n"},
+        {"enforce { }", "2: \"enforce\" is an option: enforce = VALUE is right\n"},
+        {"mitler { x = 1 }", "2: unknown section \"mitler\"; did you mean \"milter\"?\n"},
+        {"ingress \"smtp\" { }", "2: unknown section \"ingress\"\n"},
+        {"milter { }\nmilter { }",
+         "3: milter is there already, in line 2: one section holds it all\n"},
+        {"milter \"a\" { }", "2: milter has no name: milter { ... } is right\n"},
+        {"jail { }", "2: this jail has no name: jail \"NAME\" { ... } is right\n"},
+        {"jail \"a b\" { }",
+         "2: jail \"a b\" is not a name of 1 to 64 letters, digits, \"-\", \"_\" and \".\"\n"},
+        {"jail \"\" { }",
+         "2: jail \"\" is not a name of 1 to 64 letters, digits, \"-\", \"_\" and \".\"\n"},
+        {"jail \"a\" { }\njail \"b\" { }\njail \"a\" { }",
+         "4: jail \"a\" is there already, in line 2: each needs a name of its own\n"},
+        {"enforce = true\nenforce = true",
+         "3: enforce is set again; line 2 has it already, one of them is right\n"},
+        {"domains = {}\ndomains = {}",
+         "3: domains is set again; line 2 has it already, one of them is right\n"},
+        {"milter { group = a }\nmilter {\n group = a }",
+         "3: milter is there already, in line 2: one section holds it all\n"
+         "4: milter: group is set again; line 2 has it already, one of them is right\n"},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+static void test_value_errors(void **state)
+{
+    static const struct bad_case cases[] = {
+        {"dns_timeout = 25", ""},
+        {"dns_timeout = 26",
+         "2: dns_timeout \"26\" is not a duration from 1s to 25s (units s, m, h, "
+         "d, w)\n"},
+        {"trusted = {\n\"10.0.0.0/8\",\n\"10.0.0.1/8\",\n\"x\"}",
+         "4: trusted \"10.0.0.1/8\" is not an address or a network like \"192.168.1.0/24\", its "
+         "host bits zero\n"
+         "5: trusted \"x\" is not an address or a network like \"192.168.1.0/24\", its host bits "
+         "zero\n"},
+        {"ignoreip = {\"::ffff:10.0.0.1\", \"10.0.0.1\"}", "2: ignoreip has \"10.0.0.1\" twice\n"},
+        {"domains = {\"A.example\", \"a.example\"}", "2: domains has \"a.example\" twice\n"},
+        {"resolver = {\"127.0.0.1@0\"}", "2: resolver \"127.0.0.1@0\" is not ADDRESS or "
+                                         "ADDRESS@PORT of a resolver, like \"127.0.0.1@5353\"\n"},
+        {"store = \"redis+sentinel://x\"", "2: store \"redis+sentinel://x\" is not in this "
+                                           "version: \"file:/PATH\" is what there is\n"},
+        {"store = \"file:state\"", "2: store \"file:state\" is not \"file:/PATH\", a directory\n"},
+        {"user = \"\"", "2: user \"\" is not a text of 1 to 32 bytes\n"},
+        {"user = \"${USER}\"",
+         "2: user \"${USER}\" is not a name of letters, digits, \"-\", \"_\" and \".\"\n"},
+        {"jail \"a\" { count_by = login }",
+         "2: jail \"a\": count_by \"login\" is not in this version: there is \"client\"\n"},
+        {"jail \"a\" { distinct = user }",
+         "2: jail \"a\": distinct \"user\" is not one of \"\", \"password\"\n"},
+        {"jail \"a\" { events = {} }", "2: jail \"a\": events has 0 values: 1 to 8 are right\n"},
+        {"policyd { control = \"127.0.0.1:25\" }", "2: policyd: control \"127.0.0.1:25\" is not a "
+                                                   "Unix socket \"unix:/PATH\": who may command "
+                                                   "is a matter of its group\n"},
+        {"milter { listen = \"inet:8890@127.0.0.1\" }", ""},
+        {"milter { listen = \"2001:db8::1:25\" }", "2: milter: listen \"2001:db8::1:25\" is not a "
+                                                   "listener: \"unix:/PATH\", \"ADDRESS:PORT\", "
+                                                   "\"[ADDRESS]:PORT\" or \"inet:PORT@ADDRESS\"\n"},
+        {"policyd { policy = {\"inet:8890@127.0.0.1\", \"[::1]:10\"} }",
+         "2: policyd: policy \"inet:8890@127.0.0.1\" is not a listener: \"unix:/PATH\", "
+         "\"ADDRESS:PORT\" or \"[ADDRESS]:PORT\"\n"},
+        {"relay \"a\" { host = \"192.0.2.1\" }",
+         "2: relay \"a\": host \"192.0.2.1\" is not a host name (no address: its certificate is "
+         "checked against the name)\n"},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+#define GATEWAY(name, public, tunnel)                                                              \
+    "gateway \"" name "\" { public_addresses = \"" public "\" tunnel_addresses = \"" tunnel "\" "  \
+                                                                                            "}\n"
+
+static void test_rules(void **state)
+{
+    static const struct bad_case cases[] = {
+        {"trusted = {\"10.0.0.0/8\",\n\"::/0\"}",
+         "2: trusted holds the whole internet: mail from everywhere would be local; your own "
+         "networks are right\n"},
+        {"ignoreip = \"0.0.0.0/0\"", ""},
+        {GATEWAY("a", "192.0.2.1", "10.8.0.1") GATEWAY("b", "192.0.2.2", "10.8.0.2"), ""},
+        {"trusted = \"10.0.0.0/8\"\n" GATEWAY("a", "192.0.2.1", "10.8.0.1"),
+         "3: gateway \"a\": tunnel_addresses \"10.8.0.1\" is inside of trusted: everybody who "
+         "comes through this gateway would be local; take the gateway out of trusted\n"},
+        {GATEWAY("a", "192.0.2.1", "10.8.0.1") GATEWAY("b", "192.0.2.2", "192.0.2.1"),
+         "3: gateway \"b\": tunnel_addresses \"192.0.2.1\" is also a public address: the address "
+         "inside of the tunnel is right\n"},
+        {GATEWAY("a", "192.0.2.1", "10.8.0.1") GATEWAY("b", "192.0.2.1", "10.8.0.1"),
+         "3: gateway \"b\": public_addresses \"192.0.2.1\" belongs to another gateway already\n"
+         "3: gateway \"b\": tunnel_addresses \"10.8.0.1\" belongs to another gateway already\n"},
+        {"policyd { policy = \"127.0.0.1:10\" }\nmilter { listen = \"inet:10@127.0.0.1\" }",
+         "2: policyd: policy \"127.0.0.1:10\" is taken by milter: listen: each listener needs an "
+         "address of its own\n"},
+        {"policyd { policy = \"unix:/a\"\nsocketmap = \"unix:/a\" }",
+         "3: policyd: socketmap \"unix:/a\" is taken by policyd: policy: each listener needs an "
+         "address of its own\n"},
+        {"http \"a\" { listen = \"unix:/a\" }", ""},
+        {"http \"a\" { listen = \"127.0.0.1:80\" from = \"127.0.0.1\" }",
+         "2: http \"a\": listen \"127.0.0.1:80\" is open to every user of this machine: set "
+         "token_file, or listen on a Unix socket\n"},
+        {"http \"a\" { listen = \"127.0.0.1:80\" token_file = \"@/secret\" }", ""},
+        {"http \"a\" { listen = \"10.0.0.1:80\" }",
+         "2: http \"a\": listen \"10.0.0.1:80\" is open to whoever can reach it: set from (who may "
+         "ask) or token_file, or listen on a Unix socket\n"},
+        {"http \"a\" { listen = \"10.0.0.1:80\" from = \"10.0.0.2\" }", ""},
+        {"http \"a\" { listen = \"0.0.0.0:80\" token_file = \"@/secret\" }", ""},
+        {"relay \"a\" { }",
+         "2: relay \"a\": host is missing: set host, or preset for a provider that is known\n"},
+        {"relay \"a\" { preset = \"\" }",
+         "2: relay \"a\": host is missing: set host, or preset for a provider that is known\n"},
+        {"relay \"a\" { host = h login = l }",
+         "2: relay \"a\": login without password_file: name the file that holds its password\n"},
+        {"relay \"a\" { host = h password_file = \"@/secret\" }",
+         "2: relay \"a\": password_file without login: name the login it belongs to\n"},
+        {"relay \"a\" { host = h\nport = 465 }",
+         "3: relay \"a\": port 465 speaks TLS from the first byte, the transport \"smtp\" does "
+         "not: set transport to a service in master.cf that has \"-o smtp_tls_wrappermode=yes\", "
+         "or use port 587\n"},
+        {"relay \"a\" { host = h port = 465 transport = smtps-out }", ""},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login: Postfix could not "
+         "tell them apart; set a transport of its own for each\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
+         ""},
+        {"route { }", "2: route: relays is missing: names of relay sections, the best first\n"},
+        {"route { relays = {\n\"a\"} }",
+         "3: route: there is no relay \"a\": relay \"a\" { ... } is missing\n"},
+        {"relay \"a\" { host = h }\nroute { relays = {\"a\", \"a\"} }",
+         "3: route: relays has \"a\" twice\n"},
+        {"relay \"a\" { host = h }\nroute { relays = a }\nroute { from = \"*\"\n relays = a }",
+         "4: route: from \"*\" has a route already, in line 3\n"},
+        {"relay \"a\" { host = h }\nroute { relays = a }\nroute { from = \"<>\" relays = a }\n"
+         "route { from = \"@A.example\" relays = a }\nroute { from = \"B@a.example\" relays = a }",
+         ""},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+static void test_secret_files(void **state)
+{
+    char exact[1026], longer[1027];
+    const struct {
+        const char *bytes;
+        size_t len;
+        mode_t mode;
+        const char *error; /* behind "relay "a": password_file: "; NULL: none */
+    } cases[] = {
+        {"s3cret", 6, 0600, NULL},
+        {"s3cret\n", 7, 0640, NULL},
+        {"s3cret\r\n", 8, 0640, NULL},
+        {exact, 1026, 0600, NULL},
+        {longer, 1027, 0600, "@/key is longer than 1024 bytes"},
+        {"", 0, 0600, "@/key is empty: one line with the secret is right"},
+        {"\n", 1, 0600, "@/key is empty: one line with the secret is right"},
+        {"s3cret\n\n", 8, 0600, "@/key is more than one line of text: the secret alone is right"},
+        {"s3\ncret", 7, 0600, "@/key is more than one line of text: the secret alone is right"},
+        {"s3\0cret", 7, 0600, "@/key is more than one line of text: the secret alone is right"},
+        {"s3\377cret", 7, 0600, "@/key is not UTF-8"},
+        {"s3cret", 6, 0644, "@/key can be read by everybody (mode 0644): chmod 0640 is right"},
+    };
+
+    (void)state;
+    memset(exact, 'x', sizeof(exact));
+    memcpy(exact + 1024, "\r\n", 2);
+    memset(longer, 'x', sizeof(longer));
+    memcpy(longer + 1025, "\r\n", 2);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buf want;
+        char *errors;
+
+        write_file("key", cases[i].bytes, cases[i].len, cases[i].mode);
+        errors = errors_of("hostname = mx.example.com\nrelay \"a\" { preset = brevo login = l\n"
+                           "password_file = \"@/key\" }");
+        buf_init(&want);
+        buf_puts(&want, "");
+        if (cases[i].error != NULL) {
+            buf_puts(&want, "3: relay \"a\": password_file: ");
+            put_filled(&want, cases[i].error);
+            buf_putc(&want, '\n');
+        }
+        assert_string_equal(errors, buf_str(&want));
+        assert_null(strstr(errors, "s3"));
+        buf_fini(&want);
+        free(errors);
+    }
+}
+
+static void test_secret_paths(void **state)
+{
+    static const struct bad_case cases[] = {
+        {"relay \"a\" { preset = brevo login = l password_file = \"hunter2\" }",
+         "2: relay \"a\": password_file does not begin with \"/\": the path of a file that holds "
+         "the secret is right, not the secret\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/none\" }",
+         "2: relay \"a\": password_file: @/none: No such file or directory\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/\" }",
+         "2: relay \"a\": password_file: @/ is not a regular file\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/fifo\" }",
+         "2: relay \"a\": password_file: @/fifo is not a regular file\n"},
+        {"http \"a\" { listen = \"127.0.0.1:80\" token_file = \"@/none\" }",
+         "2: http \"a\": token_file: @/none: No such file or directory\n"},
+    };
+
+    (void)state;
+    assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
+    check_cases(cases, COUNT(cases));
+}
+
+static void test_file_errors(void **state)
+{
+    char *big = malloc(1024 * 1024 + 1);
+    struct config_errors errors;
+    struct config *config;
+    char *text;
+
+    (void)state;
+    assert_int_equal(config_load(in_dir("absent"), &config, &errors), -1);
+    assert_null(config);
+    assert_int_equal(errors.count, 1);
+    assert_int_equal(errors.items[0].line, 0);
+    assert_string_equal(errors.items[0].text, "cannot be opened: No such file or directory");
+    config_errors_fini(&errors);
+    assert_int_equal(config_load(dir, &config, &errors), -1);
+    assert_string_equal(errors.items[0].text, "not a regular file");
+    config_errors_fini(&errors);
+
+    text = errors_of("");
+    assert_string_equal(text, "0: hostname is missing: the mail server's own name: authserv-id in "
+                              "Authentication-Results\n");
+    free(text);
+    assert_non_null(big);
+    memset(big, '\n', 1024 * 1024 + 1);
+    memcpy(big, "hostname=a.b", 12);
+    text = errors_of_bytes(big, 1024 * 1024);
+    assert_string_equal(text, "");
+    free(text);
+    text = errors_of_bytes(big, 1024 * 1024 + 1);
+    assert_string_equal(text, "0: longer than 1048576 bytes\n");
+    free(text);
+    free(big);
+}
+
+static void test_too_many_errors(void **state)
+{
+    struct config_errors errors;
+    struct config *config;
+    struct buf text;
+
+    (void)state;
+    buf_init(&text);
+    for (int i = 0; i < 1000; i++)
+        buf_puts(&text, "nothing = 1\n");
+    assert_int_equal(load_bytes(buf_str(&text), text.len, &config, &errors), -1);
+    assert_int_equal(errors.count, CONFIG_ERRORS_MAX);
+    assert_string_equal(errors.items[CONFIG_ERRORS_MAX - 1].text,
+                        "more errors are not shown: correct these first");
+    config_errors_fini(&errors);
+    buf_fini(&text);
+}
+
+static void test_errors_print(void **state)
+{
+    struct config_errors errors = {0};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+
+    (void)state;
+    config_errors_add(&errors, 7, "second");
+    config_errors_add(&errors, 3, "first");
+    config_errors_add(&errors, 7, "third");
+    config_errors_add(&errors, 0, "whole");
+    config_errors_sort(&errors);
+    config_errors_print(&errors, "a.conf", to);
+    fclose(to);
+    assert_string_equal(text,
+                        "a.conf: whole\na.conf:3: first\na.conf:7: second\na.conf:7: third\n");
+    free(text);
+    config_errors_fini(&errors);
+}
+
+static void test_defaults(void **state)
+{
+    struct config *config = load("hostname = \"MX.Example.com\"\njail \"j\" { }\n"
+                                 "http \"h\" { }\nrelay \"r\" { preset = mailgun-eu }\n"
+                                 "gateway \"g\" { public_addresses = \"192.0.2.1\" "
+                                 "tunnel_addresses = \"10.8.0.1\" }");
+
+    (void)state;
+    assert_string_equal(config->hostname, "mx.example.com");
+    assert_int_equal(config->dns_timeout_ms, 10000);
+    assert_true(config->enforce);
+    assert_false(config->dnssec);
+    assert_string_equal(config->user, "postern");
+    assert_string_equal(config->store_path, PN_LOCALSTATEDIR "/lib/postern");
+    assert_string_equal(config->milter.listen, "unix:" PN_RUNSTATEDIR "/postern/milter");
+    assert_int_equal(config->milter.max_signatures, 8);
+    assert_int_equal(config->policyd.policy.count, 1);
+    assert_string_equal(config->policyd.policy.items[0], "unix:" PN_RUNSTATEDIR "/postern/policy");
+    assert_null(config->policyd.control_group);
+    assert_string_equal(config->jails[0].name, "j");
+    assert_int_equal(config->jails[0].events, CONFIG_EVENT_AUTH_FAIL);
+    assert_true(config->jails[0].distinct_password);
+    assert_int_equal(config->jails[0].findtime_sec, 600);
+    assert_int_equal(config->jails[0].prefix6, 64);
+    assert_null(config->https[0].listen);
+    assert_int_equal(config->https[0].serve, CONFIG_SERVE_AUTH);
+    assert_string_equal(config->relays[0].host, "smtp.eu.mailgun.org");
+    assert_int_equal(config->gateways[0].header_destinations.count, 1);
+    config_free(&config);
+    assert_null(config);
+}
+
+static void test_values(void **state)
+{
+    struct config *config =
+        load("hostname = mx.example.com\nuser = \"a\"\nenforce = OFF\ndnssec = yes\n"
+             "milter { listen = \"\" }\npolicyd { policy = {} control = \"\" }\n"
+             "jail \"j\" { distinct = \"\" bantime = 2w }\n"
+             "relay \"r\" { host = R.example login = \"a\\\"b\\\\c${HOME}\" "
+             "password_file = \"@/secret\" }\n"
+             "relay \"s\" { preset = brevo }\n"
+             "route { from = \"Bob@Example.com\" relays = {\"s\", \"r\"} }\n");
+
+    (void)state;
+    assert_false(config->enforce);
+    assert_true(config->dnssec);
+    assert_null(config->milter.listen);
+    assert_int_equal(config->policyd.policy.count, 0);
+    assert_null(config->policyd.control);
+    assert_false(config->jails[0].distinct_password);
+    assert_int_equal(config->jails[0].bantime_sec, 14 * 86400);
+    assert_string_equal(config->relays[0].host, "r.example");
+    assert_string_equal(config->relays[0].login, "a\"b\\c${HOME}");
+    assert_string_equal(config->relays[0].password, "s3cret");
+    assert_string_equal(config->routes[0].from, "bob@example.com");
+    assert_int_equal(config->routes[0].relay_count, 2);
+    assert_ptr_equal(config->routes[0].relays[0], &config->relays[1]);
+    assert_ptr_equal(config->routes[0].relays[1], &config->relays[0]);
+    config_free(&config);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    if (mkdtemp(dir) == NULL)
+        return -1;
+    write_file("secret", "s3cret\n", 7, 0600);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const names[] = {"postern.conf", "secret", "key", "fifo"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(names); i++)
+        unlink(in_dir(names[i]));
+    return rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_syntax_errors), cmocka_unit_test(test_name_errors),
+        cmocka_unit_test(test_value_errors),  cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_secret_files),  cmocka_unit_test(test_secret_paths),
+        cmocka_unit_test(test_file_errors),   cmocka_unit_test(test_too_many_errors),
+        cmocka_unit_test(test_errors_print),  cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values),
+    };
+
+    return cmocka_run_group_tests_name("config", tests, setup, teardown);
+}

@@ -18,12 +18,16 @@ libconfig_pn_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 # What links libconfig_pn.a also links libbase.a and $(JANSSON_LIBS).
 
 if TESTS_BUILT
-config_tests = tests/unit/test_config tests/unit/test_program tests/unit/test_schema
+config_tests = \
+	tests/unit/test_config tests/unit/test_options tests/unit/test_program \
+	tests/unit/test_schema
 check_PROGRAMS += $(config_tests)
 TESTS += $(config_tests)
 config_test_libs = libconfig_pn.a libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_LDADD = $(config_test_libs)
+tests_unit_test_options_SOURCES = tests/unit/test_options.c
+tests_unit_test_options_LDADD = $(config_test_libs)
 tests_unit_test_program_SOURCES = tests/unit/test_program.c
 tests_unit_test_program_LDADD = $(config_test_libs)
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c

@@ -270,8 +270,10 @@ static void resolve_route(struct draft *draft, const struct draft_section *in)
 {
     const struct syntax_item *item = draft_given(in, "relays");
     struct config_route *route = in->base;
+    size_t index;
 
-    if (item == NULL || item->bad || item->value_count == 0)
+    if (item == NULL || item->bad || item->value_count == 0 ||
+        item->value_count > schema_option(in->section, "relays", &index)->max)
         return;
     route->relays = x_calloc(item->value_count, sizeof(route->relays[0]));
     for (size_t i = 0; i < item->value_count; i++)

@@ -229,9 +229,12 @@ void syntax_parse(const char *text, size_t len, struct syntax *syntax_r,
     *syntax_r = (struct syntax){0};
     lex_text(text, len, &tokens, errors);
     parser.at = tokens.items;
-    while (parser.at->kind != TOKEN_END)
+    while (parser.at->kind != TOKEN_END && syntax_r->count <= SYNTAX_ITEMS_MAX)
         parse_item(&parser);
-    if (parser.in != NULL)
+    if (syntax_r->count > SYNTAX_ITEMS_MAX)
+        config_errors_add(errors, syntax_r->items[SYNTAX_ITEMS_MAX]->line,
+                          "more than %d options and sections", SYNTAX_ITEMS_MAX);
+    else if (parser.in != NULL)
         config_errors_add(errors, parser.in->line,
                           "the section \"%s\" is not closed: \"}\" is missing", parser.in->name);
     tokens_fini(&tokens);

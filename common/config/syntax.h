@@ -14,8 +14,11 @@
  *             | NAME [TITLE] "{" {item} "}"
  *
  * Sections do not nest. After a mistake the reader goes on at the next line that
- * looks like an item, so that one run finds them all.
+ * looks like an item, so that one run finds them all; behind SYNTAX_ITEMS_MAX items
+ * it stops with an error.
  */
+#define SYNTAX_ITEMS_MAX 10000
+
 enum syntax_kind { SYNTAX_VALUE, SYNTAX_LIST, SYNTAX_SECTION };
 
 struct syntax_value {

@@ -270,7 +270,7 @@ static void test_value_errors(void **state)
 
 #define GATEWAY(name, public, tunnel)                                                              \
     "gateway \"" name "\" { public_addresses = \"" public "\" tunnel_addresses = \"" tunnel "\" "  \
-                                                                                            "}\n"
+                                                          "}\n"
 
 static void test_rules(void **state)
 {
@@ -463,6 +463,26 @@ static void test_too_many_errors(void **state)
     buf_fini(&text);
 }
 
+static void test_too_many_sections(void **state)
+{
+    struct buf text;
+    char *errors;
+
+    (void)state;
+    buf_init(&text);
+    buf_puts(&text, "hostname = mx.example.com\n");
+    for (int i = 1; i < 10000; i++)
+        buf_printf(&text, "jail \"%d\" { }\n", i);
+    errors = errors_of_bytes(buf_str(&text), text.len);
+    assert_string_equal(errors, "");
+    free(errors);
+    buf_puts(&text, "\njail \"x\" { }\n");
+    errors = errors_of_bytes(buf_str(&text), text.len);
+    assert_string_equal(errors, "10002: more than 10000 options and sections\n");
+    free(errors);
+    buf_fini(&text);
+}
+
 static void test_errors_print(void **state)
 {
     struct config_errors errors = {0};
@@ -567,12 +587,12 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax_errors), cmocka_unit_test(test_name_errors),
-        cmocka_unit_test(test_value_errors),  cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_secret_files),  cmocka_unit_test(test_secret_paths),
-        cmocka_unit_test(test_file_errors),   cmocka_unit_test(test_too_many_errors),
-        cmocka_unit_test(test_errors_print),  cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_syntax_errors),     cmocka_unit_test(test_name_errors),
+        cmocka_unit_test(test_value_errors),      cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_secret_files),      cmocka_unit_test(test_secret_paths),
+        cmocka_unit_test(test_file_errors),       cmocka_unit_test(test_too_many_errors),
+        cmocka_unit_test(test_too_many_sections), cmocka_unit_test(test_errors_print),
+        cmocka_unit_test(test_defaults),          cmocka_unit_test(test_values),
     };
 
     return cmocka_run_group_tests_name("config", tests, setup, teardown);

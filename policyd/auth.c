@@ -100,8 +100,7 @@ enum auth_status auth_parse(const uint8_t *body, size_t len, struct auth_request
 
     *request_r = (struct auth_request){0};
     if (!is_too_deep(text, len)) {
-        request_r->document =
-            json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+        request_r->document = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
         status = request_r->document ? take_all(request_r) : AUTH_BAD_JSON;
     }
     if (status != AUTH_OK)

@@ -94,8 +94,7 @@ void control_put_ban(const struct ban *ban, int64_t now_mono_ms, struct buf *out
     attr_put(out, "ban", prefix_format(&ban->node.prefix, text));
     attr_put_uint(out, "seconds", bans_seconds_left(ban, now_mono_ms));
     attr_put(out, "jail", ban->jail);
-    attr_put_uint(out, "since",
-                  ban->since_wall_ms > 0 ? (uint64_t)ban->since_wall_ms / 1000 : 0);
+    attr_put_uint(out, "since", ban->since_wall_ms > 0 ? (uint64_t)ban->since_wall_ms / 1000 : 0);
     put_yes_no(out, "stored", ban->stored);
     attr_end(out);
 }
@@ -271,27 +270,34 @@ static void end_listing(struct service_conn *conn)
     *service_conn_state(conn) = NULL;
 }
 
-static bool more_bans(struct service_conn *conn)
+static bool end_of_bans(struct service_conn *conn, struct buf *out)
 {
     struct listing *listing = *service_conn_state(conn);
-    struct buf *out = service_conn_output(conn);
-    int64_t now_ms = engine_now_mono_ms(engine_of(conn));
-    const struct ban *ban = NULL;
 
-    while (out->len < CONTROL_PIECE && (ban = bans_cursor_step(&listing->cursor))) {
-        if (ban->until_mono_ms <= now_ms)
-            continue;
-        control_put_ban(ban, now_ms, out);
-        listing->count++;
-    }
-    if (ban)
-        return false;
     put_ok(out);
     attr_put_uint(out, "count", listing->count);
     attr_end(out);
     count_answer(conn, true);
     end_listing(conn);
     return true;
+}
+
+static bool more_bans(struct service_conn *conn)
+{
+    struct listing *listing = *service_conn_state(conn);
+    struct buf *out = service_conn_output(conn);
+    int64_t now_ms = engine_now_mono_ms(engine_of(conn));
+
+    while (out->len < CONTROL_PIECE) {
+        const struct ban *ban = bans_cursor_step(&listing->cursor);
+        if (!ban)
+            return end_of_bans(conn, out);
+        if (ban->until_mono_ms <= now_ms)
+            continue;
+        control_put_ban(ban, now_ms, out);
+        listing->count++;
+    }
+    return false;
 }
 
 /* --- the table -------------------------------------------------------------------------- */

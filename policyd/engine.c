@@ -370,8 +370,8 @@ void engine_unban(struct engine *engine, const struct prefix *prefix, engine_don
 
 /* --- events ------------------------------------------------------------------------- */
 
-static void ban_by_jail(struct task *task, const struct config_jail *jail,
-                        const struct prefix *key, const struct event *event)
+static void ban_by_jail(struct task *task, const struct config_jail *jail, const struct prefix *key,
+                        const struct event *event)
 {
     struct engine *engine = task->engine;
     const struct ban *held = bans_find(&engine->bans, key);

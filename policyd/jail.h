@@ -8,13 +8,13 @@
 #include "common/config/config.h"
 #include "policyd/window.h"
 
-/* One thing a client did. Text is borrowed for the call; none of it is NULL. */
+/* One thing a client did. Text is borrowed for the call. */
 struct event {
     unsigned kind;           /* one CONFIG_EVENT_* */
     struct addr client;      /* a known origin's address */
     const char *login;       /* that was tried, or "" */
     const char *fingerprint; /* of the password that was tried, or "" */
-    const char *session;     /* for the log */
+    const char *session;     /* for the log, or NULL */
 };
 
 /* "auth_fail" and kin; event_kind() gives 0 for a word that is no event's. */

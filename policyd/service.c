@@ -154,8 +154,8 @@ static void on_accept(int fd, const struct addr *peer, void *ctx)
     service->first = conn;
     service->count++;
     conn->request = loop_timer_new(service->loop, on_request_timeout, conn);
-    conn->stream = stream_new(service->loop, fd, &handlers, &service->options.protocol->limits,
-                              conn);
+    conn->stream =
+        stream_new(service->loop, fd, &handlers, &service->options.protocol->limits, conn);
 }
 
 struct service *service_new(struct loop *loop, const struct service_options *options)

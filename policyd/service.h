@@ -31,7 +31,8 @@ struct service_protocol {
     int64_t request_ms; /* from the first byte of a request to its last */
     /* Look for one request at the start of `in`; take it with buf_consume(). */
     enum service_step (*step)(struct service_conn *conn, struct buf *in, const char **reason_r);
-    /* After SERVICE_STREAM, and then each time all output is sent: true when the answer is whole. */
+    /* After SERVICE_STREAM, and then each time all output is sent: true when the answer is whole.
+     */
     bool (*more)(struct service_conn *conn);
     /* The connection ends while a stream is under way. */
     void (*abandon)(struct service_conn *conn);

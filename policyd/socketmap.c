@@ -128,10 +128,8 @@ bool socketmap_answer(const struct config *config, bool with_credentials, const 
 
     if (space) {
         *space = '\0';
-        struct query query = {.config = config,
-                              .with_credentials = with_credentials,
-                              .map = text,
-                              .key = space + 1};
+        struct query query = {
+            .config = config, .with_credentials = with_credentials, .map = text, .key = space + 1};
         answer(&query);
         stats->count[query.stat]++;
         if (query.stat != STAT_SOCKETMAP_PERM)
@@ -149,8 +147,8 @@ static enum service_step socketmap_step(struct service_conn *conn, struct buf *i
     struct engine *engine = service_conn_ctx(conn);
     const uint8_t *payload;
     size_t payload_len, consumed;
-    enum netstring_status status =
-        netstring_parse(in->data, in->len, SOCKETMAP_REQUEST_MAX, &payload, &payload_len, &consumed);
+    enum netstring_status status = netstring_parse(in->data, in->len, SOCKETMAP_REQUEST_MAX,
+                                                   &payload, &payload_len, &consumed);
 
     if (status == NETSTRING_MORE)
         return SERVICE_MORE;

@@ -70,7 +70,8 @@ static struct store_file *file_of(struct store *store)
 
 static int lmdb_error(struct error *error_r, const char *path, const char *what, int rc)
 {
-    return error_set(error_r, rc == MDB_CORRUPTED || rc == MDB_INVALID ? ERROR_CORRUPT : ERROR_SYSTEM,
+    return error_set(error_r,
+                     rc == MDB_CORRUPTED || rc == MDB_INVALID ? ERROR_CORRUPT : ERROR_SYSTEM,
                      "%s/%s: cannot %s: %s", path, STORE_FILE_NAME, what, mdb_strerror(rc));
 }
 

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/config/program.h"
+#include "common/net/loop.h"
+#include "common/net/origin.h"
+#include "policyd/engine.h"
+#include "policyd/server.h"
+#include "policyd/store_file.h"
+
+#define NAME       "postern-policyd"
+#define TICK_MS    1000
+#define DRAIN_MS   10 /* between two looks whether all is answered */
+#define DRAIN_LOOK 2  /* in a row, so that the last answer is on its way too */
+
+struct daemon {
+    struct config *config;
+    struct server *server;
+    struct loop *loop;
+    struct store *store;
+    struct origin_rules rules;
+    struct engine *engine;
+    struct loop_timer *tick;
+    struct loop_timer *drain;
+    struct loop_signal *term;
+    struct loop_signal *interrupt;
+    struct loop_signal *hangup;
+    unsigned quiet_looks;
+};
+
+static void on_tick(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    engine_tick(daemon->engine);
+    loop_timer_start(daemon->tick, TICK_MS);
+}
+
+/* What was accepted before the signal gets its answer: it may have changed the store. */
+static void on_drain(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    daemon->quiet_looks = engine_pending(daemon->engine) ? 0 : daemon->quiet_looks + 1;
+    if (daemon->quiet_looks == DRAIN_LOOK)
+        loop_stop(daemon->loop);
+    else
+        loop_timer_start(daemon->drain, DRAIN_MS);
+}
+
+static void on_stop_signal(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    log_info(NULL, "stopping", LOG_UINT("pending", engine_pending(daemon->engine)));
+    process_notify_stopping();
+    server_stop(daemon->server);
+    loop_timer_stop(daemon->tick);
+    loop_timer_start(daemon->drain, 0);
+}
+
+static void on_hangup(void *ctx)
+{
+    (void)ctx;
+    log_warning(NULL, "hangup-ignored",
+                LOG_STR("reason", "a changed configuration takes effect at a restart"));
+}
+
+static int open_listeners(struct daemon *daemon, struct error *error_r)
+{
+    daemon->server = server_bind(daemon->config, error_r);
+    return daemon->server ? 0 : -1;
+}
+
+static int leave_root(struct daemon *daemon, bool foreground, struct error *error_r)
+{
+    const struct config *config = daemon->config;
+
+    if (store_file_make_directory(config->store_path, config->user, error_r) ||
+        process_drop_root(config->user, error_r))
+        return -1;
+    process_guard_secrets();
+    return foreground ? 0 : process_detach(error_r);
+}
+
+static int open_state(struct daemon *daemon, struct error *error_r)
+{
+    daemon->loop = loop_new();
+    daemon->store = store_file_open(daemon->config->store_path, daemon->loop, error_r);
+    if (!daemon->store)
+        return -1;
+    origin_rules_init(&daemon->rules, daemon->config);
+    daemon->engine = engine_new(&(struct engine_options){
+        .config = daemon->config,
+        .rules = &daemon->rules,
+        .clock = &clock_system,
+        .store = daemon->store,
+    });
+    return engine_restore(daemon->engine, error_r);
+}
+
+static int serve(struct daemon *daemon, struct error *error_r)
+{
+    if (server_start(daemon->server, daemon->loop, daemon->engine, error_r))
+        return -1;
+    daemon->tick = loop_timer_new(daemon->loop, on_tick, daemon);
+    daemon->drain = loop_timer_new(daemon->loop, on_drain, daemon);
+    daemon->term = loop_signal_new(daemon->loop, SIGTERM, on_stop_signal, daemon);
+    daemon->interrupt = loop_signal_new(daemon->loop, SIGINT, on_stop_signal, daemon);
+    daemon->hangup = loop_signal_new(daemon->loop, SIGHUP, on_hangup, daemon);
+    loop_timer_start(daemon->tick, TICK_MS);
+    log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
+             LOG_STR("enforce", daemon->config->enforce ? "yes" : "no"));
+    process_notify_ready();
+    loop_run(daemon->loop);
+    log_info(NULL, "stopped");
+    return 0;
+}
+
+static int run(struct daemon *daemon, bool foreground, struct error *error_r)
+{
+    if (open_listeners(daemon, error_r) || leave_root(daemon, foreground, error_r) ||
+        open_state(daemon, error_r))
+        return -1;
+    return serve(daemon, error_r);
+}
+
+static void close_all(struct daemon *daemon)
+{
+    if (daemon->hangup) {
+        loop_signal_free(&daemon->hangup);
+        loop_signal_free(&daemon->interrupt);
+        loop_signal_free(&daemon->term);
+        loop_timer_free(&daemon->drain);
+        loop_timer_free(&daemon->tick);
+    }
+    server_free(&daemon->server);
+    if (daemon->store)
+        daemon->store->free(daemon->store);
+    engine_free(&daemon->engine);
+    origin_rules_fini(&daemon->rules);
+    if (daemon->loop)
+        loop_free(&daemon->loop);
+    config_free(&daemon->config);
+}
+
+int main(int argc, char **argv)
+{
+    struct program_options options;
+    struct daemon daemon = {
+        .config = program_start(argc, argv, NAME, "bans clients and chooses relays", &options),
+    };
+    struct error error = {0};
+    int rc = run(&daemon, options.foreground, &error);
+
+    if (rc)
+        log_error(NULL, "start-failed", LOG_ERR(&error));
+    close_all(&daemon);
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}

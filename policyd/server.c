@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/server.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/net/http.h"
+#include "common/net/listener.h"
+#include "policyd/auth.h"
+#include "policyd/control.h"
+#include "policyd/policy.h"
+#include "policyd/service.h"
+#include "policyd/socketmap.h"
+
+/* One listener: a service, or an HTTP server. */
+struct port {
+    const char *address;
+    int fd; /* until it is served */
+    const struct service_protocol *protocol;
+    const struct config_http *http_config; /* instead of a protocol */
+    struct service *service;
+    struct http_server *http;
+};
+
+struct server {
+    const struct config *config;
+    struct port *ports;
+    size_t count;
+    struct control_server control;
+};
+
+static const struct http_route http_routes[] = {{"POST", AUTH_PATH, auth_handle}};
+
+static int bind_port(struct server *server, const char *address, const char *group,
+                     const struct service_protocol *protocol, const struct config_http *http_config,
+                     struct error *error_r)
+{
+    int fd = listener_bind(address, group, error_r);
+
+    if (fd < 0)
+        return -1;
+    server->ports = x_reallocarray(server->ports, server->count + 1, sizeof(*server->ports));
+    server->ports[server->count++] = (struct port){
+        .address = address,
+        .fd = fd,
+        .protocol = protocol,
+        .http_config = http_config,
+    };
+    return 0;
+}
+
+static int bind_each(struct server *server, const struct config_strings *addresses,
+                     const struct service_protocol *protocol, struct error *error_r)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (bind_port(server, addresses->items[i], server->config->policyd.group, protocol, NULL,
+                      error_r))
+            return -1;
+    }
+    return 0;
+}
+
+static int bind_https(struct server *server, struct error *error_r)
+{
+    const struct config *config = server->config;
+
+    for (size_t i = 0; i < config->http_count; i++) {
+        const struct config_http *http = &config->https[i];
+        if ((http->serve & CONFIG_SERVE_AUTH) &&
+            bind_port(server, http->listen, http->group, NULL, http, error_r))
+            return -1;
+    }
+    return 0;
+}
+
+static int bind_all(struct server *server, struct error *error_r)
+{
+    const struct config_policyd *config = &server->config->policyd;
+
+    if (bind_each(server, &config->policy, &policy_protocol, error_r) ||
+        bind_each(server, &config->socketmap, &socketmap_protocol, error_r) ||
+        bind_https(server, error_r))
+        return -1;
+    if (!config->control)
+        return 0;
+    return bind_port(server, config->control, config->control_group, &control_protocol, NULL,
+                     error_r);
+}
+
+struct server *server_bind(const struct config *config, struct error *error_r)
+{
+    struct server *server = x_calloc(1, sizeof(*server));
+
+    server->config = config;
+    if (bind_all(server, error_r))
+        server_free(&server);
+    return server;
+}
+
+static size_t connection_count(void *ctx)
+{
+    const struct server *server = ctx;
+    size_t count = 0;
+
+    for (size_t i = 0; i < server->count; i++) {
+        if (server->ports[i].service)
+            count += service_connection_count(server->ports[i].service);
+    }
+    return count;
+}
+
+static int start_http(struct server *server, struct port *port, struct loop *loop,
+                      struct engine *engine, struct error *error_r)
+{
+    struct http_options options = {
+        .fd = port->fd,
+        .name = port->http_config->name,
+        .token = port->http_config->token,
+        .from = &port->http_config->from,
+        .body_max = AUTH_BODY_MAX,
+        .max_connections = server->config->policyd.max_connections,
+        .idle_sec = AUTH_IDLE_SEC,
+        .routes = http_routes,
+        .route_count = sizeof(http_routes) / sizeof(*http_routes),
+        .ctx = engine,
+    };
+
+    port->fd = -1;
+    port->http = http_server_new(loop, &options, error_r);
+    return port->http ? 0 : -1;
+}
+
+static void start_service(struct server *server, struct port *port, struct loop *loop,
+                          struct engine *engine)
+{
+    struct service_options options = {
+        .fd = port->fd,
+        .is_unix = str_has_prefix(port->address, "unix:"),
+        .max_connections = server->config->policyd.max_connections,
+        .protocol = port->protocol,
+        .ctx = engine,
+    };
+
+    if (port->protocol == &control_protocol)
+        options.ctx = &server->control;
+    port->fd = -1;
+    port->service = service_new(loop, &options);
+}
+
+int server_start(struct server *server, struct loop *loop, struct engine *engine,
+                 struct error *error_r)
+{
+    server->control = (struct control_server){engine, connection_count, server};
+    for (size_t i = 0; i < server->count; i++) {
+        struct port *port = &server->ports[i];
+        if (port->protocol)
+            start_service(server, port, loop, engine);
+        else if (start_http(server, port, loop, engine, error_r))
+            return -1;
+        log_info(NULL, "listening", LOG_STR("address", port->address),
+                 LOG_STR("serves", port->protocol ? port->protocol->name : "auth"));
+    }
+    return 0;
+}
+
+/* An HTTP server has no such half-way: it goes on accepting until it is freed. */
+void server_stop(struct server *server)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        if (server->ports[i].service)
+            service_stop(server->ports[i].service);
+    }
+}
+
+void server_free(struct server **server)
+{
+    if (!*server)
+        return;
+    for (size_t i = (*server)->count; i-- > 0;) {
+        struct port *port = &(*server)->ports[i];
+        service_free(&port->service);
+        http_server_free(&port->http);
+        if (port->fd >= 0)
+            close(port->fd);
+    }
+    free((*server)->ports);
+    free(*server);
+    *server = NULL;
+}

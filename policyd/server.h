@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_SERVER_H
+#define PN_POLICYD_SERVER_H
+
+#include "common/base/error.h"
+#include "common/config/config.h"
+#include "common/net/loop.h"
+#include "policyd/engine.h"
+
+/* All listeners of the configuration: bound while the process is still root, served later. */
+struct server;
+
+/* Bind every listener that the file names. NULL and error_r when one cannot be. */
+struct server *server_bind(const struct config *config, struct error *error_r);
+
+/* Accept and answer. engine outlives the server. 0 or -1. */
+int server_start(struct server *server, struct loop *loop, struct engine *engine,
+                 struct error *error_r) __attribute__((warn_unused_result));
+
+/* Accept nobody any more; who is connected is still answered. */
+void server_stop(struct server *server);
+
+/* Closes all connections. Nothing may wait for the engine. */
+void server_free(struct server **server);
+
+#endif

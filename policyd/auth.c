@@ -186,7 +186,7 @@ static void log_allow(const struct auth_request *request, const struct judgement
     if (judgement->ban)
         prefix_format(&judgement->ban->node.prefix, ban);
     log_write(went_on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, session_of(request),
-              is_forced ? "auth" : "auth-would",
+              is_forced ? "auth" : "would reject",
               LOG_FIELDS(LOG_STR("action", went_on ? "go on" : "refuse"),
                          LOG_STR("client", request->remote),
                          LOG_STR("origin", origin_kind_name(judgement->origin.kind)),

@@ -378,7 +378,7 @@ static void ban_by_jail(struct task *task, const struct config_jail *jail, const
     int64_t until_ms = engine_now_mono_ms(engine) + (int64_t)jail->bantime_sec * 1000;
 
     if (!engine->config->enforce)
-        log_ban("would-ban", event->session, key, jail->name, jail->bantime_sec);
+        log_ban("would ban", event->session, key, jail->name, jail->bantime_sec);
     else if (!held || held->until_mono_ms < until_ms)
         set_ban(task, key, jail->bantime_sec, event->session, jail->name);
 }

@@ -25,3 +25,6 @@ policyd_libs = libpolicyd.a libnet.a libconfig_pn.a libwire.a libbase.a \
 sbin_PROGRAMS += postern-policyd
 postern_policyd_SOURCES = policyd/main.c
 postern_policyd_LDADD = $(policyd_libs)
+dist_check_SCRIPTS += tests/policyd/check-policyd
+EXTRA_DIST += tests/policyd/daemon.py
+TESTS += tests/policyd/check-policyd

@@ -78,7 +78,7 @@ static void log_decision(const struct attr_list *request, const struct judgement
     if (judgement->ban)
         prefix_format(&judgement->ban->node.prefix, ban);
     log_write(went_on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, attr_get(request, "instance"),
-              is_forced ? "policy" : "policy-would",
+              is_forced ? "policy" : "would reject",
               LOG_FIELDS(LOG_STR("action", words[judgement->unforced]),
                          LOG_STR("client", attr_get_or_empty(request, "client_address")),
                          LOG_STR("origin", origin_kind_name(judgement->origin.kind)),

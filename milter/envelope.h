@@ -2,7 +2,7 @@
 #ifndef PN_MILTER_ENVELOPE_H
 #define PN_MILTER_ENVELOPE_H
 
-#include <stdbool.h>
+#include <sys/socket.h>
 
 #include "common/net/origin.h"
 
@@ -30,7 +30,6 @@ char *envelope_helo(const char *argument) __attribute__((warn_unused_result));
  * where loopback is a gateway's tunnel address. The same with a public
  * {daemon_addr} came by PROXY and is no such mail.
  */
-struct sockaddr;
 struct origin_peer envelope_peer(const struct sockaddr *sockaddr, const char *daemon_addr);
 
 #endif

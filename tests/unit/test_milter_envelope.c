@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "milter/envelope.h"
 
 #include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
-#include "milter/envelope.h"
+#include <cmocka.h>
+
+#include "tests/unit/unit.h"
 
 static void test_sender(void **state)
 {
@@ -33,7 +33,7 @@ static void test_sender(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         char *sender = envelope_sender(cases[i].argument);
         assert_string_equal(sender, cases[i].sender);
         free(sender);
@@ -101,7 +101,7 @@ static void test_peer(void **state)
     char text[ADDR_TEXT_MAX];
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct origin_peer peer = peer_of(cases[i].addr, cases[i].port, cases[i].daemon);
         assert_string_equal(addr_format(&peer.addr, text), cases[i].peer);
         assert_string_equal(addr_format(&peer.destination, text), cases[i].destination);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "milter/fields.h"
+
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
 
-#include "milter/fields.h"
+#include "tests/unit/unit.h"
 
 #define OURS "mail.example.org"
 
@@ -51,11 +54,10 @@ static void test_which_must_go(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         struct fields fields = {.seen = 0};
         fields_note(&fields, OURS, "Authentication-Results", cases[i].value);
-        if ((fields.remove_count == 1) != cases[i].goes)
-            fail_msg("\"%s\" %s", cases[i].value, cases[i].goes ? "stays" : "goes");
+        CASE(cases[i].value, (fields.remove_count == 1) == cases[i].goes);
         fields_fini(&fields);
     }
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "milter/gate.h"
+
+#include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
+
 #include <cmocka.h>
 
-#include <pthread.h>
-
-#include "milter/gate.h"
 #include "milter/limit.h"
 
 static void test_limit(void **state)

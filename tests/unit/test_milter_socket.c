@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include "milter/socket.h"
+
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdlib.h>
 
-#include "milter/socket.h"
+#include <cmocka.h>
+
+#include "tests/unit/unit.h"
 
 static void test_forms(void **state)
 {
@@ -33,7 +35,7 @@ static void test_forms(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         char *form = socket_libmilter_form(cases[i].listen);
         if (cases[i].form == NULL)
             assert_null(form);

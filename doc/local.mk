@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
 dist_man_MANS += doc/postern.conf.5
+dist_man_MANS += doc/postern-milter.8

@@ -25,7 +25,8 @@ TESTS += tests/milter/check-milter
 if TESTS_BUILT
 milter_tests = \
 	tests/unit/test_milter_envelope tests/unit/test_milter_fields \
-	tests/unit/test_milter_limits tests/unit/test_milter_socket
+	tests/unit/test_milter_limits tests/unit/test_milter_message \
+	tests/unit/test_milter_socket
 check_PROGRAMS += $(milter_tests)
 TESTS += $(milter_tests)
 milter_test_libs = libmilter_pn.a libmailauth.a libnet.a libwire.a libbase.a $(MILTER_LIBS) \
@@ -36,6 +37,8 @@ tests_unit_test_milter_fields_SOURCES = tests/unit/test_milter_fields.c
 tests_unit_test_milter_fields_LDADD = $(milter_test_libs)
 tests_unit_test_milter_limits_SOURCES = tests/unit/test_milter_limits.c
 tests_unit_test_milter_limits_LDADD = $(milter_test_libs)
+tests_unit_test_milter_message_SOURCES = tests/unit/test_milter_message.c
+tests_unit_test_milter_message_LDADD = $(milter_test_libs)
 tests_unit_test_milter_socket_SOURCES = tests/unit/test_milter_socket.c
 tests_unit_test_milter_socket_LDADD = $(milter_test_libs)
 endif

@@ -102,6 +102,11 @@ static const char *or_dash(const char *text)
     return text == NULL || *text == '\0' ? "-" : text;
 }
 
+static const char *sender_or_too_long(const struct message *message)
+{
+    return message->sender == NULL ? "too-long" : message->sender;
+}
+
 static void log_unjudged(const struct message *message, const char *queue_id)
 {
     char client[ADDR_TEXT_MAX];
@@ -109,7 +114,8 @@ static void log_unjudged(const struct message *message, const char *queue_id)
 
     log_info(queue_id, "message", LOG_STR("client", addr_format(&origin->addr, client)),
              LOG_STR("origin", origin_kind_name(origin->kind)),
-             LOG_STR("login", or_dash(message->login)), LOG_STR("sender", message->sender),
+             LOG_STR("login", or_dash(message->login)),
+             LOG_STR("sender", sender_or_too_long(message)),
              LOG_UINT("removed", message->fields.remove_count),
              LOG_STR("session", message->client.session));
 }
@@ -134,8 +140,7 @@ static void log_judged(const struct message *message, const char *queue_id,
              LOG_STR("origin", origin_kind_name(origin->kind)),
              LOG_STR("source", origin_source_name(origin->source)),
              LOG_STR("gateway", origin->gateway == NULL ? "-" : origin->gateway->name),
-             LOG_STR("helo", facts->helo),
-             LOG_STR("sender", facts->sender == NULL ? "too-long" : facts->sender),
+             LOG_STR("helo", facts->helo), LOG_STR("sender", sender_or_too_long(message)),
              LOG_STR("spf", spf_name(judgement, &judgement->spf.mailfrom)),
              LOG_STR("spf_helo", spf_name(judgement, &judgement->spf.helo)),
              LOG_STR("dkim", buf_str(&dkim)),

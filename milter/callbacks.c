@@ -46,20 +46,20 @@ static void negotiate_macros(SMFICTX *ctx, unsigned long offered, unsigned long 
 static sfsistat handle_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
                                  unsigned long *actions_r, unsigned long *steps_r)
 {
-    struct session *session = session_new();
+    struct session *session = session_new(&the_milter->roster);
 
     if ((actions & ACTIONS) != ACTIONS) {
         log_error(session->name, "negotiate-failed",
                   LOG_STR("reason", "the server does not let a milter change header fields"));
-        session_free(&session);
+        session_free(&the_milter->roster, &session);
         return SMFIS_REJECT;
     }
     *actions_r = ACTIONS;
     negotiate_macros(ctx, actions, actions_r);
     session->spacing = (steps & SMFIP_HDR_LEADSPC) != 0 ? SPACING_KEPT : SPACING_REMOVED;
-    session->may_skip_body = (steps & SMFIP_SKIP) != 0;
+    session->body_reply = (steps & SMFIP_SKIP) != 0 ? BODY_SKIP : BODY_NOREPLY;
     *steps_r = STAGES_NOREPLY | (steps & (STAGES_UNUSED | SMFIP_HDR_LEADSPC | SMFIP_SKIP));
-    if (!session->may_skip_body)
+    if (session->body_reply == BODY_NOREPLY)
         *steps_r |= SMFIP_NR_BODY;
     smfi_setpriv(ctx, session);
     return SMFIS_CONTINUE;
@@ -100,7 +100,7 @@ static sfsistat handle_connect(SMFICTX *ctx, struct session *session, const _SOC
     struct origin_peer peer = envelope_peer(addr, smfi_getsymval(ctx, macro_daemon_addr));
 
     if (session == NULL) {
-        session = session_new();
+        session = session_new(&the_milter->roster);
         smfi_setpriv(ctx, session);
     }
     if (!admit(session))
@@ -145,15 +145,16 @@ static sfsistat handle_end_header(struct session *session)
 
 static sfsistat handle_body(struct session *session, const unsigned char *bytes, size_t len)
 {
-    if (session == NULL || !session->may_skip_body) {
-        if (message_of(session) != NULL)
-            message_body(session->message, bytes, len);
+    struct message *message = message_of(session);
+    bool wanted = message != NULL && message_wants_body(message);
+
+    if (wanted)
+        message_body(message, bytes, len);
+    if (session == NULL || session->body_reply == BODY_CONTINUE)
+        return SMFIS_CONTINUE;
+    if (session->body_reply == BODY_NOREPLY)
         return SMFIS_NOREPLY;
-    }
-    if (session->message == NULL || !message_wants_body(session->message))
-        return SMFIS_SKIP;
-    message_body(session->message, bytes, len);
-    return SMFIS_CONTINUE;
+    return wanted ? SMFIS_CONTINUE : SMFIS_SKIP;
 }
 
 /* From the highest number down: each removal changes the numbers behind it (CVE-2022-48521). */
@@ -237,7 +238,7 @@ static sfsistat handle_close(SMFICTX *ctx, struct session *session)
         return SMFIS_CONTINUE;
     if (session->is_counted)
         limit_release(&the_milter->sessions);
-    session_free(&session);
+    session_free(&the_milter->roster, &session);
     smfi_setpriv(ctx, NULL);
     return SMFIS_CONTINUE;
 }

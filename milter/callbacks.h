@@ -10,6 +10,7 @@
 struct milter {
     struct workbench bench;
     struct origin_rules rules;
+    struct roster roster;
     struct limit sessions;
     struct gate gate;
 };

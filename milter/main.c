@@ -45,12 +45,14 @@ static void init(struct milter *milter, const struct config *config)
     *milter = (struct milter){
         .bench = {.config = config, .engine = spf_engine_find(NULL), .clock = &clock_system}};
     origin_rules_init(&milter->rules, config);
+    roster_init(&milter->roster);
     limit_init(&milter->sessions, config->milter.max_sessions);
     gate_init(&milter->gate);
 }
 
 static void fini(struct milter *milter, struct resolver **resolver)
 {
+    roster_fini(&milter->roster);
     dkim_library_free(&milter->bench.dkim);
     resolver_free(resolver);
     gate_fini(&milter->gate);

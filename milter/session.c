@@ -10,22 +10,61 @@
 #include "common/base/mem.h"
 #include "milter/envelope.h"
 
-struct session *session_new(void)
+void roster_init(struct roster *roster)
+{
+    roster->first = NULL;
+    pthread_mutex_init(&roster->lock, NULL);
+}
+
+void roster_fini(struct roster *roster)
+{
+    while (roster->first != NULL) {
+        struct session *session = roster->first;
+        session_free(roster, &session);
+    }
+    pthread_mutex_destroy(&roster->lock);
+}
+
+static void roster_add(struct roster *roster, struct session *session)
+{
+    pthread_mutex_lock(&roster->lock);
+    session->next = roster->first;
+    if (session->next != NULL)
+        session->next->previous = session;
+    roster->first = session;
+    pthread_mutex_unlock(&roster->lock);
+}
+
+static void roster_remove(struct roster *roster, const struct session *session)
+{
+    pthread_mutex_lock(&roster->lock);
+    if (session->next != NULL)
+        session->next->previous = session->previous;
+    if (session->previous != NULL)
+        session->previous->next = session->next;
+    else
+        roster->first = session->next;
+    pthread_mutex_unlock(&roster->lock);
+}
+
+struct session *session_new(struct roster *roster)
 {
     static atomic_ulong number;
     struct session *session = x_calloc(1, sizeof *session);
 
     session->origin.kind = ORIGIN_LOCAL;
     snprintf(session->name, sizeof session->name, "c%lu", atomic_fetch_add(&number, 1) + 1);
+    roster_add(roster, session);
     return session;
 }
 
-void session_free(struct session **session)
+void session_free(struct roster *roster, struct session **session)
 {
     struct session *old = *session;
 
     if (old == NULL)
         return;
+    roster_remove(roster, old);
     message_free(&old->message);
     free(old->helo);
     free(old);

@@ -2,11 +2,19 @@
 #ifndef PN_MILTER_SESSION_H
 #define PN_MILTER_SESSION_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "milter/message.h"
 
 #define SESSION_NAME_MAX 24
+
+/* What a piece of the body is answered with. */
+enum body_reply {
+    BODY_CONTINUE, /* nothing was negotiated for this session: an answer is right in any case */
+    BODY_SKIP,     /* "enough" where the rest is not needed */
+    BODY_NOREPLY,
+};
 
 /*
  * One milter connection, from option negotiation to close. Its callbacks change
@@ -15,15 +23,29 @@
 struct session {
     char name[SESSION_NAME_MAX]; /* for the log, before there is a queue id */
     bool is_counted;             /* it takes one of milter.max_sessions */
-    bool may_skip_body;          /* the server understands SMFIS_SKIP */
+    enum body_reply body_reply;
     enum spacing spacing;
     struct origin origin; /* local until the server says who is connected */
     char *helo;           /* NULL: none yet */
     struct message *message;
+    struct session *previous, *next; /* in the roster */
 };
 
-struct session *session_new(void);
-void session_free(struct session **session);
+/*
+ * All sessions that are open: so that those which are still there when the program
+ * ends are freed by it, for libmilter then says no more about them. Any thread.
+ */
+struct roster {
+    pthread_mutex_t lock;
+    struct session *first;
+};
+
+void roster_init(struct roster *roster);
+/* Frees all sessions; nobody may be using one. */
+void roster_fini(struct roster *roster);
+
+struct session *session_new(struct roster *roster);
+void session_free(struct roster *roster, struct session **session);
 
 /* Begin a message, in place of one that was left without an end. */
 void session_mail(struct session *session, const struct workbench *bench, const char *sender,

@@ -57,6 +57,7 @@ static struct dns dns = {.ask = fake_ask};
 static const struct clock fake_clock = {.wall_ms = fake_mono, .mono_ms = fake_mono};
 static struct workbench bench = {.config = &config, .dns = &dns, .clock = &fake_clock};
 
+static struct roster roster;
 static struct buf logged;
 
 static void keep_log(enum log_level level, const char *line, void *ctx)
@@ -69,6 +70,7 @@ static void keep_log(enum log_level level, const char *line, void *ctx)
 static int setup(void **state)
 {
     (void)state;
+    roster_init(&roster);
     log_open("test", LOG_TARGET_NOWHERE, LOG_LEVEL_INFO);
     log_capture(keep_log, NULL);
     bench.engine = spf_engine_find(NULL);
@@ -79,6 +81,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    roster_fini(&roster);
     dkim_library_free(&bench.dkim);
     buf_fini(&logged);
     return 0;
@@ -86,7 +89,7 @@ static int teardown(void **state)
 
 static struct session *session_from(enum origin_kind kind, const char *client)
 {
-    struct session *session = session_new();
+    struct session *session = session_new(&roster);
 
     session->spacing = SPACING_KEPT;
     session->origin.kind = kind;
@@ -146,7 +149,7 @@ static void test_known(void **state)
     assert_has(buf_str(&logged), "removed=1 ms=");
     assert_lacks(buf_str(&logged), "ms=0");
     free(field);
-    session_free(&session);
+    session_free(&roster, &session);
 }
 
 static void test_masked(void **state)
@@ -171,7 +174,7 @@ static void test_masked(void **state)
         assert_lacks(field, "iprev");
         assert_has(buf_str(&logged), "spf=masked spf_helo=masked dkim=none iprev=masked");
         free(field);
-        session_free(&session);
+        session_free(&roster, &session);
     }
 }
 
@@ -195,7 +198,7 @@ static void test_not_judged(void **state)
         assert_has(buf_str(&logged), cases[i].log);
         assert_false(message_wants_body(session->message));
         free(field);
-        session_free(&session);
+        session_free(&roster, &session);
     }
 }
 
@@ -219,7 +222,7 @@ static void test_sender_too_long(void **state)
     assert_has(buf_str(&logged), "login=alice sender=too-long");
     free(field);
     buf_fini(&sender);
-    session_free(&session);
+    session_free(&roster, &session);
 }
 
 static void test_body_is_wanted_for_signatures(void **state)
@@ -240,7 +243,7 @@ static void test_body_is_wanted_for_signatures(void **state)
         session_mail(session, &bench, "<>", NULL);
         message_header(session->message, cases[i].name, " v=1");
         CASE(cases[i].name, message_wants_body(session->message) == cases[i].wants);
-        session_free(&session);
+        session_free(&roster, &session);
     }
 }
 
@@ -257,9 +260,29 @@ static void test_helo_and_mail_replace(void **state)
     assert_string_equal(session->message->client.helo, "one.example");
     session_mail(session, &bench, "<b@example.net>", NULL);
     assert_string_equal(session->message->sender, "b@example.net");
-    session_free(&session);
+    session_free(&roster, &session);
     assert_null(session);
-    session_free(&session);
+    session_free(&roster, &session);
+}
+
+static void test_roster(void **state)
+{
+    struct roster few;
+    struct session *sessions[4];
+
+    (void)state;
+    roster_init(&few);
+    for (size_t i = 0; i < COUNT(sessions); i++)
+        sessions[i] = session_new(&few);
+    assert_ptr_equal(few.first, sessions[3]);
+    session_free(&few, &sessions[1]);
+    session_free(&few, &sessions[3]);
+    assert_ptr_equal(few.first, sessions[2]);
+    session_free(&few, &sessions[0]);
+    assert_null(few.first->next);
+    session_mail(sessions[2], &bench, "<a@example.net>", NULL);
+    roster_fini(&few);
+    assert_null(few.first);
 }
 
 static void test_summary(void **state)
@@ -293,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_sender_too_long),
         cmocka_unit_test(test_body_is_wanted_for_signatures),
         cmocka_unit_test(test_helo_and_mail_replace),
+        cmocka_unit_test(test_roster),
         cmocka_unit_test(test_summary),
     };
     return cmocka_run_group_tests_name("milter_message", tests, setup, teardown);

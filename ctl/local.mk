@@ -1,1 +1,39 @@
 # SPDX-License-Identifier: MIT
+bin_PROGRAMS += posternctl
+posternctl_SOURCES = \
+	ctl/bans.c \
+	ctl/ctl.h \
+	ctl/daemon.c ctl/daemon.h \
+	ctl/lookup.c ctl/lookup.h \
+	ctl/main.c \
+	ctl/message.c ctl/message.h \
+	ctl/options.c ctl/options.h \
+	ctl/output.c ctl/output.h \
+	ctl/policyd.c \
+	ctl/show.c \
+	ctl/spf.c \
+	ctl/verify.c
+posternctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+posternctl_LDADD = \
+	libmailauth.a libnet.a libconfig_pn.a libwire.a libbase.a \
+	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(UNBOUND_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+dist_man_MANS += doc/posternctl.1
+
+if TESTS_BUILT
+ctl_tests = \
+	tests/unit/test_ctl_message tests/unit/test_ctl_options tests/unit/test_ctl_output
+check_PROGRAMS += $(ctl_tests)
+TESTS += $(ctl_tests)
+tests_unit_test_ctl_message_SOURCES = tests/unit/test_ctl_message.c ctl/message.c
+tests_unit_test_ctl_message_LDADD = libbase.a $(CMOCKA_LIBS)
+tests_unit_test_ctl_options_SOURCES = tests/unit/test_ctl_options.c ctl/options.c
+tests_unit_test_ctl_options_LDADD = libbase.a $(CMOCKA_LIBS)
+tests_unit_test_ctl_output_SOURCES = tests/unit/test_ctl_output.c ctl/output.c
+tests_unit_test_ctl_output_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_ctl_output_LDADD = libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
+endif
+
+fuzz_targets += tests/fuzz/fuzz_message
+tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c ctl/message.c
+tests_fuzz_fuzz_message_LDADD = libbase.a $(fuzz_main)
+tests_fuzz_fuzz_message_LDFLAGS = $(fuzz_ldflags)

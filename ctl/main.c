@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+#include "ctl/ctl.h"
+#include "ctl/options.h"
+#include "ctl/output.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define OPTION_CONTROL                                                                             \
+    {                                                                                              \
+        "control", 0, "unix:PATH", "policyd's control socket, instead of the file's"               \
+    }
+
+static const struct ctl_option daemon_options[] = {OPTION_CONTROL};
+
+static const struct ctl_option ban_options[] = {
+    {"for", 0, "TIME", "how long: seconds, or 10m, 1h, 2d, 1w (1h)"},
+    OPTION_CONTROL,
+};
+
+#define OPTION_IP                                                                                  \
+    {                                                                                              \
+        "ip", 0, "ADDRESS", "the client"                                                           \
+    }
+#define OPTION_HELO                                                                                \
+    {                                                                                              \
+        "helo", 0, "NAME", "what it said in HELO or EHLO"                                          \
+    }
+#define OPTION_SENDER                                                                              \
+    {                                                                                              \
+        "sender", 0, "ADDRESS", "MAIL FROM; \"<>\" for the null sender"                            \
+    }
+#define OPTION_RESOLVER                                                                            \
+    {                                                                                              \
+        "resolver", 0, "HOST@PORT", "ask this DNS server (/etc/resolv.conf)"                       \
+    }
+#define OPTION_ENGINE                                                                              \
+    {                                                                                              \
+        "engine", 0, "NAME", "which implementation judges (libspf2)"                               \
+    }
+
+static const struct ctl_option spf_options[] = {
+    OPTION_IP, OPTION_HELO, OPTION_SENDER, OPTION_RESOLVER, OPTION_ENGINE,
+};
+
+static const struct ctl_option verify_options[] = {
+    OPTION_IP,     OPTION_HELO,
+    OPTION_SENDER, OPTION_RESOLVER,
+    OPTION_ENGINE, {"authserv-id", 0, "NAME", "whose results these are (this host's name)"},
+};
+
+const struct ctl_command ctl_commands[] = {
+    {"config", "", "Print the checked configuration, or all its errors", "", NULL, 0, 0, 0,
+     ctl_run_config},
+    {"status", "", "Print how postern-policyd is", "Exit status 1 when it is degraded.\n",
+     daemon_options, COUNT(daemon_options), 0, 0, ctl_run_status},
+    {"bans", "", "List who is banned", "", daemon_options, COUNT(daemon_options), 0, 0,
+     ctl_run_bans},
+    {"ban", "PREFIX", "Ban an address or a network",
+     "A ban that holds gets a new end. Gateways, this host, trusted and ignored nets\n"
+     "cannot be banned.\n",
+     ban_options, COUNT(ban_options), 1, 1, ctl_run_ban},
+    {"unban", "PREFIX", "Lift a ban", "PREFIX as `posternctl bans` shows it.\n", daemon_options,
+     COUNT(daemon_options), 1, 1, ctl_run_unban},
+    {"route", "SENDER [RECIPIENT]", "Print by which relays a sender's mail leaves",
+     "Exit status 1 when no route matches. \"<>\" is the null sender.\n", daemon_options,
+     COUNT(daemon_options), 1, 2, ctl_run_route},
+    {"spf", "", "Check a client by SPF, as the milter does",
+     "Needs --ip and --helo or --sender; no configuration and no daemon.\n"
+     "Exit status 0 for pass, 1 for any other result.\n",
+     spf_options, COUNT(spf_options), 0, 0, ctl_run_spf},
+    {"verify", "FILE", "Print the Authentication-Results of a message",
+     "FILE is a message with LF or CRLF line ends, - for standard input. Without --ip only\n"
+     "DKIM is judged. Needs no configuration and no daemon.\n"
+     "Exit status 0 when SPF or a DKIM signature passes, else 1.\n",
+     verify_options, COUNT(verify_options), 1, 1, ctl_run_verify},
+};
+const size_t ctl_command_count = COUNT(ctl_commands);
+
+static enum ctl_exit run(const struct ctl *ctl)
+{
+    if (ctl_value(ctl, "help")) {
+        options_help(ctl->command, stdout);
+        return CTL_YES;
+    }
+    if (ctl_value(ctl, "version")) {
+        puts("posternctl " PACKAGE_VERSION);
+        return CTL_YES;
+    }
+    return ctl->command->run(ctl);
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl ctl;
+    struct error error = {0};
+
+    /* a daemon that goes away, or `posternctl … | head`, is an error to tell, not a death */
+    signal(SIGPIPE, SIG_IGN);
+    log_open("posternctl", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);
+    enum ctl_exit rc =
+        options_parse(&ctl, argc, argv, &error) < 0 ? ctl_fail(&ctl, &error) : run(&ctl);
+    return output_flush() < 0 ? CTL_FAILED : rc;
+}

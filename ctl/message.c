@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "ctl/message.h"
+
+#include <string.h>
+
+void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out)
+{
+    const uint8_t *at = bytes, *end = bytes + len;
+
+    while (at < end) {
+        const uint8_t *feed = memchr(at, '\n', (size_t)(end - at));
+        if (!feed) {
+            buf_put(out, at, (size_t)(end - at));
+            return;
+        }
+        bool bare = feed == bytes || feed[-1] != '\r';
+        buf_put(out, at, (size_t)(feed - at));
+        buf_puts(out, bare ? "\r\n" : "\n");
+        at = feed + 1;
+    }
+}
+
+/* Where the line at `at` ends, its line end included. */
+static size_t line_end(const uint8_t *bytes, size_t len, size_t at)
+{
+    const uint8_t *feed = memchr(bytes + at, '\n', len - at);
+    return feed ? (size_t)(feed - bytes) + 1 : len;
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Bytes of the field name that a line begins with (RFC 5322 3.6.8); 0: it is no field. */
+static size_t name_len(const uint8_t *line, size_t len, size_t *colon_r)
+{
+    size_t name = 0, at;
+
+    while (name < len && line[name] > ' ' && line[name] < 0x7f && line[name] != ':')
+        name++;
+    for (at = name; at < len && is_blank(line[at]); at++)
+        ;
+    *colon_r = at;
+    return at < len && line[at] == ':' ? name : 0;
+}
+
+bool message_next_field(const uint8_t *bytes, size_t len, size_t *at_r,
+                        struct message_field *field_r)
+{
+    size_t at = *at_r, colon;
+
+    if (at == 0 && len >= 5 && memcmp(bytes, "From ", 5) == 0)
+        at = line_end(bytes, len, 0);
+    *at_r = at;
+    if (at >= len)
+        return false;
+    size_t end = line_end(bytes, len, at);
+    if (end - at == 2 && bytes[at] == '\r') {
+        *at_r = end;
+        return false;
+    }
+    size_t name = name_len(bytes + at, end - at, &colon);
+    if (!name)
+        return false;
+    while (end < len && is_blank(bytes[end]))
+        end = line_end(bytes, len, end);
+    *at_r = end;
+    if (end > at && bytes[end - 1] == '\n')
+        end--;
+    if (bytes[end - 1] == '\r')
+        end--;
+    size_t value = at + colon + 1;
+    end = end < value ? value : end;
+    *field_r = (struct message_field){bytes + at, name, bytes + value, end - value};
+    return true;
+}

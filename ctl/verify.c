@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/str.h"
+#include "common/mailauth/authres.h"
+#include "common/mailauth/dkim.h"
+#include "common/mailauth/iprev.h"
+#include "ctl/ctl.h"
+#include "ctl/lookup.h"
+#include "ctl/message.h"
+#include "ctl/output.h"
+
+#define MESSAGE_MAX (100u * 1024 * 1024)
+#define READ_SIZE   65536u
+
+/* All that is found out about one message. */
+struct judgement {
+    struct lookup lookup;
+    struct lookup_spf spf;
+    struct spf_verdict verdict;
+    struct iprev_check iprev;
+    bool has_client;
+    struct dkim_library *library;
+    struct dkim_verifier *verifier;
+    const struct dkim_result *dkim;
+    size_t dkim_count;
+};
+
+static int read_all(FILE *file, const char *path, struct buf *raw, struct error *error_r)
+{
+    size_t got;
+
+    do {
+        got = fread(buf_reserve(raw, READ_SIZE), 1, READ_SIZE, file);
+        buf_commit(raw, got);
+        if (raw->len > MESSAGE_MAX)
+            return error_set(error_r, ERROR_CONFIG, "%s: a message of more than %u MiB", path,
+                             MESSAGE_MAX / 1024 / 1024);
+    } while (got);
+    return ferror(file) ? error_set_errno(error_r, "cannot read %s", path) : 0;
+}
+
+/* The message as SMTP would have carried it. */
+static int read_message(const char *path, struct buf *wire, struct error *error_r)
+{
+    bool is_stdin = str_eq(path, "-");
+    FILE *file = is_stdin ? stdin : fopen(path, "rb");
+    struct buf raw = {0};
+
+    if (!file)
+        return error_set_errno(error_r, "cannot open %s", path);
+    int rc = read_all(file, is_stdin ? "standard input" : path, &raw, error_r);
+    if (!is_stdin)
+        fclose(file);
+    if (rc == 0 && raw.len == 0)
+        rc = error_set(error_r, ERROR_CONFIG, "%s: empty, no message",
+                       is_stdin ? "standard input" : path);
+    if (rc == 0)
+        message_to_wire(raw.data, raw.len, wire);
+    buf_fini(&raw);
+    return rc;
+}
+
+/* No mail server hands on a NUL in a header; what stands here would not be what it saw. */
+static int feed_field(struct dkim_verifier *verifier, const struct message_field *field,
+                      struct error *error_r)
+{
+    char *name = str_take(field->name, field->name_len, SIZE_MAX);
+    char *value = str_take(field->value, field->value_len, SIZE_MAX);
+    int rc = 0;
+
+    if (name && value)
+        dkim_verifier_header(verifier, name, value);
+    else
+        rc = error_set(error_r, ERROR_CONFIG, "the field %s holds a NUL byte", name);
+    free(name);
+    free(value);
+    return rc;
+}
+
+static int verify_dkim(struct judgement *judgement, const struct buf *wire, struct error *error_r)
+{
+    const struct config *config = judgement->lookup.config;
+    unsigned max = config ? config->milter.max_signatures : DKIM_SIGNATURES_MAX;
+    struct message_field field;
+    size_t at = 0;
+
+    judgement->library = dkim_library_new(error_r);
+    if (!judgement->library)
+        return -1;
+    judgement->verifier = dkim_verifier_new(judgement->library, "verify", max,
+                                            judgement->lookup.dns, &judgement->lookup.budget);
+    while (message_next_field(wire->data, wire->len, &at, &field)) {
+        if (feed_field(judgement->verifier, &field, error_r) < 0)
+            return -1;
+    }
+    dkim_verifier_end_header(judgement->verifier);
+    for (; at < wire->len; at += READ_SIZE) {
+        size_t left = wire->len - at;
+        dkim_verifier_body(judgement->verifier, wire->data + at,
+                           left < READ_SIZE ? left : READ_SIZE);
+    }
+    judgement->dkim = dkim_verifier_finish(judgement->verifier, &judgement->dkim_count);
+    return 0;
+}
+
+static int judge(const struct ctl *ctl, struct judgement *judgement, const struct buf *wire,
+                 struct error *error_r)
+{
+    struct lookup *lookup = &judgement->lookup;
+
+    judgement->has_client =
+        ctl_value(ctl, "ip") || ctl_value(ctl, "helo") || ctl_value(ctl, "sender");
+    if (judgement->has_client) {
+        if (lookup_spf_init(ctl, lookup, &judgement->spf, error_r) < 0)
+            return -1;
+        iprev_verify(&judgement->spf.request.client, lookup->dns, &lookup->budget,
+                     &judgement->iprev);
+        spf_verify(judgement->spf.engine, &judgement->spf.request, lookup->dns, &lookup->budget,
+                   &judgement->verdict);
+    }
+    return verify_dkim(judgement, wire, error_r);
+}
+
+static void judgement_fini(struct judgement *judgement)
+{
+    if (judgement->verifier)
+        dkim_verifier_free(&judgement->verifier);
+    if (judgement->library)
+        dkim_library_free(&judgement->library);
+    lookup_spf_fini(&judgement->spf);
+    lookup_close(&judgement->lookup);
+}
+
+static void build_header(const struct ctl *ctl, const struct judgement *judgement, struct buf *out)
+{
+    const char *named = ctl_value(ctl, "authserv-id");
+    struct authres results = {
+        .authserv_id = named ? named : judgement->lookup.hostname,
+        .dkim = judgement->dkim,
+        .dkim_count = judgement->dkim_count,
+        .dkim_evaluated = true,
+    };
+
+    if (judgement->has_client) {
+        results.client = &judgement->spf.request.client;
+        results.iprev = &judgement->iprev;
+        results.spf = &judgement->verdict;
+        results.spf_request = &judgement->spf.request;
+    }
+    buf_puts(out, "Authentication-Results: ");
+    authres_build(out, &results);
+}
+
+static json_t *dkim_json(const struct judgement *judgement)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < judgement->dkim_count; i++) {
+        const struct dkim_result *dkim = &judgement->dkim[i];
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i}", "result",
+                                              auth_result_name(dkim->result), "domain",
+                                              output_json_text(dkim->domain), "selector",
+                                              output_json_text(dkim->selector), "algorithm",
+                                              output_json_text(dkim->algorithm), "signature",
+                                              output_json_text(dkim->signature), "reason",
+                                              output_json_text(dkim->reason), "key_bits",
+                                              (int)dkim->key_bits));
+    }
+    return list;
+}
+
+/* dmarc is null: this version does not evaluate it. */
+static json_t *judgement_json(const struct judgement *judgement, const char *header)
+{
+    bool has_client = judgement->has_client;
+    json_t *spf = has_client ? lookup_spf_json(&judgement->spf, &judgement->verdict) : json_null();
+    json_t *iprev =
+        has_client ? json_pack("{s:s, s:o}", "result", auth_result_name(judgement->iprev.result),
+                               "name", output_json_text(judgement->iprev.name))
+                   : json_null();
+
+    return json_pack("{s:o, s:o, s:n, s:o, s:o}", "spf", spf, "dkim", dkim_json(judgement), "dmarc",
+                     "iprev", iprev, "header", output_json_text(header));
+}
+
+/* Whether anybody vouches for the message. */
+static enum ctl_exit answer_of(const struct judgement *judgement)
+{
+    enum spf_identity identity;
+
+    if (judgement->has_client &&
+        lookup_spf_decisive(&judgement->spf, &judgement->verdict, &identity)->result == AUTH_PASS)
+        return CTL_YES;
+    for (size_t i = 0; i < judgement->dkim_count; i++) {
+        if (judgement->dkim[i].result == AUTH_PASS)
+            return CTL_YES;
+    }
+    return CTL_NO;
+}
+
+static enum ctl_exit tell(const struct ctl *ctl, const struct judgement *judgement)
+{
+    enum ctl_exit how = answer_of(judgement);
+    struct buf header = {0};
+
+    build_header(ctl, judgement, &header);
+    if (ctl->json)
+        output_json(judgement_json(judgement, buf_str(&header)), how);
+    else
+        puts(buf_str(&header));
+    buf_fini(&header);
+    return how;
+}
+
+enum ctl_exit ctl_run_verify(const struct ctl *ctl)
+{
+    struct judgement judgement = {0};
+    struct buf wire = {0};
+    struct error error = {0};
+    enum ctl_exit how;
+
+    if (read_message(ctl->args[0], &wire, &error) < 0 ||
+        lookup_open(ctl, &judgement.lookup, &error) < 0) {
+        buf_fini(&wire);
+        return ctl_fail(ctl, &error);
+    }
+    if (judge(ctl, &judgement, &wire, &error) < 0)
+        how = ctl_fail(ctl, &error);
+    else
+        how = tell(ctl, &judgement);
+    judgement_fini(&judgement);
+    buf_fini(&wire);
+    return how;
+}

@@ -7,6 +7,7 @@ import email.policy
 import glob
 import imaplib
 import itertools
+import json
 import os
 import re
 import smtplib
@@ -21,7 +22,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from labkit import home as home_parts, state, syscalls  # noqa: E402
-from labkit.errors import LabError, until  # noqa: E402
+from labkit.errors import until  # noqa: E402
+
+# A proxy that speaks for itself, as in a health check: version 2, LOCAL.
+PROXY_LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
 
 GATEWAY4, GATEWAY6 = "203.0.113.1", "2001:db8::1"
 HOME = "10.8.0.2"
@@ -48,7 +52,8 @@ def main(functions):
         except Exception:  # whatever went wrong in a test is that test's failure
             failed += 1
             print(f"not ok {number} - {title}")
-            print("\n".join("# " + line for line in traceback.format_exc().splitlines()), flush=True)
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}", flush=True)
     sys.exit(1 if failed else 0)
 
 
@@ -97,16 +102,16 @@ class Lab:
             session.starttls(context=self.tls)
         return session
 
-    def deliver(self, source, message, sender="joe@sender.example.net", to=ALICE,
+    def deliver(self, source, text, sender="joe@sender.example.net", to=ALICE,
                 helo="mx.sender.example.net"):
         """Sends a message through port 25; returns what stands in the mailbox, in bytes."""
-        mark = f"<lab-{os.getpid()}-{next(_numbers)}@lab.example.org>".encode()
+        mark = new_mark("mail")
         with self.smtp(source, helo=helo) as session:
-            session.sendmail(sender, [to], b"X-Lab-Mark: " + mark + b"\r\n" + message)
+            session.sendmail(sender, [to], marked(mark, text))
         return self.wait_for_mail(mark, to)
 
     def wait_for_mail(self, mark, box=ALICE, seconds=20):
-        return until(f"mail {mark.decode()} for {box}", lambda: self.find_mail(mark, box), seconds)
+        return until(f"mail {mark} for {box}", lambda: self.find_mail(mark, box), seconds)
 
     def find_mail(self, mark, box=ALICE):
         user, domain = box.split("@")
@@ -119,8 +124,23 @@ class Lab:
 
     def imap(self, source, login, password, port=993):
         """Tries to log in through the gateway: "ok", or the server's words of refusal."""
-        with self.connect((GATEWAY6 if ":" in source else GATEWAY4, port), source, seconds=40) as raw:
+        gateway = GATEWAY6 if ":" in source else GATEWAY4
+        with self.connect((gateway, port), source, seconds=40) as raw:
             session = _Imap(self.tls.wrap_socket(raw, server_hostname=HOSTNAME))
+            try:
+                session.login(login, password)
+            except imaplib.IMAP4.error as error:
+                return str(error)
+            session.logout()
+            return "ok"
+
+    def imap_of_the_gateway(self, login, password):
+        """The same from the vps itself, which names no client."""
+        with self.connect((HOME, 143), host=self.vps, seconds=40) as raw:
+            raw.sendall(PROXY_LOCAL)
+            session = _Imap(raw)
+            session.host = HOSTNAME
+            session.starttls(self.tls)
             try:
                 session.login(login, password)
             except imaplib.IMAP4.error as error:
@@ -161,6 +181,14 @@ class Lab:
         done = self.home.run("posternctl", "bans", "--json")
         return sorted(_prefixes(done))
 
+    def configure(self, old, new):
+        """Changes postern.conf and starts policyd again with it."""
+        text = self.home.read("/etc/postern/postern.conf")
+        expect(old in text, f"{old!r} is not in postern.conf")
+        self.home.write("/etc/postern/postern.conf", text.replace(old, new))
+        self.kill("postern-policyd")
+        self.start("postern-policyd")
+
     def unban_all(self):
         for prefix in self.bans():
             self.home.run("posternctl", "unban", prefix)
@@ -173,10 +201,6 @@ class Lab:
     def start(self, service):
         {"postern-policyd": home_parts.start_policyd,
          "postern-milter": home_parts.start_milter}[service](self.home)
-
-    def all_alive(self):
-        return all(self.home.service_lives(name)
-                   for name in ("postern-policyd", "postern-milter", "dovecot"))
 
 
 class Session(smtplib.SMTP):
@@ -203,6 +227,28 @@ class _Imap(imaplib.IMAP4):
         self.file = self._connection.makefile("rb")
 
 
+class Talk:
+    """SMTP by hand on a PROXY port, after a header."""
+
+    def __init__(self, connection, header):
+        self.connection = connection
+        self.file = connection.makefile("rb")
+        connection.sendall(header)
+        self.banner = self.answer()
+
+    def answer(self):
+        lines = []
+        while True:
+            line = self.file.readline().decode(errors="replace")
+            lines.append(line.rstrip())
+            if not line or line[3:4] != "-":
+                return lines
+
+    def say(self, line):
+        self.connection.sendall(line.encode() + b"\r\n")
+        return self.answer()
+
+
 def side_by_side(function, items):
     answers = [None] * len(items)
 
@@ -221,24 +267,34 @@ def side_by_side(function, items):
 
 
 def _find(folder, mark):
+    line = f"X-Lab-Mark: {mark}".encode()
     for path in glob.glob(glob.escape(folder) + "/*"):
         with open(path, "rb") as file:
             text = file.read()
-        if mark in text:
+        if line in text.splitlines():
             return text
     return None
 
 
 def _prefixes(text):
     """Every ban's prefix in posternctl's JSON."""
-    import json
     document = json.loads(text)
     return [ban["ban"] for ban in document["bans"]]
 
 
 # --- messages ---
 
-def message(subject="hello", headers=(), body="A line.\r\nAnother.\r\n", author="joe@sender.example.net"):
+def new_mark(name):
+    """A word that finds one mail again, and no other."""
+    return f"{name}-{os.getpid()}-{next(_numbers)}"
+
+
+def marked(mark, text):
+    return f"X-Lab-Mark: {mark}\r\n".encode() + text
+
+
+def message(subject="hello", headers=(), body="A line.\r\nAnother.\r\n",
+            author="joe@sender.example.net"):
     """A plain message, as bytes with CRLF."""
     fields = [f"From: Joe <{author}>", f"To: Alice <{ALICE}>", f"Subject: {subject}",
               "Date: Fri, 20 Nov 2026 10:00:00 +0000",

@@ -4,7 +4,8 @@
 
 import smtplib
 
-from scenario import ALICE, BOB, PASSWORDS, expect, expect_equal, main, message, ours, until
+from scenario import (ALICE, BOB, PASSWORDS, expect, expect_equal, main, marked, message, new_mark,
+                      ours, until)
 
 CLIENT = "203.0.113.90"
 
@@ -56,20 +57,21 @@ def test_milter_away_is_tempfail(lab):
 
 
 def test_milter_ends_in_the_middle_of_a_message(lab):
+    mark = new_mark("half-way")
     session = lab.smtp(CLIENT)
     session.ehlo()
     session.mail("joe@sender.example.net")
     session.rcpt(ALICE)
     lab.kill("postern-milter")
     try:
-        code, _ = session.data(b"X-Lab-Mark: half-way\r\n" + message())
+        code, _ = session.data(marked(mark, message()))
         expect(400 <= code < 500, f"{code}")
     except smtplib.SMTPDataError as error:
         expect(400 <= error.smtp_code < 500, f"{error}")
     finally:
         lab.start("postern-milter")
         session.close()
-    expect(lab.find_mail(b"half-way") is None, "unjudged mail was delivered")
+    expect(lab.find_mail(mark) is None, "unjudged mail was delivered")
 
 
 def test_the_tunnel_cut_and_back(lab):

@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Bad mails and broken sessions: a plain result each time, and nobody falls over."""
 
-import os
-import smtplib
 import socket
 
-from scenario import (ALICE, HOSTNAME, auth_results, expect, expect_equal, main, message, ours,
-                      signed)
+from scenario import (ALICE, HOME, PASSWORDS, expect, expect_equal, main, marked, message, new_mark,
+                      ours, side_by_side, signed, until)
 
 CLIENT = "203.0.113.80"
 SIGNATURE = ("DKIM-Signature: v=1; a=rsa-sha256; c=simple/simple; d=sender.example.net; s=lab;"
@@ -63,7 +61,8 @@ def test_empty(lab):
 
 def test_long_and_odd_header_fields(lab):
     text = message(headers=["X-Long: " + " ".join(["word"] * 3000), "X-Empty:",
-                            "X-8bit: caf\u00e9 \u2603", "DKIM-Signature:", "Authentication-Results:"])
+                            "X-8bit: caf\u00e9 \u2603", "DKIM-Signature:",
+                            "Authentication-Results:"])
     deliver(lab, text)
 
 
@@ -77,8 +76,9 @@ def test_without_helo(lab):
         if code != 250:
             return alive(lab)
         expect_equal(session.docmd("RCPT", f"TO:<{ALICE}>")[0], 250, "RCPT without HELO")
-        expect_equal(session.data(b"X-Lab-Mark: without-helo\r\n" + message())[0], 250, "DATA")
-    ours(lab.wait_for_mail(b"without-helo"))
+        mark = new_mark("without-helo")
+        expect_equal(session.data(marked(mark, message()))[0], 250, "DATA")
+    ours(lab.wait_for_mail(mark))
     alive(lab)
 
 
@@ -87,23 +87,24 @@ def test_without_helo_and_null_sender(lab):
     with lab.smtp(CLIENT) as session:
         session.docmd("MAIL", "FROM:<>")
         session.docmd("RCPT", f"TO:<{ALICE}>")
-        expect_equal(session.data(b"X-Lab-Mark: neither\r\n" + message())[0], 250, "DATA")
-    ours(lab.wait_for_mail(b"neither"))
+        mark = new_mark("neither")
+        expect_equal(session.data(marked(mark, message()))[0], 250, "DATA")
+    ours(lab.wait_for_mail(mark))
     served(lab)
 
 
 def test_odd_helo_and_sender(lab):
-    for number, (helo, sender) in enumerate([
+    for helo, sender in [
             ("[203.0.113.80]", "a@b"), ("-", '"quoted; spf=pass"@sender.example.net'),
             ("a" * 200, "x" * 64 + "@" + "y" * 60 + ".example.net"), ("under_score", "@"),
-            ("%{d}.example.org", "%{i}@%{d}.example.net"), ("localhost", "a@localhost")]):
+            ("%{d}.example.org", "%{i}@%{d}.example.net"), ("localhost", "a@localhost")]:
         with lab.smtp(CLIENT, helo=helo) as session:
             session.ehlo_or_helo_if_needed()
             code, _ = session.docmd("MAIL", f"FROM:<{sender}>")
             if code != 250 or session.docmd("RCPT", f"TO:<{ALICE}>")[0] != 250:
                 continue
-            mark = f"odd-helo-{number}".encode()
-            expect_equal(session.data(b"X-Lab-Mark: " + mark + b"\r\n" + message())[0], 250, "DATA")
+            mark = new_mark("odd-helo")
+            expect_equal(session.data(marked(mark, message()))[0], 250, "DATA")
         value = ours(lab.wait_for_mail(mark))
         expect("spf=pass" not in value.replace('"quoted; spf=pass"', ""), value)
     alive(lab)
@@ -111,7 +112,8 @@ def test_odd_helo_and_sender(lab):
 
 def test_aborted_at_each_stage(lab):
     steps = [b"EHLO client.example.org\r\n", b"MAIL FROM:<joe@sender.example.net>\r\n",
-             b"RCPT TO:<" + ALICE.encode() + b">\r\n", b"DATA\r\n", b"Subject: cut\r\n", b"\r\nbody\r\n"]
+             b"RCPT TO:<" + ALICE.encode() + b">\r\n", b"DATA\r\n", b"Subject: cut\r\n",
+             b"\r\nbody\r\n"]
     for count in range(len(steps) + 1):
         connection = lab.connect(("203.0.113.1", 25), CLIENT)
         connection.recv(200)
@@ -126,15 +128,14 @@ def test_aborted_at_each_stage(lab):
 
 
 def test_many_at_once(lab):
-    marks = [f"parallel-{number}-{os.getpid()}".encode() for number in range(30)]
+    marks = [new_mark("parallel") for _ in range(30)]
 
     def one(mark):
         with lab.smtp(CLIENT) as session:
-            session.sendmail("joe@sender.example.net", [ALICE], b"X-Lab-Mark: " + mark + b"\r\n"
-                             + signed(lab, message()))
+            session.sendmail("joe@sender.example.net", [ALICE],
+                             marked(mark, signed(lab, message())))
         return mark
 
-    from scenario import side_by_side
     expect_equal(side_by_side(one, marks), marks, "sent")
     for mark in marks:
         value = ours(lab.wait_for_mail(mark))
@@ -174,8 +175,24 @@ def test_half_a_request_and_silence_on_each_listener(lab):
                         for place, many in LISTENERS.items() for data in many]
     try:
         served(lab)
-        from scenario import PASSWORDS
         expect_equal(lab.imap("203.0.113.81", ALICE, PASSWORDS[ALICE]), "ok", "a login beside it")
+    finally:
+        for connection in open_connections:
+            connection.close()
+    served(lab)
+
+
+def test_half_a_header_and_silence_on_each_proxy_port(lab):
+    open_connections = []
+    try:
+        for port in (25, 143, 465, 587, 993):
+            for start in (b"", b"PROXY TCP4 203.0.113.82 203.", b"\r\n\r\n\0\r\nQUIT\n\x21",
+                          b"PROXY UNKNOWN\r\n", b"EHLO x\r\n", b"PROXY TCP4 999.1.1.1 1 1 1\r\n"):
+                connection = lab.connect((HOME, port), host=lab.vps)
+                connection.sendall(start)
+                open_connections.append(connection)
+            open_connections.append(lab.connect(("203.0.113.1", port), CLIENT))
+        served(lab)
     finally:
         for connection in open_connections:
             connection.close()
@@ -191,8 +208,7 @@ def test_http_without_the_token_is_refused(lab):
 
 
 def test_nothing_that_was_accepted_is_lost(lab):
-    queue = lab.home.run("postqueue", "-j")
-    expect_equal(queue.strip(), "", "the queue")
+    until("an empty queue", lambda: not lab.home.run("postqueue", "-j").strip(), 30)
     bad = [line for line in lab.home.read("/var/log/mail.log").splitlines()
            if "status=bounced" in line and ALICE in line]
     expect_equal(bad, [], "bounces")

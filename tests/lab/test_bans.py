@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Who guesses passwords is refused by his own address, everywhere, and nobody else is."""
 
-from scenario import (ALICE, BOB, GATEWAY4, PASSWORDS, expect, expect_equal, main, until)
+from scenario import (ALICE, BOB, GATEWAY4, PASSWORDS, expect, expect_equal, main, side_by_side,
+                      until)
 
 IMAP_GUESSER, SUBMISSION_GUESSER, FORGETFUL, BYSTANDER = (
     "203.0.113.60", "203.0.113.61", "203.0.113.62", "203.0.113.63")
@@ -22,7 +23,8 @@ def refused_everywhere(lab, source):
 
 def served_everywhere(lab, source):
     expect_equal(lab.imap(source, ALICE, PASSWORDS[ALICE]), "ok", f"IMAP from {source}")
-    expect_equal(lab.submission_login(source, BOB, PASSWORDS[BOB]), "ok", f"submission from {source}")
+    answer = lab.submission_login(source, BOB, PASSWORDS[BOB])
+    expect_equal(answer, "ok", f"submission from {source}")
     expect_equal(lab.smtp_answer(source), 250, f"SMTP from {source}")
 
 
@@ -94,6 +96,15 @@ def test_the_gateway_is_never_banned(lab):
     expect_equal(lab.bans(), [], "bans")
 
 
+def test_the_gateway_is_not_banned_when_it_guesses_itself(lab):
+    """A proxied connection without a client: nobody is there to be counted."""
+    answers = side_by_side(lambda word: lab.imap_of_the_gateway(ALICE, word), SIX + ["seventh"])
+    expect("ok" not in answers, f"{answers}")
+    expect_equal(lab.bans(), [], "bans")
+    expect_equal(lab.imap_of_the_gateway(ALICE, PASSWORDS[ALICE]), "ok", "the gateway's own login")
+    served_everywhere(lab, BYSTANDER)
+
+
 def test_a_ban_by_hand_holds_and_ends(lab):
     lab.home.run("posternctl", "ban", "203.0.113.65", "--for", "1h")
     refused_everywhere(lab, "203.0.113.65")
@@ -114,6 +125,19 @@ def test_guessing_from_home_itself_bans_nobody(lab):
         except imaplib.IMAP4.error:
             session.shutdown()
     expect_equal(lab.bans(), [], "bans")
+
+
+def test_enforce_false_acts_on_nothing(lab):
+    lab.unban_all()
+    lab.configure("enforce = true", "enforce = false")
+    try:
+        lab.imap_many("203.0.113.66", ALICE, SIX)
+        until("a line that says what would be", lambda: "would ban" in lab.home.read(
+            "/var/log/postern-policyd.log"))
+        served_everywhere(lab, "203.0.113.66")
+    finally:
+        lab.configure("enforce = false", "enforce = true")
+        lab.unban_all()
 
 
 def _unchecked():

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Mail that comes in through the gateway says who sent it."""
 
-from scenario import (ALICE, auth_results, expect, expect_equal, fields, main, message, ours,
+import smtplib
+
+from scenario import (ALICE, BOB, HOME, HOSTNAME, PASSWORDS, PROXY_LOCAL, Talk, auth_results,
+                      expect, expect_equal, fields, main, marked, message, new_mark, ours,
                       signed)
 
 RIGHT, WRONG, RIGHT6, WRONG6 = ("203.0.113.50", "203.0.113.51",
@@ -78,29 +81,70 @@ def test_our_field_is_on_top(lab):
 
 
 def test_forged_results_are_removed_and_others_kept(lab):
-    forged = ["Authentication-Results: mail.example.com; spf=pass smtp.mailfrom=forged.example",
-              "Authentication-Results: other.example.org; spf=pass smtp.mailfrom=kept.example",
-              "Authentication-Results: MAIL.example.COM (hidden); dkim=pass header.d=forged.example",
-              "Authentication-Results: (a comment) mail.example.com 1; dmarc=pass header.from=forged.example",
-              'Authentication-Results: "mail.example.com"; dkim=pass header.d=forged.example',
-              "Authentication-Results: ;;; forged.example",
-              "Authentication-Results:\r\n\tmail.example.com;\r\n\tspf=pass smtp.mailfrom=forged.example"]
+    values = [f"{HOSTNAME}; spf=pass smtp.mailfrom=forged.example",
+              "other.example.org; spf=pass smtp.mailfrom=kept.example",
+              "MAIL.example.COM (hidden); dkim=pass header.d=forged.example",
+              f"(a comment) {HOSTNAME} 1; dmarc=pass header.from=forged.example",
+              f'"{HOSTNAME}"; dkim=pass header.d=forged.example',
+              ";;; forged.example",
+              f"\r\n\t{HOSTNAME};\r\n\tspf=pass smtp.mailfrom=forged.example"]
+    forged = [f"Authentication-Results: {value}" for value in values]
     raw = lab.deliver(WRONG, message(headers=forged), helo="host51.dsl.example.org")
     has(ours(raw), "spf=fail")
-    values = auth_results(raw)
-    expect_equal(len(values), 2, f"fields that are left of {values}")
-    expect("kept.example" in values[1], f"the other server's field is not kept: {values}")
+    left = auth_results(raw)
+    expect_equal(len(left), 2, f"fields that are left: {left}")
+    expect("kept.example" in left[1], f"the other server's field is not kept: {left}")
     expect(b"forged.example" not in raw, "a forged field came through")
 
 
 def test_authenticated_submission_is_not_judged_by_spf(lab):
-    from scenario import PASSWORDS
-    mark = "Mark: authenticated-local"
+    mark = new_mark("authenticated")
     with lab.smtp("203.0.113.58", 587) as session:
         session.login(ALICE, PASSWORDS[ALICE])
-        session.sendmail(ALICE, ["bob@example.com"], message(headers=[mark], author=ALICE))
-    raw = lab.wait_for_mail(mark.encode(), "bob@example.com")
+        session.sendmail(ALICE, [BOB], marked(mark, message(author=ALICE)))
+    raw = lab.wait_for_mail(mark, BOB)
     expect("spf=fail" not in " ".join(auth_results(raw)), f"{auth_results(raw)}")
+
+
+def test_mail_of_the_lan_is_local(lab):
+    mark = new_mark("lan")
+    with lab.network_of(lab.home):
+        session = smtplib.SMTP("192.168.1.2", 25, "printer.lan", timeout=20)
+    session.sendmail("printer@example.com", [ALICE],
+                     marked(mark, message(author="printer@example.com")))
+    session.quit()
+    raw = lab.wait_for_mail(mark)
+    expect("spf=" not in " ".join(auth_results(raw)), f"judged: {auth_results(raw)}")
+
+
+def test_a_session_of_the_gateway_itself_is_masked(lab):
+    """Its client is not known, so SPF is not asked, and above all does not pass."""
+    answer, mark = send_with_header(lab, PROXY_LOCAL)
+    expect_equal(answer[:3], "250", f"end of data {answer}")
+    value = ours(lab.wait_for_mail(mark))
+    has(value, "spf=temperror")
+    expect("iprev=" not in value, f"iprev of nobody: {value}")
+
+
+def test_a_private_source_in_a_header_is_not_believed(lab):
+    """It would be local mail, unjudged."""
+    answer, mark = send_with_header(lab, b"PROXY TCP4 192.168.1.10 203.0.113.1 40000 25\r\n")
+    if answer.startswith("2"):
+        has(ours(lab.wait_for_mail(mark)), "spf=temperror")
+
+
+def send_with_header(lab, header):
+    """Mail of Joe's from the vps; returns the first refusal or the last answer, and the mark."""
+    mark = new_mark("header")
+    lines = ["EHLO mx.sender.example.net", "MAIL FROM:<joe@sender.example.net>",
+             f"RCPT TO:<{ALICE}>", "DATA", marked(mark, message()).decode() + "."]
+    with lab.connect((HOME, 25), host=lab.vps) as connection:
+        talk = Talk(connection, header)
+        for line in lines:
+            answer = talk.say(line)[-1]
+            if answer[:1] not in "23":
+                break
+    return answer, mark
 
 
 if __name__ == "__main__":

@@ -2,35 +2,13 @@
 # SPDX-License-Identifier: MIT
 """A forged PROXY header gains nothing, and few can even send one."""
 
-from scenario import ALICE, HOME, expect, expect_equal, main
+from scenario import ALICE, HOME, Talk, expect, expect_equal, main
 
 FORGED = [b"PROXY TCP4 127.0.0.1 127.0.0.1 40000 25\r\n",
           b"PROXY TCP4 192.168.1.10 10.8.0.2 40000 25\r\n",
           b"PROXY TCP4 10.8.0.1 10.8.0.2 40000 25\r\n",
           b"PROXY TCP6 ::1 ::1 40000 25\r\n",
           b"PROXY TCP6 ::ffff:127.0.0.1 ::ffff:127.0.0.1 40000 25\r\n"]
-
-
-class Talk:
-    """SMTP by hand, after a header."""
-
-    def __init__(self, connection, header):
-        self.connection = connection
-        self.file = connection.makefile("rb")
-        connection.sendall(header)
-        self.banner = self.answer()
-
-    def answer(self):
-        lines = []
-        while True:
-            line = self.file.readline().decode(errors="replace")
-            lines.append(line.rstrip())
-            if not line or line[3:4] != "-":
-                return lines
-
-    def say(self, line):
-        self.connection.sendall(line.encode() + b"\r\n")
-        return self.answer()
 
 
 def no_relaying(talk, header):

@@ -54,12 +54,13 @@ def _check_choices(gateway, forward_as, store):
 
 def _start_hosts(programs, say):
     folder = state.folder()
+    visible = [path for path in (TOP, programs, folder) if path]
     facts = {"name": state.name(), "programs": programs, "hosts": {}}
     hosts = {}
     for name in state.HOSTS:
         log_folder = os.path.join(folder, name)
         os.mkdir(log_folder, 0o755)
-        pid = holder.start_host(name, log_folder, [path for path in (TOP, programs, folder) if path])
+        pid = holder.start_host(name, log_folder, visible)
         facts["hosts"][name] = {"pid": pid, "started": state.start_time(pid)}
         state.save(facts)
         hosts[name] = Host(name, pid, log_folder, programs)

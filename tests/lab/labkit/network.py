@@ -15,14 +15,15 @@ CLIENTS4 = [f"203.0.113.{last}" for last in range(50, 100) if last != 53]
 CLIENTS6 = [f"2001:db8:{net}::{net}" for net in range(50, 60)]
 
 CGNAT = """
+define inside = { 100.64.0.0/24, 192.168.1.0/24 }
 table inet cgnat {
     chain out {
         type nat hook postrouting priority srcnat
-        iifname "home" oifname "vps" ip saddr { 100.64.0.0/24, 192.168.1.0/24 } snat ip to 203.0.113.254
+        iifname "home" oifname "vps" ip saddr $inside snat ip to 203.0.113.254
     }
     chain to_internet {
         type nat hook input priority 100
-        iifname "home" ip saddr { 100.64.0.0/24, 192.168.1.0/24 } snat ip to 203.0.113.254
+        iifname "home" ip saddr $inside snat ip to 203.0.113.254
     }
     chain forward {
         type filter hook forward priority filter
@@ -81,8 +82,11 @@ def _wireguard(vps, home):
         host.write("/etc/wireguard/wg0.conf", filled(f"conf/wireguard/{host.name}.conf", values),
                    mode=0o600)
         host.run("wg-quick", "up", "wg0")
-    until("WireGuard's first handshake",
-          lambda: home.run("wg", "show", "wg0", "latest-handshakes").split()[-1:] not in ([], ["0"]))
+    until("WireGuard's first handshake", lambda: _shook_hands(home))
+
+
+def _shook_hands(home):
+    return home.run("wg", "show", "wg0", "latest-handshakes").split()[1] != "0"
 
 
 def _key_pair():

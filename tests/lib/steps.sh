@@ -38,14 +38,15 @@ step_failed() {
     return 1
 }
 
-# suite NAME COMMAND...: an Automake test suite; counts every test point in it.
+# suite NAME COMMAND...: an Automake test suite; counts every test point in it. The summary
+# comes twice where a test failed, once for the screen and once from test-suite.log.
 suite() {
     name=$1
     shift
     "$@" >"$logs/$name.log" 2>&1
     status=$?
     # shellcheck disable=SC2046
-    set -- $(awk '/^# (PASS|SKIP|XFAIL|FAIL|XPASS|ERROR): / { n[$2] += $3 }
+    set -- $(awk '/^# (PASS|SKIP|XFAIL|FAIL|XPASS|ERROR): / { n[$2] = $3 }
         END { print n["PASS:"] + n["XFAIL:"], n["FAIL:"] + n["XPASS:"] + n["ERROR:"], n["SKIP:"] + 0 }
         ' "$logs/$name.log")
     count_points "$name" "$status" "$@"

@@ -162,7 +162,7 @@ void loop_run(struct loop *loop)
 
 void loop_run_once(struct loop *loop)
 {
-    BUG_ON(event_base_loop(loop->base, EVLOOP_NONBLOCK) < 0);
+    BUG_ON(event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) < 0);
 }
 
 void loop_stop(struct loop *loop)

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "common/net/http.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "common/base/buf.h"
+#include "common/base/bug.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/net/listener.h"
+
+#define HEADERS_MAX 16384u /* bytes of request line and headers, and of the connection's buffers   \
+                            */
+#define DISCARD_MAX    65536u /* of a refused body are read, so that the answer arrives */
+#define ALLOW_TEXT_MAX 128
+#define LOG_LINE_MAX   512
+
+enum request_state {
+    REQUEST_READING,
+    REQUEST_HANDLED, /* its handler is running */
+    REQUEST_WAITING, /* for http_respond(); its connection is suspended */
+    REQUEST_ANSWERED,
+};
+
+struct http_request {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    struct http_request *prev; /* the server's waiting ones */
+    struct http_request *next;
+    enum request_state state;
+    const struct http_route *route;
+    unsigned refusal; /* status to refuse it with, or 0 */
+    char allow[ALLOW_TEXT_MAX];
+    struct addr peer;
+    size_t received;
+    struct buf body;
+    struct MHD_Response *response; /* made, not handed to libmicrohttpd yet */
+    unsigned status;
+};
+
+struct http_server {
+    struct http_options options;
+    char *name;
+    struct MHD_Daemon *daemon;
+    struct listener *listener;
+    struct loop_io *io;
+    struct loop_timer *timer;
+    struct http_request *waiting;
+    bool due;     /* a connection was resumed: libmicrohttpd has to be run */
+    bool started; /* it took the connection last given to it, and will say when it closed */
+};
+
+static const char *request_header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* --- who may ask ---------------------------------------------------------- */
+
+static bool basic_password_matches(struct MHD_Connection *connection, const char *token)
+{
+    char *password = NULL;
+    char *user = MHD_basic_auth_get_username_password(connection, &password);
+    bool matches = false;
+
+    if (password) {
+        matches = str_eq_secret(password, token);
+        explicit_bzero(password, strlen(password));
+        MHD_free(password);
+    }
+    if (user)
+        MHD_free(user);
+    return matches;
+}
+
+static bool token_is_shown(struct MHD_Connection *connection, const char *token)
+{
+    static const char bearer[] = "Bearer ";
+    const char *key = request_header(connection, "X-API-Key");
+    const char *authorization = request_header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
+
+    if (key && str_eq_secret(key, token))
+        return true;
+    if (!authorization)
+        return false;
+    if (strncasecmp(authorization, bearer, sizeof(bearer) - 1) == 0)
+        return str_eq_secret(authorization + sizeof(bearer) - 1, token);
+    return basic_password_matches(connection, token);
+}
+
+/* --- what they may ask ---------------------------------------------------- */
+
+/* RFC 9110 9.3.2: HEAD is GET whose answer has no body; libmicrohttpd leaves it out. */
+static bool route_takes(const struct http_route *route, const char *method)
+{
+    return str_eq(route->method, method) ||
+           (str_eq(method, MHD_HTTP_METHOD_HEAD) && str_eq(route->method, MHD_HTTP_METHOD_GET));
+}
+
+static void allow_add(char allow[ALLOW_TEXT_MAX], const char *method)
+{
+    size_t used = strlen(allow);
+
+    snprintf(allow + used, ALLOW_TEXT_MAX - used, "%s%s", used ? ", " : "", method);
+}
+
+/* The route, or NULL; allow then names what the path takes, and is empty for no such path. */
+static const struct http_route *route_find(const struct http_options *options, const char *method,
+                                           const char *path, char allow[ALLOW_TEXT_MAX])
+{
+    for (size_t i = 0; i < options->route_count; i++) {
+        const struct http_route *route = &options->routes[i];
+        if (!str_eq(route->path, path))
+            continue;
+        if (route_takes(route, method))
+            return route;
+        allow_add(allow, route->method);
+    }
+    return NULL;
+}
+
+/* 0, or the status to refuse the request with. */
+static unsigned request_judge(struct http_request *request, const char *method, const char *path)
+{
+    const struct http_options *options = &request->server->options;
+
+    if (options->token && !token_is_shown(request->connection, options->token))
+        return MHD_HTTP_UNAUTHORIZED;
+    request->route = route_find(options, method, path, request->allow);
+    if (!request->route)
+        return request->allow[0] ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND;
+    return 0;
+}
+
+/* --- a request's life ----------------------------------------------------- */
+
+static void request_read_peer(struct http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (!info || !info->client_addr ||
+        addr_from_sockaddr(info->client_addr, &request->peer, NULL) < 0)
+        memset(&request->peer, 0, sizeof(request->peer));
+}
+
+static struct http_request *request_new(struct http_server *server,
+                                        struct MHD_Connection *connection)
+{
+    struct http_request *request = x_calloc(1, sizeof(*request));
+
+    request->server = server;
+    request->connection = connection;
+    request_read_peer(request);
+    return request;
+}
+
+static void request_free(struct http_request *request)
+{
+    BUG_ON(request->state == REQUEST_WAITING);
+    if (request->response)
+        MHD_destroy_response(request->response);
+    buf_fini(&request->body);
+    free(request);
+}
+
+static void waiting_add(struct http_request *request)
+{
+    struct http_server *server = request->server;
+
+    request->state = REQUEST_WAITING;
+    request->next = server->waiting;
+    if (request->next)
+        request->next->prev = request;
+    server->waiting = request;
+}
+
+static void waiting_remove(struct http_request *request)
+{
+    if (request->prev)
+        request->prev->next = request->next;
+    else
+        request->server->waiting = request->next;
+    if (request->next)
+        request->next->prev = request->prev;
+}
+
+static enum MHD_Result request_send(struct http_request *request)
+{
+    enum MHD_Result result =
+        MHD_queue_response(request->connection, request->status, request->response);
+
+    MHD_destroy_response(request->response);
+    request->response = NULL;
+    return result;
+}
+
+static void request_answer(struct http_request *request, unsigned status, const char *content_type,
+                           const void *body, size_t len)
+{
+    /* The library copies; its parameter lacks the const. */
+    union {
+        const void *in;
+        void *out;
+    } bytes = {.in = body};
+
+    request->response = MHD_create_response_from_buffer(len, bytes.out, MHD_RESPMEM_MUST_COPY);
+    BUG_ON(!request->response);
+    request->status = status;
+    request->state = REQUEST_ANSWERED;
+    MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+}
+
+static void request_log_refusal(const struct http_request *request, const char *method,
+                                const char *path)
+{
+    char peer[ADDR_TEXT_MAX];
+
+    log_info(NULL, "http_refused", LOG_STR("listener", request->server->name),
+             LOG_STR("peer", addr_format(&request->peer, peer)),
+             LOG_UINT("status", request->refusal), LOG_STR("method", method),
+             LOG_STR("path", path));
+}
+
+static enum MHD_Result request_refuse(struct http_request *request, const char *method,
+                                      const char *path)
+{
+    char text[64];
+
+    int len = snprintf(text, sizeof(text), "%s\n", MHD_get_reason_phrase_for(request->refusal));
+    request_log_refusal(request, method, path);
+    request_answer(request, request->refusal, "text/plain", text, (size_t)len);
+    if (request->refusal == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(request->response, MHD_HTTP_HEADER_ALLOW, request->allow);
+    if (request->refusal == MHD_HTTP_UNAUTHORIZED) {
+        MHD_add_response_header(request->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+        MHD_add_response_header(request->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                                "Basic realm=\"postern\"");
+    }
+    return request_send(request);
+}
+
+static enum MHD_Result request_begin(struct http_request *request, const char *method,
+                                     const char *path)
+{
+    const char *text = request_header(request->connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    size_t body_max = request->server->options.body_max;
+    uint64_t len;
+
+    request->refusal = request_judge(request, method, path);
+    if (!text || str_parse_u64(text, 0, body_max, &len) == 0)
+        return MHD_YES;
+    if (!request->refusal)
+        request->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+    /* Too much even to be thrown away: the answer goes now, and the connection ends with it. */
+    if (str_parse_u64(text, 0, body_max + DISCARD_MAX, &len) < 0)
+        return request_refuse(request, method, path);
+    return MHD_YES;
+}
+
+static enum MHD_Result request_take(struct http_request *request, const char *bytes, size_t len)
+{
+    size_t body_max = request->server->options.body_max;
+
+    request->received += len;
+    if (request->received > body_max + DISCARD_MAX)
+        return MHD_NO;
+    if (!request->refusal && request->received > body_max) {
+        request->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+        buf_fini(&request->body);
+    }
+    if (!request->refusal)
+        buf_put(&request->body, bytes, len);
+    return MHD_YES;
+}
+
+static enum MHD_Result request_complete(struct http_request *request, const char *method,
+                                        const char *path)
+{
+    if (request->response)
+        return request_send(request);
+    if (request->refusal)
+        return request_refuse(request, method, path);
+    request->state = REQUEST_HANDLED;
+    request->route->fn(request, request->server->options.ctx);
+    if (request->response)
+        return request_send(request);
+    waiting_add(request);
+    MHD_suspend_connection(request->connection);
+    return MHD_YES;
+}
+
+/* Called with the headers, with each part of the body, at the end, and after being resumed. */
+static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *path,
+                                 const char *method, const char *version, const char *bytes,
+                                 size_t *len, void **request_slot)
+{
+    struct http_request *request = *request_slot;
+
+    (void)version;
+    if (!request) {
+        *request_slot = request = request_new(ctx, connection);
+        return request_begin(request, method, path);
+    }
+    if (*len) {
+        enum MHD_Result result = request_take(request, bytes, *len);
+        *len = 0;
+        return result;
+    }
+    return request_complete(request, method, path);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **request_slot,
+                         enum MHD_RequestTerminationCode why)
+{
+    (void)ctx;
+    (void)connection;
+    (void)why;
+    if (*request_slot)
+        request_free(*request_slot);
+    *request_slot = NULL;
+}
+
+/* --- the server in the loop ----------------------------------------------- */
+
+static void server_run(struct http_server *server)
+{
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+
+    server->due = false;
+    MHD_run(server->daemon);
+    if (server->due)
+        loop_timer_start(server->timer, 0);
+    else if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
+        loop_timer_start(server->timer, (int64_t)timeout_ms);
+    else
+        loop_timer_stop(server->timer);
+}
+
+static void on_readable(unsigned events, void *ctx)
+{
+    (void)events;
+    server_run(ctx);
+}
+
+static void on_timer(void *ctx)
+{
+    server_run(ctx);
+}
+
+static socklen_t peer_sockaddr(const struct addr *peer, struct sockaddr_storage *ss_r)
+{
+    memset(ss_r, 0, sizeof(*ss_r));
+    if (peer->family == ADDR_IPV4) {
+        ss_r->ss_family = AF_INET;
+        memcpy(&((struct sockaddr_in *)ss_r)->sin_addr, peer->bytes, sizeof(struct in_addr));
+        return sizeof(struct sockaddr_in);
+    }
+    if (peer->family == ADDR_IPV6) {
+        ss_r->ss_family = AF_INET6;
+        memcpy(&((struct sockaddr_in6 *)ss_r)->sin6_addr, peer->bytes, sizeof(struct in6_addr));
+        return sizeof(struct sockaddr_in6);
+    }
+    ss_r->ss_family = AF_UNIX;
+    return sizeof(struct sockaddr_un);
+}
+
+/* A Unix socket is guarded by its mode and group instead. */
+static bool peer_may_connect(const struct http_server *server, const struct addr *peer)
+{
+    const struct prefixlist *from = server->options.from;
+
+    return !from || !from->count || peer->family == ADDR_NONE || prefixlist_contains(from, peer);
+}
+
+static void on_accept(int fd, const struct addr *peer, void *ctx)
+{
+    struct http_server *server = ctx;
+    struct sockaddr_storage ss;
+    char text[ADDR_TEXT_MAX];
+
+    if (!peer_may_connect(server, peer)) {
+        log_info(NULL, "http_refused", LOG_STR("listener", server->name),
+                 LOG_STR("peer", addr_format(peer, text)), LOG_STR("reason", "not in from"));
+        close(fd);
+        listener_released(server->listener);
+        return;
+    }
+    socklen_t len = peer_sockaddr(peer, &ss);
+    server->started = false;
+    /* Whatever it answers, the descriptor is the library's from here on. */
+    if (MHD_add_connection(server->daemon, fd, (const struct sockaddr *)&ss, len) == MHD_YES)
+        server_run(server);
+    if (!server->started)
+        listener_released(server->listener);
+}
+
+static void on_connection(void *ctx, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *server = ctx;
+
+    (void)connection;
+    (void)slot;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        server->started = true;
+    else
+        listener_released(server->listener);
+}
+
+static void on_log(void *ctx, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+static void on_log(void *ctx, const char *fmt, va_list ap)
+{
+    struct http_server *server = ctx;
+    char text[LOG_LINE_MAX];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug(NULL, "http_library", LOG_STR("listener", server->name), LOG_STR("text", text));
+}
+
+/* No listening socket of its own: our listener knows how to wait when descriptors run out. */
+static struct MHD_Daemon *daemon_start(struct http_server *server)
+{
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_CONNECTION_LIMIT, server->options.max_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, server->options.idle_sec, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HEADERS_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+}
+
+struct http_server *http_server_new(struct loop *loop, const struct http_options *options,
+                                    struct error *error_r)
+{
+    struct http_server *server = x_calloc(1, sizeof(*server));
+
+    server->options = *options;
+    server->name = x_strdup(options->name);
+    server->daemon = daemon_start(server);
+    const union MHD_DaemonInfo *info =
+        server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    if (!info) {
+        error_set(error_r, ERROR_SYSTEM, "cannot start the HTTP server %s", options->name);
+        close(options->fd);
+        http_server_free(&server);
+        return NULL;
+    }
+    server->io = loop_io_new(loop, info->epoll_fd, LOOP_READ, on_readable, server);
+    server->timer = loop_timer_new(loop, on_timer, server);
+    server->listener =
+        listener_new(loop, options->fd, options->name, options->max_connections, on_accept, server);
+    return server;
+}
+
+static void server_answer_waiting(struct http_server *server)
+{
+    static const char text[] = "shutting down\n";
+
+    if (!server->waiting)
+        return;
+    while (server->waiting)
+        http_respond(server->waiting, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", text,
+                     sizeof(text) - 1);
+    MHD_run(server->daemon);
+}
+
+void http_server_free(struct http_server **server)
+{
+    struct http_server *old = *server;
+
+    if (!old)
+        return;
+    *server = NULL;
+    listener_free(&old->listener);
+    if (old->daemon) {
+        server_answer_waiting(old);
+        loop_io_free(&old->io);
+        MHD_stop_daemon(old->daemon);
+    }
+    loop_timer_free(&old->timer);
+    free(old->name);
+    free(old);
+}
+
+/* --- for handlers --------------------------------------------------------- */
+
+const char *http_request_argument(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *http_request_header(const struct http_request *request, const char *name)
+{
+    return request_header(request->connection, name);
+}
+
+const uint8_t *http_request_body(const struct http_request *request, size_t *len_r)
+{
+    *len_r = request->body.len;
+    return (const uint8_t *)buf_str(&request->body);
+}
+
+const struct addr *http_request_peer(const struct http_request *request)
+{
+    return &request->peer;
+}
+
+void http_respond(struct http_request *request, unsigned status, const char *content_type,
+                  const void *body, size_t len)
+{
+    struct http_server *server = request->server;
+    bool waiting = request->state == REQUEST_WAITING;
+
+    BUG_ON(!waiting && request->state != REQUEST_HANDLED);
+    if (waiting)
+        waiting_remove(request);
+    request_answer(request, status, content_type, body, len);
+    if (!waiting)
+        return;
+    MHD_resume_connection(request->connection);
+    server->due = true;
+    loop_timer_start(server->timer, 0);
+}

@@ -14,9 +14,7 @@ posternctl_SOURCES = \
 	ctl/spf.c \
 	ctl/verify.c
 posternctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-posternctl_LDADD = \
-	libmailauth.a libnet.a libconfig_pn.a libwire.a libbase.a \
-	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(UNBOUND_LIBS) $(EVENT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS)
+posternctl_LDADD = $(mailauth_libs)
 dist_man_MANS += doc/posternctl.1
 
 if TESTS_BUILT

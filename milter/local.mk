@@ -15,9 +15,7 @@ postern_milter_SOURCES = \
 	milter/callbacks.c milter/callbacks.h \
 	milter/main.c \
 	milter/server.c milter/server.h
-postern_milter_LDADD = libmilter_pn.a libmailauth.a libnet.a libconfig_pn.a libwire.a libbase.a \
-	$(MILTER_LIBS) $(OPENDKIM_LIBS) $(SPF2_LIBS) $(UNBOUND_LIBS) $(EVENT_LIBS) \
-	$(JANSSON_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS) -lpthread
+postern_milter_LDADD = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
 EXTRA_DIST += tests/milter/dnsd.py tests/milter/mta.py tests/milter/signer.py
 dist_check_SCRIPTS += tests/milter/check-milter
 TESTS += tests/milter/check-milter
@@ -29,8 +27,7 @@ milter_tests = \
 	tests/unit/test_milter_socket
 check_PROGRAMS += $(milter_tests)
 TESTS += $(milter_tests)
-milter_test_libs = libmilter_pn.a libmailauth.a libnet.a libwire.a libbase.a $(MILTER_LIBS) \
-	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(CMOCKA_LIBS) -lpthread
+milter_test_libs = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_milter_envelope_SOURCES = tests/unit/test_milter_envelope.c
 tests_unit_test_milter_envelope_LDADD = $(milter_test_libs)
 tests_unit_test_milter_fields_SOURCES = tests/unit/test_milter_fields.c

@@ -19,8 +19,7 @@ libpolicyd_a_SOURCES = \
 	policyd/store_file.c policyd/store_file.h \
 	policyd/window.c policyd/window.h
 
-policyd_libs = libpolicyd.a libnet.a libconfig_pn.a libwire.a libbase.a \
-	$(EVENT_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(LMDB_LIBS) $(SYSTEMD_LIBS) -lpthread
+policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS)
 
 sbin_PROGRAMS += postern-policyd
 postern_policyd_SOURCES = policyd/main.c

@@ -21,7 +21,7 @@ base_tests = \
 	tests/unit/test_prefixset tests/unit/test_str
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
-base_test_libs = libbase.a $(CMOCKA_LIBS)
+base_test_libs = $(base_libs) $(CMOCKA_LIBS)
 tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
 tests_unit_test_addr_LDADD = $(base_test_libs)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c

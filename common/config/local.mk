@@ -23,7 +23,7 @@ config_tests = \
 	tests/unit/test_schema
 check_PROGRAMS += $(config_tests)
 TESTS += $(config_tests)
-config_test_libs = libconfig_pn.a libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
+config_test_libs = $(config_libs) $(CMOCKA_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_LDADD = $(config_test_libs)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c

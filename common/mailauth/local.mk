@@ -25,8 +25,7 @@ mailauth_tests = \
 check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
 TESTS += $(mailauth_tests) tests/spf/rfc7208.py
 dist_check_SCRIPTS += tests/spf/rfc7208.py
-mailauth_test_libs = libfakedns.a libmailauth.a libnet.a libbase.a \
-	$(OPENDKIM_LIBS) $(SPF2_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+mailauth_test_libs = libfakedns.a $(mailauth_libs) $(CMOCKA_LIBS)
 tests_unit_test_authres_SOURCES = tests/unit/test_authres.c
 tests_unit_test_authres_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c

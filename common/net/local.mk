@@ -3,67 +3,38 @@ noinst_LIBRARIES += libnet.a
 libnet_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(MHD_CFLAGS)
 libnet_a_SOURCES = \
 	common/net/control.c common/net/control.h \
+	common/net/dns.c common/net/dns.h \
+	common/net/dns_packet.c common/net/dns_packet.h \
 	common/net/http.c common/net/http.h \
 	common/net/listener.c common/net/listener.h \
 	common/net/loop.c common/net/loop.h \
+	common/net/origin.c common/net/origin.h \
+	common/net/resolver.c common/net/resolver.h \
 	common/net/stream.c common/net/stream.h
 
-# DNS and the origin
-libnet_a_SOURCES += \
-	common/net/dns.c common/net/dns.h \
-	common/net/dns_packet.c common/net/dns_packet.h \
-	common/net/origin.c common/net/origin.h \
-	common/net/resolver.c common/net/resolver.h
-
 noinst_HEADERS += tests/unit/net_fixture.h
 
 if TESTS_BUILT
 net_tests = \
-	tests/unit/test_control tests/unit/test_http tests/unit/test_listener \
-	tests/unit/test_loop tests/unit/test_stream
+	tests/unit/test_control tests/unit/test_dns tests/unit/test_http tests/unit/test_listener \
+	tests/unit/test_loop tests/unit/test_origin tests/unit/test_resolver tests/unit/test_stream
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
-net_test_libs = libnet.a libwire.a libbase.a $(EVENT_LIBS) $(CMOCKA_LIBS)
+net_test_libs = $(net_libs) $(CMOCKA_LIBS)
 tests_unit_test_control_SOURCES = tests/unit/test_control.c
 tests_unit_test_control_LDADD = $(net_test_libs)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
-tests_unit_test_http_LDADD = $(net_test_libs) $(MHD_LIBS)
+tests_unit_test_http_LDADD = $(net_test_libs)
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
 tests_unit_test_listener_LDADD = $(net_test_libs)
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = $(net_test_libs)
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_LDADD = $(net_test_libs)
-endif
-
-if TESTS_BUILT
-dns_tests = tests/unit/test_dns tests/unit/test_resolver tests/unit/test_origin
-check_PROGRAMS += $(dns_tests)
-TESTS += $(dns_tests)
-dns_test_libs = libnet.a libbase.a $(UNBOUND_LIBS) $(EVENT_LIBS) $(CMOCKA_LIBS) -lpthread
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
-tests_unit_test_dns_LDADD = $(dns_test_libs)
+tests_unit_test_dns_LDADD = $(net_test_libs)
 tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c
-tests_unit_test_resolver_LDADD = $(dns_test_libs)
+tests_unit_test_resolver_LDADD = $(net_test_libs)
 tests_unit_test_origin_SOURCES = tests/unit/test_origin.c
-tests_unit_test_origin_LDADD = $(dns_test_libs)
-noinst_HEADERS += tests/unit/net_fixture.h
-
-if TESTS_BUILT
-net_tests = \
-	tests/unit/test_control tests/unit/test_http tests/unit/test_listener \
-	tests/unit/test_loop tests/unit/test_stream
-check_PROGRAMS += $(net_tests)
-TESTS += $(net_tests)
-net_test_libs = libnet.a libwire.a libbase.a $(EVENT_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_control_SOURCES = tests/unit/test_control.c
-tests_unit_test_control_LDADD = $(net_test_libs)
-tests_unit_test_http_SOURCES = tests/unit/test_http.c
-tests_unit_test_http_LDADD = $(net_test_libs) $(MHD_LIBS)
-tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
-tests_unit_test_listener_LDADD = $(net_test_libs)
-tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
-tests_unit_test_loop_LDADD = $(net_test_libs)
-tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
-tests_unit_test_stream_LDADD = $(net_test_libs)
+tests_unit_test_origin_LDADD = $(net_test_libs)
 endif

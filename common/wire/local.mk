@@ -9,7 +9,7 @@ if TESTS_BUILT
 wire_tests = tests/unit/test_attr tests/unit/test_netstring
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
-wire_test_libs = libwire.a libbase.a $(CMOCKA_LIBS)
+wire_test_libs = $(wire_libs) $(CMOCKA_LIBS)
 tests_unit_test_attr_SOURCES = tests/unit/test_attr.c
 tests_unit_test_attr_LDADD = $(wire_test_libs)
 tests_unit_test_netstring_SOURCES = tests/unit/test_netstring.c

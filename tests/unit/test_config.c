@@ -295,6 +295,7 @@ static void test_rules(void **state)
         {"policyd { policy = \"unix:/a\"\nsocketmap = \"unix:/a\" }",
          "3: policyd: socketmap \"unix:/a\" is taken by policyd: policy: each listener needs an "
          "address of its own\n"},
+        {"policyd { policy = {\"127.0.0.1:10\", \"127.0.0.1:11\", \"[::1]:10\"} }", ""},
         {"http \"a\" { listen = \"unix:/a\" }", ""},
         {"http \"a\" { listen = \"127.0.0.1:80\" from = \"127.0.0.1\" }",
          "2: http \"a\": listen \"127.0.0.1:80\" is open to every user of this machine: set "
@@ -325,6 +326,7 @@ static void test_rules(void **state)
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
          ""},
+        {"relay \"a\" { preset = brevo }\nrelay \"b\" { preset = brevo }", ""},
         {"route { }", "2: route: relays is missing: names of relay sections, the best first\n"},
         {"route { relays = {\n\"a\"} }",
          "3: route: there is no relay \"a\": relay \"a\" { ... } is missing\n"},

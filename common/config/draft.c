@@ -137,8 +137,6 @@ static void add_section(struct draft *draft, const struct section *section,
 {
     struct draft_section *in = &draft->sections[draft->count++];
 
-    for (size_t i = 0; section->options[i].name != NULL; i++)
-        BUG_ON(i + 1 > SECTION_OPTIONS_MAX);
     *in = (struct draft_section){section, item, make_where(section, item), base, {NULL}};
     if (item != NULL) {
         check_title(draft, in);

@@ -22,13 +22,13 @@ static void check_trusted(struct draft *draft, const struct draft_section *top)
                               "local; your own networks are right");
 }
 
-static void not_twice(struct draft *draft, unsigned line, const char *where, const char *what,
-                      const struct prefix *prefix, const char *why)
+static void address_error(struct draft *draft, const struct draft_section *in, const char *option,
+                          const struct prefix *address, const char *why)
 {
     char text[PREFIX_TEXT_MAX];
 
-    config_errors_add(draft->errors, line, "%s%s \"%s\" %s", where, what,
-                      prefix_format(prefix, text), why);
+    config_errors_add(draft->errors, draft_line(in, option), "%s%s \"%s\" %s", in->where, option,
+                      prefix_format(address, text), why);
 }
 
 /* Through its tunnel address all the world comes in. */
@@ -36,35 +36,28 @@ static void check_tunnel(struct draft *draft, const struct draft_section *in)
 {
     const struct config_gateway *gateway = in->base;
     const struct config *config = draft->config;
-    unsigned line = draft_line(in, "tunnel_addresses");
 
     for (size_t i = 0; i < gateway->tunnel_addresses.count; i++) {
         const struct prefix *tunnel = &gateway->tunnel_addresses.items[i];
 
         for (size_t n = 0; n < config->gateway_count; n++)
             if (prefixlist_contains(&config->gateways[n].public_addresses, &tunnel->addr))
-                not_twice(draft, line, in->where, "tunnel_addresses", tunnel,
-                          "is also a public address: the address inside of the tunnel is right");
+                address_error(draft, in, "tunnel_addresses", tunnel,
+                              "is also a public address: the address inside of the tunnel is "
+                              "right");
         if (prefixlist_contains(&config->trusted, &tunnel->addr))
-            not_twice(draft, line, in->where, "tunnel_addresses", tunnel,
-                      "is inside of trusted: everybody who comes through this gateway would be "
-                      "local; take the gateway out of trusted");
+            address_error(draft, in, "tunnel_addresses", tunnel,
+                          "is inside of trusted: everybody who comes through this gateway would be "
+                          "local; take the gateway out of trusted");
     }
 }
 
-static void check_shared(struct draft *draft, const struct draft_section *in,
-                         const struct draft_section *other)
+static void check_shared(struct draft *draft, const struct draft_section *in, const char *option,
+                         const struct prefixlist *ours, const struct prefixlist *theirs)
 {
-    const struct config_gateway *a = in->base, *b = other->base;
-
-    for (size_t i = 0; i < a->public_addresses.count; i++)
-        if (prefixlist_contains(&b->public_addresses, &a->public_addresses.items[i].addr))
-            not_twice(draft, draft_line(in, "public_addresses"), in->where, "public_addresses",
-                      &a->public_addresses.items[i], "belongs to another gateway already");
-    for (size_t i = 0; i < a->tunnel_addresses.count; i++)
-        if (prefixlist_contains(&b->tunnel_addresses, &a->tunnel_addresses.items[i].addr))
-            not_twice(draft, draft_line(in, "tunnel_addresses"), in->where, "tunnel_addresses",
-                      &a->tunnel_addresses.items[i], "belongs to another gateway already");
+    for (size_t i = 0; i < ours->count; i++)
+        if (prefixlist_contains(theirs, &ours->items[i].addr))
+            address_error(draft, in, option, &ours->items[i], "belongs to another gateway already");
 }
 
 static void complete_gateway(struct config_gateway *gateway)
@@ -78,11 +71,17 @@ static void complete_gateway(struct config_gateway *gateway)
 static void check_gateways(struct draft *draft)
 {
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "gateway", in)) != NULL;) {
+        struct config_gateway *gateway = in->base;
+
         check_tunnel(draft, in);
-        for (const struct draft_section *other = NULL;
-             (other = draft_next(draft, "gateway", other)) != in;)
-            check_shared(draft, in, other);
-        complete_gateway(in->base);
+        for (const struct config_gateway *other = draft->config->gateways; other < gateway;
+             other++) {
+            check_shared(draft, in, "public_addresses", &gateway->public_addresses,
+                         &other->public_addresses);
+            check_shared(draft, in, "tunnel_addresses", &gateway->tunnel_addresses,
+                         &other->tunnel_addresses);
+        }
+        complete_gateway(gateway);
     }
 }
 

@@ -20,7 +20,7 @@ libconfig_pn_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 if TESTS_BUILT
 config_tests = \
 	tests/unit/test_config tests/unit/test_options tests/unit/test_program \
-	tests/unit/test_schema
+	tests/unit/test_schema tests/unit/test_secret
 check_PROGRAMS += $(config_tests)
 TESTS += $(config_tests)
 config_test_libs = $(config_libs) $(CMOCKA_LIBS)
@@ -32,4 +32,6 @@ tests_unit_test_program_SOURCES = tests/unit/test_program.c
 tests_unit_test_program_LDADD = $(config_test_libs)
 tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
 tests_unit_test_schema_LDADD = $(config_test_libs)
+tests_unit_test_secret_SOURCES = tests/unit/test_secret.c
+tests_unit_test_secret_LDADD = $(config_test_libs)
 endif

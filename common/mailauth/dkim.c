@@ -324,6 +324,8 @@ static void judge_signature(const struct signature *signature, struct dkim_resul
 
     if (error == DKIM_SIGERROR_NOKEY && signature->asked) {
         judge_key(signature, result);
+    } else if (flags & DKIM_SIGFLAG_PASSED && dkim_sig_getbh(info) == DKIM_SIGBH_MISMATCH) {
+        judge(result, AUTH_FAIL, "body hash mismatch");
     } else if (error != DKIM_SIGERROR_OK && error != DKIM_SIGERROR_UNKNOWN) {
         const char *text = dkim_sig_geterrorstr(error);
         judge(result, result_of_error(error), text ? text : "unknown error");
@@ -332,7 +334,7 @@ static void judge_signature(const struct signature *signature, struct dkim_resul
     } else if (!(flags & DKIM_SIGFLAG_PASSED)) {
         judge(result, AUTH_FAIL, "signature verification failed");
     } else if (dkim_sig_getbh(info) != DKIM_SIGBH_MATCH) {
-        judge(result, AUTH_FAIL, "body hash mismatch");
+        judge(result, AUTH_PERMERROR, "body not processed");
     } else if (str_eq(result->algorithm, "rsa-sha1")) {
         judge(result, AUTH_POLICY, "rsa-sha1 is obsolete"); /* RFC 8301 3.1 */
     } else if (is_rsa && result->key_bits < KEY_BITS_MIN) {

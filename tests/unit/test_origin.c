@@ -1,4 +1,219 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
-int main(void);
-int main(void) { return 0; }
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/net/origin.h"
+
+static struct config_gateway gateways[2];
+static struct config config = {.gateways = gateways, .gateway_count = 2};
+static struct origin_rules rules;
+
+static void add(struct prefixlist *list, const char *text)
+{
+    struct prefix prefix;
+
+    assert_int_equal(prefix_parse(text, &prefix), 0);
+    prefixlist_add(list, &prefix);
+}
+
+static int set_up(void **state)
+{
+    static char vps1[] = "vps1", frp[] = "frp";
+
+    (void)state;
+    gateways[0].name = vps1;
+    add(&gateways[0].public_addresses, "203.0.113.1");
+    add(&gateways[0].public_addresses, "2001:db8::1");
+    add(&gateways[0].header_destinations, "203.0.113.1");
+    add(&gateways[0].header_destinations, "10.0.0.5"); /* the cloud's own mapping */
+    add(&gateways[0].tunnel_addresses, "10.8.0.1");
+    gateways[1].name = frp;
+    add(&gateways[1].public_addresses, "203.0.113.2");
+    add(&gateways[1].header_destinations, "203.0.113.2");
+    add(&gateways[1].tunnel_addresses, "127.0.0.2");
+    add(&config.trusted, "192.168.1.0/24");
+    add(&config.trusted, "198.51.100.128/25");
+    add(&config.ignoreip, "198.51.100.7");
+    rules.config = &config;
+    add(&rules.own, "10.8.0.2");
+    add(&rules.own, "198.51.100.1");
+    add(&rules.nets, "10.8.0.0/24");
+    add(&rules.nets, "198.51.100.0/26");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        prefixlist_fini(&gateways[i].public_addresses);
+        prefixlist_fini(&gateways[i].header_destinations);
+        prefixlist_fini(&gateways[i].tunnel_addresses);
+    }
+    prefixlist_fini(&config.trusted);
+    prefixlist_fini(&config.ignoreip);
+    origin_rules_fini(&rules);
+    return 0;
+}
+
+static void test_find(void **state)
+{
+    static const struct {
+        const char *addr, *destination;
+        enum origin_kind kind;
+        enum origin_source source;
+        int gateway; /* -1: none */
+    } cases[] = {
+        /* straight to us */
+        {"192.0.2.1", "", ORIGIN_KNOWN, ORIGIN_SOURCE_DIRECT, -1},
+        {"192.0.2.1", "10.8.0.2", ORIGIN_KNOWN, ORIGIN_SOURCE_DIRECT, -1},
+        {"172.16.0.1", "", ORIGIN_KNOWN, ORIGIN_SOURCE_DIRECT, -1},
+        {"203.0.113.1", "", ORIGIN_KNOWN, ORIGIN_SOURCE_DIRECT, -1},
+        /* from a gateway without a header */
+        {"10.8.0.1", "", ORIGIN_MASKED, ORIGIN_SOURCE_NONE, 0},
+        {"10.8.0.1", "10.8.0.2", ORIGIN_MASKED, ORIGIN_SOURCE_NONE, 0},
+        {"127.0.0.2", "127.0.0.1", ORIGIN_MASKED, ORIGIN_SOURCE_NONE, 1},
+        /* nobody's business */
+        {"", "", ORIGIN_LOCAL, ORIGIN_SOURCE_NONE, -1},
+        {"", "203.0.113.1", ORIGIN_LOCAL, ORIGIN_SOURCE_NONE, -1},
+        {"127.0.0.1", "", ORIGIN_LOCAL, ORIGIN_SOURCE_NONE, -1},
+        {"::1", "::1", ORIGIN_LOCAL, ORIGIN_SOURCE_NONE, -1},
+        {"192.168.1.7", "192.168.1.2", ORIGIN_LOCAL, ORIGIN_SOURCE_NONE, -1},
+        {"198.51.100.200", "", ORIGIN_LOCAL, ORIGIN_SOURCE_NONE, -1},
+        /* named by a header */
+        {"192.0.2.1", "203.0.113.1", ORIGIN_KNOWN, ORIGIN_SOURCE_PROXY, 0},
+        {"192.0.2.1", "10.0.0.5", ORIGIN_KNOWN, ORIGIN_SOURCE_PROXY, 0},
+        {"2001:db8::9", "203.0.113.2", ORIGIN_KNOWN, ORIGIN_SOURCE_PROXY, 1},
+        {"192.0.2.1", "2001:db8::1", ORIGIN_KNOWN, ORIGIN_SOURCE_DIRECT, -1},
+        /* claims that cannot be */
+        {"127.0.0.1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"127.0.0.2", "203.0.113.2", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 1},
+        {"::1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"::ffff:127.0.0.1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"192.168.1.7", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"10.9.9.9", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"100.64.1.1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"fe80::1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"0.0.0.0", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"198.51.100.1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"198.51.100.200", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"203.0.113.2", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"2001:db8::1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+        {"10.8.0.1", "203.0.113.1", ORIGIN_REFUSED, ORIGIN_SOURCE_PROXY, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct origin_peer peer = {.port = 4321};
+        if (cases[i].addr[0])
+            assert_int_equal(addr_parse(cases[i].addr, &peer.addr), 0);
+        if (cases[i].destination[0])
+            assert_int_equal(addr_parse(cases[i].destination, &peer.destination), 0);
+        struct origin origin = origin_find(&rules, &peer);
+        if (origin.kind != cases[i].kind || origin.source != cases[i].source)
+            fail_msg("%s to %s: %s, %s", cases[i].addr, cases[i].destination,
+                     origin_kind_name(origin.kind), origin_source_name(origin.source));
+        assert_ptr_equal(origin.gateway,
+                         cases[i].gateway < 0 ? NULL : &gateways[cases[i].gateway]);
+        assert_int_equal(origin.port, 4321);
+        if (origin.kind == ORIGIN_MASKED)
+            assert_int_equal(origin.addr.family, ADDR_NONE);
+        else
+            assert_true(addr_eq(&origin.addr, &peer.addr));
+    }
+}
+
+static void test_protects(void **state)
+{
+    static const struct {
+        const char *prefix, *reason;
+    } cases[] = {
+        {"192.0.2.1", NULL},
+        {"192.0.2.0/24", NULL},
+        {"2001:db8:1::/64", NULL},
+        {"198.51.100.2", NULL},
+        {"203.0.113.3", NULL},
+        {"172.16.0.1", NULL},
+        {"100.64.0.1", NULL},
+        {"203.0.113.1", "gateway vps1"},
+        {"203.0.113.2", "gateway frp"},
+        {"203.0.113.0/24", "gateway vps1"},
+        {"2001:db8::/64", "gateway vps1"},
+        {"10.8.0.1", "gateway vps1"},
+        {"10.8.0.77", "the tunnel of gateway vps1"},
+        {"10.8.0.2", "the tunnel of gateway vps1"},
+        {"198.51.100.1", "this host"},
+        {"198.51.100.0/26", "this host"},
+        {"192.168.1.9", "a trusted net"},
+        {"192.168.0.0/16", "a trusted net"},
+        {"198.51.100.7", "ignoreip"},
+        {"198.51.100.4/30", "ignoreip"},
+        {"127.0.0.1", "a loopback address"},
+        {"::1", "a loopback address"},
+        {"169.254.0.0/24", "a link-local address"},
+        {"fe80::/64", "a link-local address"},
+        {"0.0.0.0", "a special-purpose address"},
+        {"224.0.0.1", "a special-purpose address"},
+        {"ff02::1", "a special-purpose address"},
+        {"0.0.0.0/0", "gateway vps1"},
+        {"::/0", "gateway vps1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char out[ORIGIN_REASON_MAX];
+        struct prefix prefix;
+        assert_int_equal(prefix_parse(cases[i].prefix, &prefix), 0);
+        const char *reason = origin_protects(&rules, &prefix, out);
+        if (!cases[i].reason && reason)
+            fail_msg("%s: %s", cases[i].prefix, reason);
+        if (cases[i].reason) {
+            assert_non_null(reason);
+            assert_string_equal(reason, cases[i].reason);
+        }
+    }
+}
+
+static void test_long_gateway_name(void **state)
+{
+    static char name[500];
+    char *short_name = gateways[0].name, out[ORIGIN_REASON_MAX];
+    struct prefix prefix;
+
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    gateways[0].name = name;
+    assert_int_equal(prefix_parse("10.8.0.1", &prefix), 0);
+    assert_int_equal(strlen(origin_protects(&rules, &prefix, out)), ORIGIN_REASON_MAX - 1);
+    gateways[0].name = short_name;
+}
+
+/* Read from the system: loopback is always there. */
+static void test_own_addresses(void **state)
+{
+    struct origin_rules own;
+    struct addr loopback;
+
+    (void)state;
+    assert_int_equal(addr_parse("127.0.0.1", &loopback), 0);
+    origin_rules_init(&own, &config);
+    assert_true(prefixlist_contains(&own.own, &loopback));
+    assert_false(prefixlist_contains(&own.nets, &loopback));
+    origin_rules_fini(&own);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_protects),
+        cmocka_unit_test(test_long_gateway_name),
+        cmocka_unit_test(test_own_addresses),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -183,8 +183,8 @@ static SPF_dns_rr_t *lookup(SPF_dns_server_t *resolver, const char *domain, ns_t
     spf_question_name(domain, &name);
     struct dns_question question = {buf_str(&name), (uint16_t)type};
     dns_ask(engine->dns, &question, 1, engine->budget, &answer);
-    SPF_dns_rr_t *rr = SPF_dns_rr_new_init(resolver, domain, type, 0,
-                                           judge(engine, answer.status, type, domain));
+    SPF_dns_rr_t *rr =
+        SPF_dns_rr_new_init(resolver, domain, type, 0, judge(engine, answer.status, type, domain));
     if (!rr)
         BUG("out of memory");
     add_records(engine, rr, &answer, any_address);
@@ -260,8 +260,7 @@ static enum spf_match match(struct spf_terms *terms, const struct spf_term *term
     engine->found_nothing = false;
     engine->request->cur_dom = domain;
     write_record(engine, term, &text);
-    SPF_errcode_t failed =
-        SPF_record_compile(engine->server, response, &record, buf_str(&text));
+    SPF_errcode_t failed = SPF_record_compile(engine->server, response, &record, buf_str(&text));
     /* A term that is too big is left out without an error. */
     if (!failed && record->num_mech != 1)
         failed = SPF_E_BIG_MECH;

@@ -39,7 +39,8 @@ static const char *skip_macro(const char *p, bool in_explanation)
 {
     if (p[1] == '%' || p[1] == '_' || p[1] == '-')
         return p + 2;
-    if (p[1] != '{' || !p[2] || !strchr(in_explanation ? "slodiphcrtvSLODIPHCRTV" : "slodiphvSLODIPHV", p[2]))
+    if (p[1] != '{' || !p[2] ||
+        !strchr(in_explanation ? "slodiphcrtvSLODIPHCRTV" : "slodiphvSLODIPHV", p[2]))
         return NULL;
     p += 3;
     const char *digits = p;
@@ -119,7 +120,8 @@ static bool is_domain_spec(const char *text)
 
 /* --- terms --------------------------------------------------------------- */
 
-/* "/" and digits without leading zero at the end of text: cut off, value_r set. -1 on bad digits. */
+/* "/" and digits without leading zero at the end of text: cut off, value_r set. -1 on bad digits.
+ */
 static int cut_cidr(char *text, unsigned max, unsigned *value_r, bool twice)
 {
     char *slash = strrchr(text, '/');
@@ -140,7 +142,8 @@ static const char *parse_dual_cidr(char *value, struct spf_term *term)
 {
     term->bits4 = 32;
     term->bits6 = 128;
-    if (cut_cidr(value, 128, &term->bits6, true) < 0 || cut_cidr(value, 32, &term->bits4, false) < 0)
+    if (cut_cidr(value, 128, &term->bits6, true) < 0 ||
+        cut_cidr(value, 32, &term->bits4, false) < 0)
         return "a prefix length that cannot be";
     return NULL;
 }
@@ -165,14 +168,10 @@ static const struct mechanism {
     enum { DOMAIN_NONE, DOMAIN_MAY, DOMAIN_MUST } domain;
     bool cidr;
 } mechanisms[] = {
-    {"all", SPF_TERM_ALL, DOMAIN_NONE, false},
-    {"include", SPF_TERM_INCLUDE, DOMAIN_MUST, false},
-    {"a", SPF_TERM_A, DOMAIN_MAY, true},
-    {"mx", SPF_TERM_MX, DOMAIN_MAY, true},
-    {"ptr", SPF_TERM_PTR, DOMAIN_MAY, false},
-    {"ip4", SPF_TERM_IP4, DOMAIN_MUST, false},
-    {"ip6", SPF_TERM_IP6, DOMAIN_MUST, false},
-    {"exists", SPF_TERM_EXISTS, DOMAIN_MUST, false},
+    {"all", SPF_TERM_ALL, DOMAIN_NONE, false}, {"include", SPF_TERM_INCLUDE, DOMAIN_MUST, false},
+    {"a", SPF_TERM_A, DOMAIN_MAY, true},       {"mx", SPF_TERM_MX, DOMAIN_MAY, true},
+    {"ptr", SPF_TERM_PTR, DOMAIN_MAY, false},  {"ip4", SPF_TERM_IP4, DOMAIN_MUST, false},
+    {"ip6", SPF_TERM_IP6, DOMAIN_MUST, false}, {"exists", SPF_TERM_EXISTS, DOMAIN_MUST, false},
 };
 
 /* rest is what follows the name: "", ":…" or "/…". It is cut up. */
@@ -187,7 +186,8 @@ static const char *parse_arguments(const struct mechanism *mechanism, char *rest
     if (*rest && (*rest != ':' || mechanism->domain == DOMAIN_NONE))
         return "a mechanism with what it cannot have";
     if (!*rest)
-        return mechanism->domain == DOMAIN_MUST ? "a mechanism without its domain or address" : NULL;
+        return mechanism->domain == DOMAIN_MUST ? "a mechanism without its domain or address"
+                                                : NULL;
     if (mechanism->type == SPF_TERM_IP4)
         return parse_net(rest + 1, AF_INET, term);
     if (mechanism->type == SPF_TERM_IP6)

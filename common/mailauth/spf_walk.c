@@ -56,8 +56,9 @@ void spf_printable(const char *text, char *out, size_t size)
     out[i] = 0;
 }
 
-__attribute__((format(printf, 3, 4))) static enum auth_result
-because(struct walk *walk, enum auth_result result, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static enum auth_result because(struct walk *walk,
+                                                                      enum auth_result result,
+                                                                      const char *fmt, ...)
 {
     char text[SPF_TEXT_MAX + DNS_NAME_MAX];
     va_list ap;

@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#define LABEL_MAX 63
+#define LABEL_MAX  63
 #define OCTETS_MAX 253 /* with the dots between labels; 255 on the wire, RFC 1035 3.1 */
 
 /* One octet of a name's text, escapes resolved; returns what follows, or NULL. */

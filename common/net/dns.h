@@ -34,7 +34,7 @@ enum dns_status {
  */
 struct dns_question {
     const char *name;
-    uint16_t type;    /* DNS_TYPE_* */
+    uint16_t type; /* DNS_TYPE_* */
 };
 
 /* One record as text that needs no DNS knowledge. */

@@ -78,8 +78,8 @@ static void take_answers(ns_msg *msg, uint16_t type, struct dns_answer *answer)
     ns_rr rr;
 
     answer->ttl_sec = UINT32_MAX;
-    answer->records =
-        x_calloc(total < DNS_RECORDS_MAX ? (size_t)total : DNS_RECORDS_MAX, sizeof(answer->records[0]));
+    answer->records = x_calloc(total < DNS_RECORDS_MAX ? (size_t)total : DNS_RECORDS_MAX,
+                               sizeof(answer->records[0]));
     for (int i = 0; i < total && answer->count < DNS_RECORDS_MAX; i++) {
         if (ns_parserr(msg, ns_s_an, i, &rr) < 0)
             break;

@@ -300,10 +300,10 @@ static int set_up(struct ub_ctx *ub, const struct config_strings *servers, bool 
     ub_ctx_debugout(ub, NULL); /* its own lines would bypass our log */
     if (set_option(ub, "do-not-query-localhost:", "no", error_r) < 0)
         return -1;
-    /* A server that comes back is used again at once, not after a quarter of an hour. */
     /* The reverse zones of private and documentation nets are answered by who has them. */
     if (set_option(ub, "unblock-lan-zones:", "yes", error_r) < 0)
         return -1;
+    /* A server that comes back is used again at once, not after a quarter of an hour. */
     if (set_option(ub, "infra-keep-probing:", "yes", error_r) < 0)
         return -1;
     if (set_servers(ub, servers, error_r) < 0 || set_validation(ub, dnssec, error_r) < 0)

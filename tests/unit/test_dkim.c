@@ -573,10 +573,14 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pass),    cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_weak),    cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_bad_beside_good), cmocka_unit_test(test_cap),
-        cmocka_unit_test(test_odd_messages), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_pass),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_weak),
+        cmocka_unit_test(test_changed),
+        cmocka_unit_test(test_bad_beside_good),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_odd_messages),
+        cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_samples),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

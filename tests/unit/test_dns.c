@@ -16,10 +16,10 @@
 static void test_names(void **state)
 {
     char name[300];
-    static const char *const good[] = {"a", "a.", "a.b", "_dmarc.a.b.", "a\\.b.c", "\\000\\255.x",
-                                       "*.a", "a b.c", "\\\\"};
-    static const char *const bad[] = {"", ".", "..", ".a", "a..b", "a..", "a\\", "a\\25", "a\\256",
-                                      "a\\2x5"};
+    static const char *const good[] = {
+        "a", "a.", "a.b", "_dmarc.a.b.", "a\\.b.c", "\\000\\255.x", "*.a", "a b.c", "\\\\"};
+    static const char *const bad[] = {"",    ".",   "..",    ".a",     "a..b",
+                                      "a..", "a\\", "a\\25", "a\\256", "a\\2x5"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -168,8 +168,8 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_words),
-        cmocka_unit_test(test_packet),     cmocka_unit_test(test_no_records),
+        cmocka_unit_test(test_names),  cmocka_unit_test(test_words),
+        cmocka_unit_test(test_packet), cmocka_unit_test(test_no_records),
         cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

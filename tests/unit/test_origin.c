@@ -119,8 +119,7 @@ static void test_find(void **state)
         if (origin.kind != cases[i].kind || origin.source != cases[i].source)
             fail_msg("%s to %s: %s, %s", cases[i].addr, cases[i].destination,
                      origin_kind_name(origin.kind), origin_source_name(origin.source));
-        assert_ptr_equal(origin.gateway,
-                         cases[i].gateway < 0 ? NULL : &gateways[cases[i].gateway]);
+        assert_ptr_equal(origin.gateway, cases[i].gateway < 0 ? NULL : &gateways[cases[i].gateway]);
         assert_int_equal(origin.port, 4321);
         if (origin.kind == ORIGIN_MASKED)
             assert_int_equal(origin.addr.family, ADDR_NONE);

@@ -55,7 +55,8 @@ static size_t put_a(uint8_t *out, size_t at)
 
 static bool begins(const uint8_t *query, const char *label)
 {
-    return query[12] >= strlen(label) && strncasecmp((const char *)query + 13, label, strlen(label)) == 0;
+    return query[12] >= strlen(label) &&
+           strncasecmp((const char *)query + 13, label, strlen(label)) == 0;
 }
 
 /* Turns the query of len bytes into its answer; 0: say nothing. */
@@ -81,8 +82,8 @@ static size_t answer(uint8_t *packet, size_t len)
         usleep(300000);
     if (begins(packet, "txt") && type == DNS_TYPE_TXT) {
         packet[7] = 1;
-        return put(packet, end,
-                   "\xc0\x0c\x00\x10\x00\x01\x00\x00\x01\x2c\x00\x08\x03one\x03two", 20);
+        return put(packet, end, "\xc0\x0c\x00\x10\x00\x01\x00\x00\x01\x2c\x00\x08\x03one\x03two",
+                   20);
     }
     if (begins(packet, "cn") && type == DNS_TYPE_A) {
         uint8_t to_rest[2] = {0xc0, (uint8_t)(13 + label_len)};
@@ -240,7 +241,11 @@ static void test_cache(void **state)
 /* A question that cannot be reaches nobody. */
 static void test_impossible_names(void **state)
 {
-    static const char *const names[] = {"", ".", "a..b", ".a", "a\\",
+    static const char *const names[] = {"",
+                                        ".",
+                                        "a..b",
+                                        ".a",
+                                        "a\\",
                                         "x123456789012345678901234567890123456789012345678901234567"
                                         "8901234.example"};
     unsigned before = asked();
@@ -253,10 +258,11 @@ static void test_impossible_names(void **state)
 
 static void test_batch(void **state)
 {
-    const struct dns_question questions[] = {
-        {"a10.lab.example", DNS_TYPE_A},   {"nx10.lab.example", DNS_TYPE_A},
-        {"a..b", DNS_TYPE_A},              {"txt10.lab.example", DNS_TYPE_TXT},
-        {"mute10.lab.example", DNS_TYPE_A}};
+    const struct dns_question questions[] = {{"a10.lab.example", DNS_TYPE_A},
+                                             {"nx10.lab.example", DNS_TYPE_A},
+                                             {"a..b", DNS_TYPE_A},
+                                             {"txt10.lab.example", DNS_TYPE_TXT},
+                                             {"mute10.lab.example", DNS_TYPE_A}};
     static const enum dns_status wanted[] = {DNS_FOUND, DNS_NXDOMAIN, DNS_NXDOMAIN, DNS_FOUND,
                                              DNS_TIMEOUT};
     struct dns_answer answers[5];

@@ -57,9 +57,9 @@ static struct spf_check check(const char *record)
 
 static void test_never_judged(void **state)
 {
-    static const char *const clients[] = {"127.0.0.1",   "::1",     "10.0.0.1", "192.168.1.1",
-                                          "100.64.0.1",  "fe80::1", "fc00::1",  "169.254.1.1",
-                                          "224.0.0.1",   "0.0.0.0", "::ffff:127.0.0.1"};
+    static const char *const clients[] = {"127.0.0.1",  "::1",     "10.0.0.1",        "192.168.1.1",
+                                          "100.64.0.1", "fe80::1", "fc00::1",         "169.254.1.1",
+                                          "224.0.0.1",  "0.0.0.0", "::ffff:127.0.0.1"};
     (void)state;
     fake_dns_add(&fake, "d.example", DNS_TYPE_TXT, "v=spf1 +all");
     for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
@@ -93,9 +93,17 @@ static void test_identities(void **state)
 
 static void test_helo_that_is_no_domain(void **state)
 {
-    static const char *const helos[] = {"",          "localhost",    "[192.0.2.1]", "192.0.2.1",
-                                        "a..b.org",  "a b.example",  "(x).example", "\xc3\xa4.example",
-                                        "x.example\r\ny", ".example", "[IPv6:::1]"};
+    static const char *const helos[] = {"",
+                                        "localhost",
+                                        "[192.0.2.1]",
+                                        "192.0.2.1",
+                                        "a..b.org",
+                                        "a b.example",
+                                        "(x).example",
+                                        "\xc3\xa4.example",
+                                        "x.example\r\ny",
+                                        ".example",
+                                        "[IPv6:::1]"};
     (void)state;
     fake_dns_add(&fake, "d.example", DNS_TYPE_TXT, "v=spf1 exists:%{h}.d.example -all");
     for (size_t i = 0; i < sizeof(helos) / sizeof(helos[0]); i++) {
@@ -115,8 +123,8 @@ static void test_sender_without_policy(void **state)
     char longest[400];
 
     (void)state;
-    static const char *const senders[] = {"bob", "bob@", "@", "bob@localhost", "bob@[192.0.2.1]",
-                                          "bob@d..example"};
+    static const char *const senders[] = {
+        "bob", "bob@", "@", "bob@localhost", "bob@[192.0.2.1]", "bob@d..example"};
     for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++)
         assert_int_equal(verify("192.0.2.9", "h.example", senders[i]).mailfrom.result, AUTH_NONE);
     memset(longest, 'x', sizeof(longest));

@@ -29,9 +29,9 @@ static void test_is(void **state)
     static const struct {
         const char *text;
         bool is;
-    } cases[] = {{"v=spf1", true},        {"v=spf1 ", true},     {"V=SPF1 -all", true},
-                 {"v=spf10 -all", false}, {"v=spf1\t-all", false}, {"v=spf", false},
-                 {" v=spf1", false},      {"", false}};
+    } cases[] = {
+        {"v=spf1", true},        {"v=spf1 ", true}, {"V=SPF1 -all", true}, {"v=spf10 -all", false},
+        {"v=spf1\t-all", false}, {"v=spf", false},  {" v=spf1", false},    {"", false}};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_int_equal(spf_record_is((const uint8_t *)cases[i].text, strlen(cases[i].text)),
@@ -63,20 +63,55 @@ static void test_good(void **state)
 static void test_bad(void **state)
 {
     static const char *const cases[] = {
-        "v=spf1 al",           "v=spf1 all:x.org",    "v=spf1 all/8",     "v=spf1 a:",
-        "v=spf1 a:/24",        "v=spf1 a/33",         "v=spf1 a//129",    "v=spf1 a/08",
-        "v=spf1 a/",           "v=spf1 a/24/64",      "v=spf1 a//64/24",  "v=spf1 ip4",
-        "v=spf1 ip4:",         "v=spf1 ip4:1.2.3",    "v=spf1 ip4:1.2.3.4/33",
-        "v=spf1 ip4:1.2.3.4//8", "v=spf1 ip4:::1",    "v=spf1 ip6:1.2.3.4", "v=spf1 ip6:::1/129",
-        "v=spf1 include",      "v=spf1 include:",     "v=spf1 exists:x.org/24",
-        "v=spf1 a:x",          "v=spf1 a:x.123",      "v=spf1 a:x.-y",    "v=spf1 a:x.y-",
-        "v=spf1 a:x.y..",      "v=spf1 a:%{d}com",    "v=spf1 a:%(d).x.org",
-        "v=spf1 a:%{z}.x.org", "v=spf1 a:%{c}.x.org", "v=spf1 a:%{d0}",   "v=spf1 a:%{d129}",
-        "v=spf1 a:%{d1s}",     "v=spf1 a:%{d",        "v=spf1 a:x.org%",  "v=spf1 ==",
-        "v=spf1 exp=",         "v=spf1 redirect=",    "v=spf1 exp=x.org exp=x.org",
-        "v=spf1 redirect=x.org redirect=x.org",       "v=spf1 -exp=x.org", "v=spf1 moo=%{",
-        "v=spf1 a\tmx",        "v=spf1 a:x\x80.org",  "v=spf1 moo=\xc3\xa4", "v=spf1 --all",
-        "v=spf1 -",            "v=spf1 :x.org",
+        "v=spf1 al",
+        "v=spf1 all:x.org",
+        "v=spf1 all/8",
+        "v=spf1 a:",
+        "v=spf1 a:/24",
+        "v=spf1 a/33",
+        "v=spf1 a//129",
+        "v=spf1 a/08",
+        "v=spf1 a/",
+        "v=spf1 a/24/64",
+        "v=spf1 a//64/24",
+        "v=spf1 ip4",
+        "v=spf1 ip4:",
+        "v=spf1 ip4:1.2.3",
+        "v=spf1 ip4:1.2.3.4/33",
+        "v=spf1 ip4:1.2.3.4//8",
+        "v=spf1 ip4:::1",
+        "v=spf1 ip6:1.2.3.4",
+        "v=spf1 ip6:::1/129",
+        "v=spf1 include",
+        "v=spf1 include:",
+        "v=spf1 exists:x.org/24",
+        "v=spf1 a:x",
+        "v=spf1 a:x.123",
+        "v=spf1 a:x.-y",
+        "v=spf1 a:x.y-",
+        "v=spf1 a:x.y..",
+        "v=spf1 a:%{d}com",
+        "v=spf1 a:%(d).x.org",
+        "v=spf1 a:%{z}.x.org",
+        "v=spf1 a:%{c}.x.org",
+        "v=spf1 a:%{d0}",
+        "v=spf1 a:%{d129}",
+        "v=spf1 a:%{d1s}",
+        "v=spf1 a:%{d",
+        "v=spf1 a:x.org%",
+        "v=spf1 ==",
+        "v=spf1 exp=",
+        "v=spf1 redirect=",
+        "v=spf1 exp=x.org exp=x.org",
+        "v=spf1 redirect=x.org redirect=x.org",
+        "v=spf1 -exp=x.org",
+        "v=spf1 moo=%{",
+        "v=spf1 a\tmx",
+        "v=spf1 a:x\x80.org",
+        "v=spf1 moo=\xc3\xa4",
+        "v=spf1 --all",
+        "v=spf1 -",
+        "v=spf1 :x.org",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -91,8 +126,8 @@ static void test_terms(void **state)
     struct spf_record record;
 
     (void)state;
-    assert_null(parse("v=spf1 ~a:x.org/24//64 MX//0 -ip6:::ffff:1.2.3.4/96 exp=e.org redirect=r.org",
-                      &record));
+    assert_null(parse(
+        "v=spf1 ~a:x.org/24//64 MX//0 -ip6:::ffff:1.2.3.4/96 exp=e.org redirect=r.org", &record));
     assert_int_equal(record.count, 3);
     assert_int_equal(record.terms[0].type, SPF_TERM_A);
     assert_int_equal(record.terms[0].qualifier, AUTH_SOFTFAIL);
@@ -177,9 +212,9 @@ static void test_explanation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_is),     cmocka_unit_test(test_good),
-        cmocka_unit_test(test_bad),    cmocka_unit_test(test_terms),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_every_prefix),
+        cmocka_unit_test(test_is),          cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),         cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_limits),      cmocka_unit_test(test_every_prefix),
         cmocka_unit_test(test_explanation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Bad mails and broken sessions: a plain result each time, and nobody falls over."""
 
+import re
 import socket
 
 from scenario import (ALICE, HOME, PASSWORDS, expect, expect_equal, main, marked, message, new_mark,
@@ -106,7 +107,7 @@ def test_odd_helo_and_sender(lab):
             mark = new_mark("odd-helo")
             expect_equal(session.data(marked(mark, message()))[0], 250, "DATA")
         value = ours(lab.wait_for_mail(mark))
-        expect("spf=pass" not in value.replace('"quoted; spf=pass"', ""), value)
+        expect("spf=pass" not in re.sub(r'"(\\.|[^"\\])*"', "", value), value)
     alive(lab)
 
 

@@ -189,6 +189,16 @@ class Lab:
         self.kill("postern-policyd")
         self.start("postern-policyd")
 
+    def reload_postfix(self):
+        """Returns when no smtpd with the old configuration is left."""
+        old = self._smtpds()
+        self.home.run("postfix", "reload")
+        until("end of the old smtpd processes", lambda: not old & self._smtpds())
+
+    def _smtpds(self):
+        done = self.home.call(["pgrep", "-x", "smtpd"], capture_output=True, text=True)
+        return set(done.stdout.split())
+
     def unban_all(self):
         for prefix in self.bans():
             self.home.run("posternctl", "unban", prefix)

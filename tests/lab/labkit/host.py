@@ -58,7 +58,9 @@ class Host:
 
     def service(self, name, *argv):
         """Starts a program that stays in the foreground; its output goes to its log."""
-        script = (f"mkdir -p /run/lab; echo $$ > /run/lab/{name}.pid; "
+        # Gone before it starts, so that nobody takes an earlier one's pid for its own.
+        self.run("sh", "-c", f"mkdir -p /run/lab; rm -f /run/lab/{name}.pid")
+        script = (f"cd /run/lab; echo $$ > {name}.new; mv {name}.new {name}.pid; cd /; "
                   f"exec {shlex.join(argv)} >> /var/log/{name}.log 2>&1 < /dev/null")
         self.run("setsid", "-f", "sh", "-c", script)
 
@@ -74,10 +76,13 @@ class Host:
             return False
         return state != "Z"
 
+    def _service_ended(self, name):
+        return os.path.exists(self.path(f"/run/lab/{name}.pid")) and not self.service_lives(name)
+
     def wait_listening(self, service, *places, seconds=10):
         """Until all places ("tcp:25" or "unix:/path") listen."""
         def ready():
-            if service and not self.service_lives(service):
+            if service and self._service_ended(service):
                 raise LabError(f"{self.name}: {service} ended while starting", self.log(service))
             return all(self.listens(place) for place in places)
 

@@ -11,7 +11,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Host:
-    def __init__(self, name, pid, log_folder, programs=None):
+    def __init__(self, name, pid, log_folder, programs):
         self.name = name
         self.pid = pid
         self.log_folder = log_folder
@@ -27,7 +27,7 @@ class Host:
     def environment(self):
         env = {key: value for key, value in os.environ.items()
                if key in ("HOME", "TERM", "LANG", "USER")}
-        env["PATH"] = f"{self.programs}:{PATH}" if self.programs else PATH
+        env["PATH"] = f"{self.programs}:{PATH}"
         return env
 
     def call(self, argv, **options):

@@ -24,16 +24,16 @@ class Step:
             print(f"{time.monotonic() - self.started:6.2f} s  {text}", flush=True)
 
 
-def up(gateway, forward_as, store, build=None, postern=True, quiet=False):
+def up(gateway, forward_as, store, build=None, quiet=False):
     say = Step(quiet)
     _check_choices(gateway, forward_as, store)
     holder.require_namespaces()
     network.require_tools()
-    programs = home_parts.find_programs(build) if postern else None
+    programs = home_parts.find_programs(build)
     state.create()
     try:
         hosts = _start_hosts(programs, say)
-        _start_services(hosts, gateway, store, programs, say)
+        _start_services(hosts, gateway, store, say)
     except BaseException as error:
         _show_log(error)
         state.remove()
@@ -54,13 +54,12 @@ def _check_choices(gateway, forward_as, store):
 
 def _start_hosts(programs, say):
     folder = state.folder()
-    visible = [path for path in (TOP, programs, folder) if path]
     facts = {"name": state.name(), "programs": programs, "hosts": {}}
     hosts = {}
     for name in state.HOSTS:
         log_folder = os.path.join(folder, name)
         os.mkdir(log_folder, 0o755)
-        pid = holder.start_host(name, log_folder, visible)
+        pid = holder.start_host(name, log_folder, [TOP, programs, folder])
         facts["hosts"][name] = {"pid": pid, "started": state.start_time(pid)}
         state.save(facts)
         hosts[name] = Host(name, pid, log_folder, programs)
@@ -77,7 +76,7 @@ def _write_names(host):
                "hosts: files dns\nservices: files\nprotocols: files\n")
 
 
-def _start_services(hosts, gateway, store, programs, say):
+def _start_services(hosts, gateway, store, say):
     internet, gate, home = (hosts[name] for name in state.HOSTS)
     folder = os.path.join(state.folder(), "keys")
     os.mkdir(folder, 0o700)
@@ -92,7 +91,7 @@ def _start_services(hosts, gateway, store, programs, say):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         jobs = [pool.submit(_start_internet, internet, folder, passwords, say),
                 pool.submit(_start_vps, gate, gateway, say),
-                pool.submit(_start_home, home, folder, passwords, store, programs, say)]
+                pool.submit(_start_home, home, folder, passwords, store, say)]
         for job in concurrent.futures.as_completed(jobs):
             job.result()
     say("up")
@@ -109,17 +108,16 @@ def _start_vps(gate, gateway, say):
     say(f"vps: {gateway} on 203.0.113.1 and 2001:db8::1")
 
 
-def _start_home(home, folder, passwords, store, programs, say):
+def _start_home(home, folder, passwords, store, say):
     home_parts.add_users(home)
     with open(os.path.join(folder, "ca.pem")) as file:
         home_parts.prepare(home, folder, file.read())
     home_parts.start_firewall(home)
     home_parts.prepare_postern(home, passwords)
     home_parts.write_configuration(home, store)
-    if programs:
-        home_parts.start_policyd(home)
-        home_parts.start_milter(home)
-        say("home: postern-policyd and postern-milter")
+    home_parts.start_policyd(home)
+    home_parts.start_milter(home)
+    say("home: postern-policyd and postern-milter")
     home_parts.start_dovecot(home)
     home_parts.start_postfix(home)
     say("home: Postfix and Dovecot")

@@ -39,6 +39,8 @@ table inet cgnat {
 
 def connect(internet, vps, home):
     """internet and vps share 203.0.113.0/24; home sits behind internet's CGNAT."""
+    for host in (internet, vps, home):
+        _allow_ipv6(host)
     internet.ip("link set lo up",
                 f"link add vps type veth peer name wan netns {vps.pid}",
                 f"link add home type veth peer name wan netns {home.pid}",
@@ -62,6 +64,12 @@ def connect(internet, vps, home):
             "link set wan up", "route add default via 100.64.0.1")
     internet.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
     internet.nft(CGNAT)
+
+
+def _allow_ipv6(host):
+    """A new network has the machine's settings, and the machine may do without."""
+    host.run("sh", "-c", "cd /proc/sys/net/ipv6/conf && "
+             "for where in all default lo; do echo 0 > $where/disable_ipv6; done")
 
 
 def make_tunnel(vps, home):

@@ -56,7 +56,7 @@ def host(which, facts=None):
     entry = (facts or {}).get("hosts", {}).get(which)
     if entry is None or not _is_ours(entry):
         raise LabError(f'lab "{name()}" is not up: start it with lab up')
-    return Host(which, entry["pid"], os.path.join(folder(), which), facts.get("programs"))
+    return Host(which, entry["pid"], os.path.join(folder(), which), facts["programs"])
 
 
 def alive():

@@ -36,6 +36,6 @@ tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c ctl/message.c
 tests_fuzz_fuzz_message_LDADD = libbase.a $(fuzz_main)
 tests_fuzz_fuzz_message_LDFLAGS = $(fuzz_ldflags)
 
-EXTRA_DIST += tests/ctl/fake_policyd.py
-dist_check_SCRIPTS += tests/ctl/check-ctl
-TESTS += tests/ctl/check-ctl
+EXTRA_DIST += tests/ctl/ctlkit.py tests/ctl/fake_policyd.py
+dist_check_SCRIPTS += tests/ctl/check-ctl tests/ctl/check-ctl-daemon
+TESTS += tests/ctl/check-ctl tests/ctl/check-ctl-daemon

@@ -27,3 +27,38 @@ postern_policyd_LDADD = $(policyd_libs)
 dist_check_SCRIPTS += tests/policyd/check-policyd
 EXTRA_DIST += tests/policyd/daemon.py
 TESTS += tests/policyd/check-policyd
+
+if TESTS_BUILT
+policyd_tests = \
+	tests/unit/test_auth tests/unit/test_bans tests/unit/test_control \
+	tests/unit/test_counters tests/unit/test_engine tests/unit/test_jail \
+	tests/unit/test_policy tests/unit/test_route tests/unit/test_socketmap \
+	tests/unit/test_store_file tests/unit/test_window
+check_PROGRAMS += $(policyd_tests)
+TESTS += $(policyd_tests)
+check_LIBRARIES += libpolicydtest.a
+libpolicydtest_a_SOURCES = tests/unit/policyd_fixture.c tests/unit/policyd_fixture.h
+policyd_test_libs = libpolicydtest.a $(policyd_libs) $(CMOCKA_LIBS)
+tests_unit_test_auth_SOURCES = tests/unit/test_auth.c
+tests_unit_test_auth_LDADD = $(policyd_test_libs)
+tests_unit_test_bans_SOURCES = tests/unit/test_bans.c
+tests_unit_test_bans_LDADD = $(policyd_test_libs)
+tests_unit_test_control_SOURCES = tests/unit/test_control.c
+tests_unit_test_control_LDADD = $(policyd_test_libs)
+tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
+tests_unit_test_counters_LDADD = $(policyd_test_libs)
+tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
+tests_unit_test_engine_LDADD = $(policyd_test_libs)
+tests_unit_test_jail_SOURCES = tests/unit/test_jail.c
+tests_unit_test_jail_LDADD = $(policyd_test_libs)
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_LDADD = $(policyd_test_libs)
+tests_unit_test_route_SOURCES = tests/unit/test_route.c
+tests_unit_test_route_LDADD = $(policyd_test_libs)
+tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c
+tests_unit_test_socketmap_LDADD = $(policyd_test_libs)
+tests_unit_test_store_file_SOURCES = tests/unit/test_store_file.c
+tests_unit_test_store_file_LDADD = $(policyd_test_libs)
+tests_unit_test_window_SOURCES = tests/unit/test_window.c
+tests_unit_test_window_LDADD = $(policyd_test_libs)
+endif

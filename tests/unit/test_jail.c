@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/jail.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/unit.h"
+
+static const struct config_jail logins = {
+    .events = CONFIG_EVENT_AUTH_FAIL,
+    .distinct_password = true,
+    .maxretry = 5,
+    .findtime_sec = 600,
+    .prefix4 = 32,
+    .prefix6 = 64,
+};
+
+static enum jail_decision hit(const struct config_jail *jail, struct window *window,
+                              const char *login, const char *fingerprint, int64_t now_ms)
+{
+    struct event event = {
+        .kind = CONFIG_EVENT_AUTH_FAIL, .login = login, .fingerprint = fingerprint};
+    return jail_hit(jail, window, &event, now_ms);
+}
+
+static void keys_are_the_prefixes_of_the_client(void **state)
+{
+    static const struct {
+        const char *client;
+        unsigned prefix4, prefix6;
+        const char *key;
+    } cases[] = {
+        {"203.0.113.7", 32, 64, "203.0.113.7"},
+        {"203.0.113.7", 24, 64, "203.0.113.0/24"},
+        {"2001:db8:1:2:3::4", 32, 64, "2001:db8:1:2::/64"},
+        {"2001:db8:1:2:3::4", 24, 128, "2001:db8:1:2:3::4"},
+        {"2001:db8:1:2:3::4", 24, 48, "2001:db8:1::/48"},
+    };
+    char text[PREFIX_TEXT_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct config_jail jail = {.prefix4 = cases[i].prefix4, .prefix6 = cases[i].prefix6};
+        struct addr client;
+        assert_int_equal(addr_parse(cases[i].client, &client), 0);
+        struct prefix key = jail_key(&jail, &client);
+        assert_string_equal(prefix_format(&key, text), cases[i].key);
+    }
+}
+
+static void the_fifth_different_password_is_the_one_too_many(void **state)
+{
+    struct window window = {0};
+    char fingerprint[8];
+
+    (void)state;
+    for (int i = 1; i <= 5; i++) {
+        snprintf(fingerprint, sizeof(fingerprint), "%d", i);
+        assert_int_equal(hit(&logins, &window, "alice", fingerprint, i),
+                         i < 5 ? JAIL_COUNTED : JAIL_BAN);
+    }
+    window_fini(&window);
+}
+
+static void the_same_password_is_one_event(void **state)
+{
+    struct window window = {0};
+
+    (void)state;
+    assert_int_equal(hit(&logins, &window, "alice", "0abc", 1), JAIL_COUNTED);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(hit(&logins, &window, "alice", "0abc", i), JAIL_IGNORED);
+    /* The same fingerprint for another login is another password. */
+    assert_int_equal(hit(&logins, &window, "bob", "0abc", 21), JAIL_COUNTED);
+    window_fini(&window);
+}
+
+static void login_and_fingerprint_do_not_run_together(void **state)
+{
+    struct window window = {0};
+
+    (void)state;
+    assert_int_equal(hit(&logins, &window, "ab", "c", 1), JAIL_COUNTED);
+    assert_int_equal(hit(&logins, &window, "a", "bc", 1), JAIL_COUNTED);
+    window_fini(&window);
+}
+
+static void without_a_fingerprint_each_event_counts(void **state)
+{
+    struct window window = {0};
+
+    (void)state;
+    for (int i = 1; i <= 5; i++)
+        assert_int_equal(hit(&logins, &window, "alice", "", i), i < 5 ? JAIL_COUNTED : JAIL_BAN);
+    window_fini(&window);
+}
+
+static void without_distinct_each_event_counts(void **state)
+{
+    struct config_jail jail = logins;
+    struct window window = {0};
+
+    (void)state;
+    jail.distinct_password = false;
+    for (int i = 1; i <= 5; i++)
+        assert_int_equal(hit(&jail, &window, "alice", "0abc", i), i < 5 ? JAIL_COUNTED : JAIL_BAN);
+    window_fini(&window);
+}
+
+static void a_slow_guesser_stays_below(void **state)
+{
+    struct window window = {0};
+    char fingerprint[8];
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        snprintf(fingerprint, sizeof(fingerprint), "%d", i);
+        /* Every 200 s are 3 in 600 s. */
+        assert_int_equal(hit(&logins, &window, "alice", fingerprint, i * 200000), JAIL_COUNTED);
+    }
+    window_fini(&window);
+}
+
+static void maxretry_1_bans_at_once(void **state)
+{
+    struct config_jail jail = logins;
+    struct window window = {0};
+
+    (void)state;
+    jail.maxretry = 1;
+    assert_int_equal(hit(&jail, &window, "alice", "1", 0), JAIL_BAN);
+    window_fini(&window);
+}
+
+static void other_events_are_not_its_business(void **state)
+{
+    struct config_jail jail = logins;
+    struct window window = {0};
+
+    (void)state;
+    jail.events = 0;
+    assert_int_equal(hit(&jail, &window, "alice", "1", 0), JAIL_IGNORED);
+    assert_int_equal(window.current, 0);
+}
+
+static void events_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(event_name(CONFIG_EVENT_AUTH_FAIL), "auth_fail");
+    assert_int_equal(event_kind("auth_fail"), CONFIG_EVENT_AUTH_FAIL);
+    assert_int_equal(event_kind(""), 0);
+    assert_int_equal(event_kind("AUTH_FAIL"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_are_the_prefixes_of_the_client),
+        cmocka_unit_test(the_fifth_different_password_is_the_one_too_many),
+        cmocka_unit_test(the_same_password_is_one_event),
+        cmocka_unit_test(login_and_fingerprint_do_not_run_together),
+        cmocka_unit_test(without_a_fingerprint_each_event_counts),
+        cmocka_unit_test(without_distinct_each_event_counts),
+        cmocka_unit_test(a_slow_guesser_stays_below),
+        cmocka_unit_test(maxretry_1_bans_at_once),
+        cmocka_unit_test(other_events_are_not_its_business),
+        cmocka_unit_test(events_have_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -21,6 +21,7 @@ struct gate {
 };
 
 void gate_init(struct gate *gate);
+/* Nobody may come to it any more, not even to find it closed. */
 void gate_fini(struct gate *gate);
 
 /* False once the gate is closed: then nothing may be touched, and gate_leave() is not called. */

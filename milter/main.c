@@ -50,12 +50,12 @@ static void init(struct milter *milter, const struct config *config)
     gate_init(&milter->gate);
 }
 
+/* All but the gate, to which libmilter's threads come until the very end. */
 static void fini(struct milter *milter, struct resolver **resolver)
 {
     roster_fini(&milter->roster);
     dkim_library_free(&milter->bench.dkim);
     resolver_free(resolver);
-    gate_fini(&milter->gate);
     limit_fini(&milter->sessions);
     origin_rules_fini(&milter->rules);
 }

@@ -3,11 +3,21 @@
 
 #include "milter/envelope.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
+
+/* Without control characters and, for addresses of RFC 6531, well-formed. */
+static bool is_clean(const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return false;
+    return str_is_utf8(text);
+}
 
 char *envelope_sender(const char *argument)
 {
@@ -21,13 +31,15 @@ char *envelope_sender(const char *argument)
     size_t len = strlen(argument);
     if (len > 0 && argument[len - 1] == '>')
         len--;
-    return len > ENVELOPE_SENDER_MAX ? NULL : x_strndup(argument, len);
+    if (len > ENVELOPE_SENDER_MAX || !is_clean(argument))
+        return NULL;
+    return x_strndup(argument, len);
 }
 
 char *envelope_helo(const char *argument)
 {
     /* Never cut: the rest could be another host's name. */
-    return x_strdup(strlen(argument) > ENVELOPE_HELO_MAX ? "" : argument);
+    return x_strdup(strlen(argument) > ENVELOPE_HELO_MAX || !is_clean(argument) ? "" : argument);
 }
 
 static struct addr daemon_address(const char *text)

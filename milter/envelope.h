@@ -15,11 +15,12 @@
 /*
  * The sender of an argument of MAIL: "<a@example.com>", "<>", or "" as sendmail(1)
  * gives it; a source route is dropped (RFC 5321 4.1.1.3). The caller frees; NULL when
- * it is too long to be judged.
+ * it cannot be judged: too long, with control characters, or not UTF-8; no field could
+ * name it.
  */
 char *envelope_sender(const char *argument) __attribute__((warn_unused_result));
 
-/* The name of HELO; "" when it is too long to be one. The caller frees. */
+/* The name of HELO; "" when it cannot be one, likewise. The caller frees. */
 char *envelope_helo(const char *argument) __attribute__((warn_unused_result));
 
 /*

@@ -78,9 +78,12 @@ void judge_dkim_summary(const struct judge_facts *facts, struct buf *out)
 {
     if (facts->dkim_count == 0)
         buf_puts(out, "none");
-    for (size_t i = 0; i < facts->dkim_count && i < SUMMARY_SIGNATURES_MAX; i++)
-        buf_printf(out, "%s%s:%s", i == 0 ? "" : " ", auth_result_name(facts->dkim[i].result),
-                   facts->dkim[i].domain);
+    for (size_t i = 0; i < facts->dkim_count && i < SUMMARY_SIGNATURES_MAX; i++) {
+        const struct dkim_result *result = &facts->dkim[i];
+        const char *colon = *result->domain == '\0' ? "" : ":";
+        buf_printf(out, "%s%s%s%s", i == 0 ? "" : " ", auth_result_name(result->result), colon,
+                   result->domain);
+    }
     if (facts->dkim_count > SUMMARY_SIGNATURES_MAX)
         buf_printf(out, " +%zu", facts->dkim_count - SUMMARY_SIGNATURES_MAX);
 }

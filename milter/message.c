@@ -102,9 +102,9 @@ static const char *or_dash(const char *text)
     return text == NULL || *text == '\0' ? "-" : text;
 }
 
-static const char *sender_or_too_long(const struct message *message)
+static const char *sender_text(const struct message *message)
 {
-    return message->sender == NULL ? "too-long" : message->sender;
+    return message->sender == NULL ? "(unusable)" : message->sender;
 }
 
 static void log_unjudged(const struct message *message, const char *queue_id)
@@ -114,8 +114,7 @@ static void log_unjudged(const struct message *message, const char *queue_id)
 
     log_info(queue_id, "message", LOG_STR("client", addr_format(&origin->addr, client)),
              LOG_STR("origin", origin_kind_name(origin->kind)),
-             LOG_STR("login", or_dash(message->login)),
-             LOG_STR("sender", sender_or_too_long(message)),
+             LOG_STR("login", or_dash(message->login)), LOG_STR("sender", sender_text(message)),
              LOG_UINT("removed", message->fields.remove_count),
              LOG_STR("session", message->client.session));
 }
@@ -140,7 +139,7 @@ static void log_judged(const struct message *message, const char *queue_id,
              LOG_STR("origin", origin_kind_name(origin->kind)),
              LOG_STR("source", origin_source_name(origin->source)),
              LOG_STR("gateway", origin->gateway == NULL ? "-" : origin->gateway->name),
-             LOG_STR("helo", facts->helo), LOG_STR("sender", sender_or_too_long(message)),
+             LOG_STR("helo", facts->helo), LOG_STR("sender", sender_text(message)),
              LOG_STR("spf", spf_name(judgement, &judgement->spf.mailfrom)),
              LOG_STR("spf_helo", spf_name(judgement, &judgement->spf.helo)),
              LOG_STR("dkim", buf_str(&dkim)),

@@ -39,7 +39,7 @@ struct message_client {
 struct message {
     const struct workbench *bench;
     struct message_client client;
-    char *sender;   /* "" for the null sender; NULL: too long to be judged */
+    char *sender;   /* "" for the null sender; NULL: not to be judged */
     char *login;    /* NULL: not authenticated */
     bool is_judged; /* neither local nor authenticated */
     bool is_signed;

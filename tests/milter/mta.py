@@ -120,7 +120,7 @@ class Mta:
 
     def mail(self, argument, login=None):
         self.macros(b"M", {"{auth_authen}": login} if login else {"{mail_addr}": "x"})
-        reply = self.step(b"M", argument.encode() + b"\0")
+        reply = self.step(b"M", argument.encode("latin-1") + b"\0")
         self.step(b"R", b"<bob@example.org>\0")
         return reply
 

@@ -40,6 +40,23 @@ static void test_sender(void **state)
     }
 }
 
+static void test_unclean(void **state)
+{
+    static const char *const bad[] = {"a\n@example.com",  "\r",  "a@example.com\t", "\x7f",
+                                      "\xff@example.com", "\xc3"};
+    char *high = envelope_sender("<\xc3\xa4@example.com>");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        char *helo = envelope_helo(bad[i]);
+        assert_null(envelope_sender(bad[i]));
+        assert_string_equal(helo, "");
+        free(helo);
+    }
+    assert_string_equal(high, "\xc3\xa4@example.com");
+    free(high);
+}
+
 static char *repeat(size_t len)
 {
     char *text = malloc(len + 1);
@@ -126,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sender),
+        cmocka_unit_test(test_unclean),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_peer),
         cmocka_unit_test(test_peer_without_address),

@@ -64,9 +64,8 @@ static inline int fixture_set_nonblocking(int fd)
 static inline int fixture_connect(const char *address, uint16_t port)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
-    struct sockaddr_in sin = {.sin_family = AF_INET,
-                              .sin_port = htons(port),
-                              .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in sin = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     int fd = socket(address ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc;
 

@@ -30,7 +30,7 @@ TESTS += tests/policyd/check-policyd
 
 if TESTS_BUILT
 policyd_tests = \
-	tests/unit/test_auth tests/unit/test_bans tests/unit/test_control \
+	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_jail \
 	tests/unit/test_policy tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_store_file tests/unit/test_window
@@ -43,8 +43,8 @@ tests_unit_test_auth_SOURCES = tests/unit/test_auth.c
 tests_unit_test_auth_LDADD = $(policyd_test_libs)
 tests_unit_test_bans_SOURCES = tests/unit/test_bans.c
 tests_unit_test_bans_LDADD = $(policyd_test_libs)
-tests_unit_test_control_SOURCES = tests/unit/test_control.c
-tests_unit_test_control_LDADD = $(policyd_test_libs)
+tests_unit_test_policyd_control_SOURCES = tests/unit/test_policyd_control.c
+tests_unit_test_policyd_control_LDADD = $(policyd_test_libs)
 tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c

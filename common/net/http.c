@@ -23,8 +23,9 @@
 #include "common/base/str.h"
 #include "common/net/listener.h"
 
-#define HEADERS_MAX 16384u /* bytes of request line and headers, and of the connection's buffers   \
-                            */
+#define HEADERS_MAX                                                                                \
+    16384u /* bytes of request line and headers, and of the connection's buffers                   \
+            */
 #define DISCARD_MAX    65536u /* of a refused body are read, so that the answer arrives */
 #define ALLOW_TEXT_MAX 128
 #define LOG_LINE_MAX   512

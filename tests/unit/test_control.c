@@ -1,168 +1,198 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "policyd/control.h"
+#include <pthread.h>
+#include <stdbool.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/net_fixture.h"
 
-#include <cmocka.h>
+#include "common/net/control.h"
+#include "common/net/listener.h"
 
-#include "common/base/str.h"
-#include "tests/unit/policyd_fixture.h"
-#include "tests/unit/unit.h"
+/* One connection: read a request, write `answer` in pieces of `piece` bytes, then close. */
+struct server {
+    char *dir;
+    char address[128];
+    int fd;
+    const char *answer;
+    size_t piece;
+    bool stays_open; /* until the client closes */
+    char request[128];
+    pthread_t thread;
+    bool runs;
+    struct error error;
+};
 
-static int setup(void **state)
+static void write_answer(const struct server *server, int fd)
 {
-    struct fixture *fixture = fixture_new();
-    fixture_add_routes(fixture);
-    *state = fixture;
-    return 0;
-}
+    size_t len = strlen(server->answer);
 
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    return 0;
-}
-
-static size_t seven(void *ctx)
-{
-    (void)ctx;
-    return 7;
-}
-
-/* The last list of an answer. */
-static const struct attr_list *last_list(const struct buf *out)
-{
-    static struct attr_list list;
-    size_t at = 0, consumed;
-
-    while (at < out->len) {
-        assert_int_equal(attr_parse(out->data + at, out->len - at, &list, &consumed), ATTR_OK);
-        at += consumed;
+    for (size_t at = 0; at < len; at += server->piece) {
+        size_t part = len - at < server->piece ? len - at : server->piece;
+        if (send(fd, server->answer + at, part, MSG_NOSIGNAL) < 0)
+            return;
     }
-    return &list;
 }
 
-static void status_has_every_counter(void **state)
+static void *serve(void *ctx)
 {
-    struct fixture *fixture = *state;
-    struct control_server server = {.engine = fixture->engine, .connection_count = seven};
-    struct buf out = {0};
+    struct server *server = ctx;
+    struct pollfd pfd = {.fd = server->fd, .events = POLLIN};
+    size_t used = 0;
+    char rest[16];
 
-    fixture_pass(fixture, 61500);
-    engine_stats(fixture->engine)->count[STAT_POLICY_BANNED] = 42;
-    control_put_status(&server, &out);
-    const struct attr_list *list = last_list(&out);
-    assert_string_equal(attr_get(list, "status"), "ok");
-    assert_string_equal(attr_get(list, "version"), PACKAGE_VERSION);
-    assert_string_equal(attr_get(list, "uptime"), "61");
-    assert_string_equal(attr_get(list, "store"), "ok");
-    assert_string_equal(attr_get(list, "connections"), "7");
-    assert_string_equal(attr_get(list, "policy_banned"), "42");
-    for (enum stat stat = 0; stat < STAT_COUNT; stat++)
-        CASE(stat_name(stat), attr_get(list, stat_name(stat)) != NULL);
-    buf_fini(&out);
+    poll(&pfd, 1, FIXTURE_PATIENCE_MS);
+    int fd = accept(server->fd, NULL, NULL);
+    while (!strstr(server->request, "\n\n")) {
+        ssize_t n = recv(fd, server->request + used, sizeof(server->request) - 1 - used, 0);
+        if (n <= 0)
+            break;
+        used += (size_t)n;
+        server->request[used] = '\0';
+    }
+    write_answer(server, fd);
+    while (server->stays_open && recv(fd, rest, sizeof(rest), 0) > 0)
+        continue;
+    close(fd);
+    return NULL;
 }
 
-static void status_says_when_the_store_fails(void **state)
+static int set_up(void **state)
 {
-    struct fixture *fixture = *state;
-    struct control_server server = {.engine = fixture->engine, .connection_count = seven};
-    struct prefix prefix = fixture_prefix("203.0.113.7");
-    struct told told;
-    struct buf out = {0};
+    struct server *server = calloc(1, sizeof(*server));
 
-    fixture->store_fault = "disk on fire";
-    engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
-    fixture_commit(fixture);
-    control_put_status(&server, &out);
-    assert_string_equal(attr_get(last_list(&out), "store"), "degraded");
-    assert_string_equal(attr_get(last_list(&out), "store_error"), "disk on fire");
-    buf_fini(&out);
+    server->dir = fixture_dir_new();
+    snprintf(server->address, sizeof(server->address), "unix:%s/control", server->dir);
+    server->fd = listener_bind(server->address, NULL, &server->error);
+    server->piece = 4096;
+    *state = server;
+    return server->fd < 0;
 }
 
-static void a_ban_is_shown_whole(void **state)
+static int tear_down(void **state)
 {
-    struct ban ban = {.jail = "logins", .until_mono_ms = 61000, .since_wall_ms = 1790000000999};
-    struct buf out = {0};
+    struct server *server = *state;
 
-    (void)state;
-    ban.node.prefix = fixture_prefix("2001:db8:1:2::/64");
-    control_put_ban(&ban, 1000, &out);
-    assert_string_equal(buf_str(&out), "ban=2001:db8:1:2::/64\nseconds=60\njail=logins\n"
-                                       "since=1790000000\nstored=no\n\n");
-    buf_fini(&out);
+    if (server->runs)
+        pthread_join(server->thread, NULL);
+    close(server->fd);
+    unlink(server->address + strlen("unix:"));
+    fixture_dir_remove(server->dir);
+    free(server);
+    return 0;
 }
 
-static void a_route_is_shown_with_its_relays(void **state)
+static struct control *ask(struct server *server, const char *answer, int timeout_ms)
 {
-    struct fixture *fixture = *state;
-    struct buf out = {0};
+    struct buf request = {0};
 
-    control_put_route(&fixture->config, fixture_list("sender", "bob@example.com", NULL), &out);
-    assert_string_equal(
-        buf_str(&out),
-        "relay=smtps\nhost=relay.example.net\nport=465\ntransport=smtps\nlogin=me@example.net\n"
-        "used=yes\n\n"
-        "relay=plain\nhost=other.example.net\nport=587\ntransport=smtp\nused=no\n\n"
-        "status=ok\nroute=bob@example.com\nnexthop=smtps:[relay.example.net]:465\n\n");
-    assert_null(strstr(buf_str(&out), "pass:word"));
-    buf_fini(&out);
+    server->answer = answer;
+    assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+    server->runs = true;
+    struct control *control = control_open(server->address, timeout_ms, &server->error);
+    assert_non_null(control);
+    attr_put(&request, "request", "bans");
+    attr_end(&request);
+    assert_int_equal(control_send(control, &request, &server->error), 0);
+    buf_fini(&request);
+    return control;
 }
 
-static void no_route_is_no_error(void **state)
+static void records_come_one_by_one(void **state)
 {
-    struct fixture *fixture = *state;
-    struct buf out = {0};
+    struct server *server = *state;
+    struct attr_list list;
 
-    fixture->config.route_count = 0;
-    control_put_route(&fixture->config, fixture_list("sender", "a@b", NULL), &out);
-    assert_string_equal(buf_str(&out), "status=ok\n\n");
-    buf_fini(&out);
+    for (size_t piece = 1; piece < 5; piece++) {
+        server->piece = piece;
+        struct control *control =
+            ask(server, "ban=192.0.2.1\n\nban=192.0.2.2\n\nstatus=ok\ncount=2\n\n", 5000);
+        assert_int_equal(control_next(control, &list, &server->error), 1);
+        assert_string_equal(attr_get(&list, "ban"), "192.0.2.1");
+        assert_int_equal(control_next(control, &list, &server->error), 1);
+        assert_string_equal(attr_get(&list, "ban"), "192.0.2.2");
+        assert_int_equal(control_next(control, &list, &server->error), 0);
+        assert_string_equal(attr_get(&list, "count"), "2");
+        pthread_join(server->thread, NULL);
+        server->runs = false;
+        assert_string_equal(server->request, "request=bans\n\n");
+        memset(server->request, 0, sizeof(server->request));
+        control_close(&control);
+        assert_null(control);
+        control_close(&control);
+    }
 }
 
-static void prefixes_and_seconds_are_checked(void **state)
+static void failures_say_why(void **state)
 {
     static const struct {
-        const char *prefix, *seconds;
-        bool prefix_ok, seconds_ok;
+        const char *answer;
+        bool stays_open;
+        enum error_code code;
+        const char *text;
     } cases[] = {
-        {"203.0.113.7", "1", true, true},
-        {"203.0.113.0/24", "315360000", true, true},
-        {"2001:db8::/32", "315360001", true, false},
-        {"203.0.113.7/24", "0", false, false},
-        {"example.com", "-1", false, false},
-        {"", "", false, false},
-        {"203.0.113.7 ", "1 ", false, false},
-        {"203.0.113.7/33", "18446744073709551617", false, false},
-        {"fe80::1%eth0", "0x10", false, false},
+        {"status=error\nreason=no such ban\n\n", false, ERROR_REFUSED, "no such ban"},
+        {"status=error\n\n", false, ERROR_REFUSED, "refused without a reason"},
+        {"", false, ERROR_PEER, "closed in the middle of an answer"},
+        {"status=ok\n", false, ERROR_PEER, "closed in the middle of an answer"},
+        {"nonsense\n\n", false, ERROR_PEER, "bad answer"},
+        {"status=ok\n", true, ERROR_TIMEOUT, "no answer"},
     };
 
-    (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct prefix prefix;
-        uint64_t seconds;
-        const struct attr_list *list =
-            fixture_list("prefix", cases[i].prefix, "seconds", cases[i].seconds, NULL);
-        CASE(cases[i].prefix, (control_take_prefix(list, &prefix) == NULL) == cases[i].prefix_ok);
-        CASE(cases[i].seconds,
-             (control_take_seconds(list, &seconds) == NULL) == cases[i].seconds_ok);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct server *server = *state;
+        struct attr_list list;
+        server->stays_open = cases[i].stays_open;
+        struct control *control = ask(server, cases[i].answer, cases[i].stays_open ? 50 : 5000);
+        assert_int_equal(control_next(control, &list, &server->error), -1);
+        assert_int_equal(server->error.code, cases[i].code);
+        assert_non_null(strstr(server->error.text, cases[i].text));
+        control_close(&control);
+        pthread_join(server->thread, NULL);
+        server->runs = false;
+        memset(server->request, 0, sizeof(server->request));
     }
 }
 
-#define CONTROL_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+static void an_endless_record_is_refused(void **state)
+{
+    struct server *server = *state;
+    struct attr_list list;
+    char *answer = malloc(1u << 20);
+
+    memset(answer, 'x', (1u << 20) - 1);
+    answer[(1u << 20) - 1] = '\0';
+    struct control *control = ask(server, answer, 5000);
+    assert_int_equal(control_next(control, &list, &server->error), -1);
+    assert_int_equal(server->error.code, ERROR_PEER);
+    control_close(&control);
+    pthread_join(server->thread, NULL);
+    server->runs = false;
+    free(answer);
+}
+
+static void nobody_listens(void **state)
+{
+    struct server *server = *state;
+
+    assert_null(control_open("unix:/nonexistent/control", 100, &server->error));
+    assert_non_null(strstr(server->error.text, "is postern-policyd running?"));
+    assert_null(control_open("127.0.0.1:1", 100, &server->error));
+    assert_int_equal(server->error.code, ERROR_CONFIG);
+    close(server->fd);
+    server->fd = -1;
+    assert_null(control_open(server->address, 100, &server->error));
+    assert_non_null(strstr(server->error.text, "is postern-policyd running?"));
+}
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        CONTROL_TEST(status_has_every_counter), CONTROL_TEST(status_says_when_the_store_fails),
-        CONTROL_TEST(a_ban_is_shown_whole),     CONTROL_TEST(a_route_is_shown_with_its_relays),
-        CONTROL_TEST(no_route_is_no_error),     CONTROL_TEST(prefixes_and_seconds_are_checked),
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(records_come_one_by_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failures_say_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_endless_record_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nobody_listens, set_up, tear_down),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

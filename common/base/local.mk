@@ -18,7 +18,7 @@ libbase_a_SOURCES = \
 if TESTS_BUILT
 base_tests = \
 	tests/unit/test_addr tests/unit/test_buf tests/unit/test_log tests/unit/test_map \
-	tests/unit/test_prefixset tests/unit/test_str
+	tests/unit/test_prefixset tests/unit/test_process tests/unit/test_str
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
 base_test_libs = $(base_libs) $(CMOCKA_LIBS)
@@ -32,6 +32,8 @@ tests_unit_test_map_SOURCES = tests/unit/test_map.c
 tests_unit_test_map_LDADD = $(base_test_libs)
 tests_unit_test_prefixset_SOURCES = tests/unit/test_prefixset.c
 tests_unit_test_prefixset_LDADD = $(base_test_libs)
+tests_unit_test_process_SOURCES = tests/unit/test_process.c
+tests_unit_test_process_LDADD = $(base_test_libs) $(SYSTEMD_LIBS)
 tests_unit_test_str_SOURCES = tests/unit/test_str.c
 tests_unit_test_str_LDADD = $(base_test_libs)
 endif

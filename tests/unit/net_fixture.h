@@ -108,9 +108,9 @@ static inline int fixture_receive(int fd, struct buf *to)
 {
     for (;;) {
         ssize_t n = recv(fd, buf_reserve(to, 4096), 4096, MSG_DONTWAIT);
+        buf_commit(to, n > 0 ? (size_t)n : 0);
         if (n <= 0)
             return n < 0 && (errno == EAGAIN || errno == EINTR);
-        buf_commit(to, (size_t)n);
     }
 }
 

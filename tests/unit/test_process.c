@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/process.h"
+
+/* What fn returns in a process of its own: these steps cannot be taken back. */
+static int in_child(int (*fn)(void))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(fn());
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int drop_to_nobody(void)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+    struct error error;
+    gid_t groups[64];
+
+    if (!nobody || process_drop_root("nobody", &error) < 0)
+        return 1;
+    if (getuid() != nobody->pw_uid || geteuid() != nobody->pw_uid || getgid() != nobody->pw_gid)
+        return 2;
+    int count = getgroups(64, groups);
+    for (int i = 0; i < count; i++) {
+        if (groups[i] == 0)
+            return 3;
+    }
+    if (setuid(0) == 0 || setgid(0) == 0)
+        return 4;
+    return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 5;
+}
+
+static void root_is_dropped_for_good(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(in_child(drop_to_nobody), 0);
+}
+
+static int drop_without_root(void)
+{
+    struct error error;
+
+    if (process_drop_root("nobody", &error) < 0)
+        return 1;
+    uid_t uid = getuid();
+    if (process_drop_root("no-such-user", &error) < 0 || getuid() != uid)
+        return 2;
+    return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 3;
+}
+
+static void without_root_nothing_is_dropped(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(drop_without_root), 0);
+}
+
+static void a_user_must_exist_and_not_be_root(void **state)
+{
+    struct error error;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(process_drop_root("no-such-user", &error), -1);
+    assert_string_equal(error.text, "there is no user no-such-user");
+    assert_int_equal(process_drop_root("root", &error), -1);
+    assert_non_null(strstr(error.text, "root"));
+    assert_int_equal(geteuid(), 0);
+}
+
+static int guard(void)
+{
+    struct rlimit limit;
+
+    process_guard_secrets();
+    return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur == 0 && limit.rlim_max == 0 ? 0
+                                                                                             : 1;
+}
+
+static void no_core_is_left(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(guard), 0);
+}
+
+static void detaching_leaves_session_directory_and_terminal(void **state)
+{
+    struct {
+        pid_t sid, pid;
+        int at_root;
+    } seen = {0};
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char dir[8];
+        struct error error;
+        if (process_detach(&error) < 0)
+            _exit(1);
+        seen.sid = getsid(0);
+        seen.pid = getpid();
+        seen.at_root = getcwd(dir, sizeof(dir)) && strcmp(dir, "/") == 0 && !isatty(STDIN_FILENO);
+        _exit(write(fds[1], &seen, sizeof(seen)) == (ssize_t)sizeof(seen) ? 0 : 1);
+    }
+    close(fds[1]);
+    assert_int_equal(read(fds[0], &seen, sizeof(seen)), sizeof(seen));
+    close(fds[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(seen.sid, seen.pid);
+    assert_int_not_equal(seen.pid, pid);
+    assert_true(seen.at_root);
+}
+
+static void the_service_manager_is_told(void **state)
+{
+#ifdef HAVE_SYSTEMD
+    struct sockaddr_un sun = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof(sun);
+    char text[64];
+
+    (void)state;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* An abstract address of the kernel's choice. */
+    assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sa_family_t)), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sun, &len), 0);
+    char name[sizeof(sun.sun_path) + 1] = "@";
+    memcpy(name + 1, sun.sun_path + 1, len - offsetof(struct sockaddr_un, sun_path) - 1);
+    setenv("NOTIFY_SOCKET", name, 1);
+    process_notify_ready();
+    assert_int_equal(recv(fd, text, sizeof(text), 0), strlen("READY=1"));
+    assert_memory_equal(text, "READY=1", strlen("READY=1"));
+    process_notify_stopping();
+    assert_int_equal(recv(fd, text, sizeof(text), 0), strlen("STOPPING=1"));
+    unsetenv("NOTIFY_SOCKET");
+    process_notify_ready();
+    close(fd);
+#else
+    (void)state;
+    skip();
+#endif
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(root_is_dropped_for_good),
+        cmocka_unit_test(without_root_nothing_is_dropped),
+        cmocka_unit_test(a_user_must_exist_and_not_be_root),
+        cmocka_unit_test(no_core_is_left),
+        cmocka_unit_test(detaching_leaves_session_directory_and_terminal),
+        cmocka_unit_test(the_service_manager_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -38,3 +38,7 @@ tests_unit_test_resolver_LDADD = $(net_test_libs)
 tests_unit_test_origin_SOURCES = tests/unit/test_origin.c
 tests_unit_test_origin_LDADD = $(net_test_libs)
 endif
+
+fuzz_targets += tests/fuzz/fuzz_dns_packet
+tests_fuzz_fuzz_dns_packet_LDADD = $(net_libs) $(fuzz_main)
+tests_fuzz_fuzz_dns_packet_LDFLAGS = $(fuzz_ldflags)

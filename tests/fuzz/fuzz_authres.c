@@ -7,13 +7,12 @@
 #include "common/base/bug.h"
 #include "common/base/str.h"
 #include "common/mailauth/authres.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* Whatever a field holds; and whatever is put into one must come out as the id that was put in. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    char *value = str_take(data, size, AUTHRES_MAX), *id;
+    char *value = str_take(bytes, len, AUTHRES_MAX), *id;
     struct buf out = {0};
 
     if (!value)

@@ -28,9 +28,8 @@ struct dkim_library {
 struct signature {
     const char *refused; /* why it was never given to libopendkim, or NULL */
     DKIM_SIGINFO *info;
-    /* of its key's look-up */
-    bool asked;
-    enum dns_status status;
+    char *key_name;        /* NULL: not asked for */
+    struct dns_answer key; /* when it was */
     const char *key_error; /* static text */
 };
 
@@ -79,41 +78,67 @@ static const char *take_key(const struct dns_answer *answer, u_char *buf, size_t
  * What is not a key is told to the library as "not found" always: any error would end
  * the work on the signatures behind this one. The signature keeps what really happened.
  */
-static DKIM_CBSTAT look_up_key(DKIM *dkim, DKIM_SIGINFO *info, u_char *buf, size_t size)
+static DKIM_CBSTAT give_key(DKIM *dkim, DKIM_SIGINFO *info, u_char *buf, size_t size)
 {
-    struct dkim_verifier *verifier = dkim_get_user_context(dkim);
-    struct signature *signature = find_signature(verifier, info);
-    const u_char *selector = dkim_sig_getselector(info), *domain = dkim_sig_getdomain(info);
-    char name[2 * DNS_NAME_MAX];
-    struct dns_answer answer;
+    struct signature *signature = find_signature(dkim_get_user_context(dkim), info);
 
-    if (!signature || !selector || !domain)
+    if (!signature || !signature->key_name || signature->key.status != DNS_FOUND)
         return DKIM_CBSTAT_NOTFOUND;
-    signature->asked = true;
-    signature->status = DNS_NXDOMAIN;
-    int len = snprintf(name, sizeof(name), "%s._domainkey.%s", selector, domain);
-    if (len < 0 || (size_t)len >= sizeof(name) || strchr(name, '\\'))
-        return DKIM_CBSTAT_NOTFOUND;
-    struct dns_question question = {name, DNS_TYPE_TXT};
-    dns_ask(verifier->dns, &question, 1, verifier->budget, &answer);
-    signature->status = answer.status;
-    if (answer.status == DNS_FOUND)
-        signature->key_error = take_key(&answer, buf, size);
-    dns_answer_fini(&answer);
-    bool found = signature->status == DNS_FOUND && !signature->key_error;
-    return found ? DKIM_CBSTAT_CONTINUE : DKIM_CBSTAT_NOTFOUND;
+    signature->key_error = take_key(&signature->key, buf, size);
+    return signature->key_error ? DKIM_CBSTAT_NOTFOUND : DKIM_CBSTAT_CONTINUE;
 }
 
-/* Called once, before any key is asked for: which of its handles is which of our fields. */
+/* The name of the key of a signature that is good so far, or NULL. */
+static char *key_name(DKIM_SIGINFO *info)
+{
+    const u_char *selector = dkim_sig_getselector(info), *domain = dkim_sig_getdomain(info);
+    struct buf name = {0};
+
+    if (dkim_sig_geterror(info) != DKIM_SIGERROR_UNKNOWN || !selector || !domain)
+        return NULL;
+    buf_printf(&name, "%s._domainkey.%s", selector, domain);
+    if (!strchr(buf_str(&name), '\\'))
+        return buf_steal(&name);
+    buf_fini(&name);
+    return NULL;
+}
+
+static void ask_keys(struct dkim_verifier *verifier)
+{
+    struct dns_question *questions = x_calloc(verifier->count, sizeof(questions[0]));
+    struct dns_answer *answers = x_calloc(verifier->count, sizeof(answers[0]));
+    size_t count = 0;
+
+    for (size_t i = 0; i < verifier->count; i++) {
+        if (verifier->signatures[i].key_name)
+            questions[count++] =
+                (struct dns_question){verifier->signatures[i].key_name, DNS_TYPE_TXT};
+    }
+    if (count)
+        dns_ask(verifier->dns, questions, count, verifier->budget, answers);
+    count = 0;
+    for (size_t i = 0; i < verifier->count; i++) {
+        if (verifier->signatures[i].key_name)
+            verifier->signatures[i].key = answers[count++];
+    }
+    free(answers);
+    free(questions);
+}
+
+/* Called once, before any key is wanted: which of its handles is which of our fields. */
 static DKIM_CBSTAT prescreen(DKIM *dkim, DKIM_SIGINFO **infos, int count)
 {
     struct dkim_verifier *verifier = dkim_get_user_context(dkim);
     int next = 0;
 
     for (size_t i = 0; i < verifier->count && next < count; i++) {
-        if (!verifier->signatures[i].refused)
-            verifier->signatures[i].info = infos[next++];
+        struct signature *signature = &verifier->signatures[i];
+        if (signature->refused)
+            continue;
+        signature->info = infos[next++];
+        signature->key_name = key_name(signature->info);
     }
+    ask_keys(verifier);
     return DKIM_CBSTAT_CONTINUE;
 }
 
@@ -132,7 +157,7 @@ struct dkim_library *dkim_library_new(struct error *error_r)
     }
     if (dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags, sizeof(flags)) ||
         dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_MINKEYBITS, &bits, sizeof(bits)) ||
-        dkim_set_key_lookup(lib, look_up_key) || dkim_set_prescreen(lib, prescreen)) {
+        dkim_set_key_lookup(lib, give_key) || dkim_set_prescreen(lib, prescreen)) {
         error_set(error_r, ERROR_SYSTEM, "libopendkim lacks an option that is needed");
         dkim_close(lib);
         return NULL;
@@ -178,6 +203,10 @@ void dkim_verifier_free(struct dkim_verifier **verifier)
     if (!*verifier)
         return;
     dkim_free((*verifier)->dkim);
+    for (size_t i = 0; i < (*verifier)->count; i++) {
+        free((*verifier)->signatures[i].key_name);
+        dns_answer_fini(&(*verifier)->signatures[i].key);
+    }
     buf_fini(&(*verifier)->field);
     free((*verifier)->signatures);
     free((*verifier)->results);
@@ -303,14 +332,16 @@ static enum auth_result result_of_error(int error)
 
 static void judge_key(const struct signature *signature, struct dkim_result *result)
 {
+    /* A name that cannot be asked for has no key either. */
+    enum dns_status status = signature->key_name ? signature->key.status : DNS_NXDOMAIN;
     char reason[DKIM_TEXT_MAX];
 
     if (signature->key_error) {
         judge(result, AUTH_PERMERROR, signature->key_error);
-    } else if (signature->status == DNS_NXDOMAIN || signature->status == DNS_NODATA) {
+    } else if (status == DNS_NXDOMAIN || status == DNS_NODATA) {
         judge(result, AUTH_PERMERROR, "no key");
     } else {
-        snprintf(reason, sizeof(reason), "DNS, key: %s", dns_strstatus(signature->status));
+        snprintf(reason, sizeof(reason), "DNS, key: %s", dns_strstatus(status));
         judge(result, AUTH_TEMPERROR, reason);
     }
 }
@@ -322,7 +353,7 @@ static void judge_signature(const struct signature *signature, struct dkim_resul
     unsigned flags = dkim_sig_getflags(info);
     bool is_rsa = str_has_prefix(result->algorithm, "rsa-");
 
-    if (error == DKIM_SIGERROR_NOKEY && signature->asked) {
+    if (error == DKIM_SIGERROR_NOKEY) {
         judge_key(signature, result);
     } else if (flags & DKIM_SIGFLAG_PASSED && dkim_sig_getbh(info) == DKIM_SIGBH_MISMATCH) {
         judge(result, AUTH_FAIL, "body hash mismatch");

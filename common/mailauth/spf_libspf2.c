@@ -225,24 +225,22 @@ static void write_record(const struct engine *engine, const struct spf_term *ter
         buf_printf(out, "%s%u", is_ip4 ? "/" : "//", bits);
 }
 
-static enum spf_match outcome(struct engine *engine, SPF_response_t *response,
+static enum spf_match outcome(const struct engine *engine, SPF_response_t *response,
                               const char **reason_r)
 {
-    switch (SPF_response_result(response)) {
-    case SPF_RESULT_PASS:
+    SPF_result_t result = SPF_response_result(response);
+    SPF_errcode_t error = SPF_response_errcode(response);
+
+    if (result == SPF_RESULT_PASS)
         return SPF_MATCH_YES;
-    case SPF_RESULT_NEUTRAL:
+    if (result == SPF_RESULT_NEUTRAL)
         return SPF_MATCH_NO; /* ran off the end of its one term */
-    case SPF_RESULT_TEMPERROR:
-        if (SPF_response_errcode(response) == SPF_E_DNS_ERROR) {
-            *reason_r = dns_strstatus(engine->failure);
-            return SPF_MATCH_TEMPERROR;
-        }
-        /* fall through */
-    default:
-        *reason_r = SPF_strerror(SPF_response_errcode(response));
-        return SPF_MATCH_PERMERROR;
+    if (result == SPF_RESULT_TEMPERROR && error == SPF_E_DNS_ERROR) {
+        *reason_r = dns_strstatus(engine->failure);
+        return SPF_MATCH_TEMPERROR;
     }
+    *reason_r = SPF_strerror(error);
+    return SPF_MATCH_PERMERROR;
 }
 
 static enum spf_match match(struct spf_terms *terms, const struct spf_term *term,

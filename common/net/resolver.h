@@ -18,6 +18,7 @@ struct resolver;
  * servers: "ADDRESS" or "ADDRESS@PORT" to forward to; none: /etc/resolv.conf.
  * dnssec: validate with Debian's root key (bogus only where validation was asked for:
  * behind a forwarder that strips signatures every signed zone would be bogus).
+ * Starts a thread: not before the process went to the background.
  */
 struct resolver *resolver_new(const struct config_strings *servers, bool dnssec,
                               struct error *error_r);

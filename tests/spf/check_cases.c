@@ -17,7 +17,10 @@
  *     new                                a new, empty zone
  *     rr TYPE NAME DATA                  TYPE a, aaaa, mx, ptr, txt, cname
  *     fail - NAME                        every question for NAME times out
- *     case ID CLIENT HELO SENDER         answered: ID result lookups voids mechanism explanation
+ *     case ID CLIENT HELO SENDER         answered: ID result lookups voids mechanism
+ *                                        explanation reason
+ *
+ * Leaves with 77 where the build has no engine.
  */
 
 #define FIELDS_MAX 5
@@ -110,6 +113,8 @@ int main(void)
     char *line = NULL;
     size_t size = 0;
 
+    if (!spf_engine_find(NULL))
+        return 77;
     fake_dns_init(&fake);
     while (getline(&line, &size, stdin) > 0) {
         line[strcspn(line, "\n")] = 0;

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "common/base/buf.h"
 #include "common/mailauth/spf.h"
 #include "tests/unit/fake_dns.h"
@@ -352,6 +354,44 @@ static void test_senders_with_odd_bytes(void **state)
     }
 }
 
+static void *verify_many(void *ctx)
+{
+    struct spf_request request = {.helo = "h.example", .sender = "b@d.example", .receiver = "r"};
+    struct fake_dns own;
+    uintptr_t failed = 0;
+
+    (void)ctx;
+    fake_dns_init(&own);
+    fake_dns_add(&own, "d.example", DNS_TYPE_TXT,
+                 "v=spf1 mx ptr exists:%{i}.%{l}.%{h} -all exp=e.example");
+    fake_dns_add(&own, "d.example", DNS_TYPE_MX, "10 m.example");
+    fake_dns_add(&own, "m.example", DNS_TYPE_A, "192.0.2.1");
+    fake_dns_add(&own, "e.example", DNS_TYPE_TXT, "%{i} %{S} %{p}");
+    for (int i = 0; i < 50; i++) {
+        struct dns_budget budget = {1000};
+        struct spf_verdict verdict;
+        request.client = addr_from_ipv4((const uint8_t[]){198, 51, 100, (uint8_t)i});
+        spf_verify(spf_engine_find(NULL), &request, &own.dns, &budget, &verdict);
+        failed += verdict.mailfrom.result == AUTH_FAIL;
+    }
+    fake_dns_fini(&own);
+    return (void *)failed;
+}
+
+static void test_threads(void **state)
+{
+    pthread_t threads[8];
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, verify_many, NULL), 0);
+    for (size_t i = 0; i < 8; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_int_equal((uintptr_t)failed, 50);
+    }
+}
+
 static void test_engines(void **state)
 {
     (void)state;
@@ -377,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_record_selection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ptr_of_a_hostile_client, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_senders_with_odd_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_engines, set_up, tear_down),
     };
     if (!spf_engine_find(NULL)) {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What happens while a part is away, and that it heals."""
 
+import re
 import smtplib
 
 from scenario import (ALICE, BOB, PASSWORDS, expect, expect_equal, main, marked, message, new_mark,
@@ -88,6 +89,17 @@ def _connects(lab):
             return session.noop()[0] == 250
     except (OSError, smtplib.SMTPException):
         return False
+
+
+def test_an_orderly_end_leaves_no_complaint(lab):
+    """SIGTERM; a build with sanitizers tells of leaks then."""
+    for name in ("postern-milter", "postern-policyd"):
+        lab.home.run("kill", "-TERM", str(lab.home.service_pid(name)))
+        until(f"end of {name}", lambda name=name: not lab.home.service_lives(name), 15)
+        log = lab.home.read(f"/var/log/{name}.log")
+        lab.start(name)
+        complaints = re.findall(r".*(?:Sanitizer|runtime error|BUG).*", log)
+        expect_equal(complaints, [], f"what {name} says at its end")
 
 
 if __name__ == "__main__":

@@ -132,8 +132,8 @@ def test_enforce_false_acts_on_nothing(lab):
     lab.configure("enforce = true", "enforce = false")
     try:
         lab.imap_many("203.0.113.66", ALICE, SIX)
-        until("a line that says what would be", lambda: "would-ban ban=203.0.113.66" in lab.home.read(
-            "/var/log/postern-policyd.log"))
+        until("a line that says what would be", lambda: "would ban ban=203.0.113.66"
+              in lab.home.read("/var/log/postern-policyd.log"))
         served_everywhere(lab, "203.0.113.66")
     finally:
         lab.configure("enforce = false", "enforce = true")

@@ -33,7 +33,7 @@ def up(gateway, forward_as, store, build=None, quiet=False):
     state.create()
     try:
         hosts = _start_hosts(programs, say)
-        _start_services(hosts, gateway, store, say)
+        _start_services(hosts, gateway, say)
     except BaseException as error:
         _show_log(error)
         state.remove()
@@ -76,7 +76,7 @@ def _write_names(host):
                "hosts: files dns\nservices: files\nprotocols: files\n")
 
 
-def _start_services(hosts, gateway, store, say):
+def _start_services(hosts, gateway, say):
     internet, gate, home = (hosts[name] for name in state.HOSTS)
     folder = os.path.join(state.folder(), "keys")
     os.mkdir(folder, 0o700)
@@ -91,7 +91,7 @@ def _start_services(hosts, gateway, store, say):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         jobs = [pool.submit(_start_internet, internet, folder, passwords, say),
                 pool.submit(_start_vps, gate, gateway, say),
-                pool.submit(_start_home, home, folder, passwords, store, say)]
+                pool.submit(_start_home, home, folder, passwords, say)]
         for job in concurrent.futures.as_completed(jobs):
             job.result()
     say("up")
@@ -104,17 +104,17 @@ def _start_internet(internet, folder, passwords, say):
 
 
 def _start_vps(gate, gateway, say):
-    vps.start_gateway(gate, gateway)
+    vps.start_gateway(gate)
     say(f"vps: {gateway} on 203.0.113.1 and 2001:db8::1")
 
 
-def _start_home(home, folder, passwords, store, say):
+def _start_home(home, folder, passwords, say):
     home_parts.add_users(home)
     with open(os.path.join(folder, "ca.pem")) as file:
         home_parts.prepare(home, folder, file.read())
     home_parts.start_firewall(home)
     home_parts.prepare_postern(home, passwords)
-    home_parts.write_configuration(home, store)
+    home_parts.write_configuration(home)
     home_parts.start_policyd(home)
     home_parts.start_milter(home)
     say("home: postern-policyd and postern-milter")

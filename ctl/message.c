@@ -7,18 +7,18 @@
 
 void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out)
 {
-    const uint8_t *at = bytes, *end = bytes + len;
+    size_t at = 0;
 
-    while (at < end) {
-        const uint8_t *feed = memchr(at, '\n', (size_t)(end - at));
+    while (at < len) {
+        const uint8_t *feed = memchr(bytes + at, '\n', len - at);
         if (!feed) {
-            buf_put(out, at, (size_t)(end - at));
+            buf_put(out, bytes + at, len - at);
             return;
         }
         bool bare = feed == bytes || feed[-1] != '\r';
-        buf_put(out, at, (size_t)(feed - at));
+        buf_put(out, bytes + at, (size_t)(feed - bytes) - at);
         buf_puts(out, bare ? "\r\n" : "\n");
-        at = feed + 1;
+        at = (size_t)(feed - bytes) + 1;
     }
 }
 

@@ -82,6 +82,7 @@ static int replay_corpus(const char *name)
         return 1;
     }
     printf("1..%d\n", count);
+    LLVMFuzzerTestOneInput(NULL, 0); /* as libFuzzer begins */
     size_t folder_len = path.len;
     for (int i = 0; i < count; i++) {
         path.len = folder_len;

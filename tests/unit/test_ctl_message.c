@@ -93,10 +93,13 @@ static void test_no_bytes(void **state)
 {
     (void)state;
     struct message_field field;
+    struct buf out = {0};
     size_t at = 0;
 
     assert_false(message_next_field(NULL, 0, &at, &field));
     assert_int_equal(at, 0);
+    message_to_wire(NULL, 0, &out);
+    assert_int_equal(out.len, 0);
 }
 
 /* However a message is cut, a value has no line end at its end and nothing is read past it. */

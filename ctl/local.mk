@@ -23,17 +23,17 @@ ctl_tests = \
 check_PROGRAMS += $(ctl_tests)
 TESTS += $(ctl_tests)
 tests_unit_test_ctl_message_SOURCES = tests/unit/test_ctl_message.c ctl/message.c
-tests_unit_test_ctl_message_LDADD = libbase.a $(CMOCKA_LIBS)
+tests_unit_test_ctl_message_LDADD = $(base_libs) $(CMOCKA_LIBS)
 tests_unit_test_ctl_options_SOURCES = tests/unit/test_ctl_options.c ctl/options.c
-tests_unit_test_ctl_options_LDADD = libbase.a $(CMOCKA_LIBS)
+tests_unit_test_ctl_options_LDADD = $(base_libs) $(CMOCKA_LIBS)
 tests_unit_test_ctl_output_SOURCES = tests/unit/test_ctl_output.c ctl/output.c
 tests_unit_test_ctl_output_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-tests_unit_test_ctl_output_LDADD = libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_ctl_output_LDADD = $(base_libs) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 endif
 
 fuzz_targets += tests/fuzz/fuzz_message
 tests_fuzz_fuzz_message_SOURCES = tests/fuzz/fuzz_message.c ctl/message.c
-tests_fuzz_fuzz_message_LDADD = libbase.a $(fuzz_main)
+tests_fuzz_fuzz_message_LDADD = $(fuzz_main) $(base_libs)
 tests_fuzz_fuzz_message_LDFLAGS = $(fuzz_ldflags)
 
 EXTRA_DIST += tests/ctl/ctlkit.py tests/ctl/fake_policyd.py

@@ -17,13 +17,18 @@ EXTRA_DIST += tests/ratchet.list
 # A fuzz target is tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME. The folder
 # whose parser it feeds adds it:
 #     fuzz_targets += tests/fuzz/fuzz_NAME
-#     tests_fuzz_fuzz_NAME_LDADD = libX.a … libbase.a $(fuzz_main)
+#     tests_fuzz_fuzz_NAME_LDADD = $(fuzz_main) $(wire_libs)
 #     tests_fuzz_fuzz_NAME_LDFLAGS = $(fuzz_ldflags)
 # With --enable-fuzzing it is a libFuzzer program; otherwise it replays its seeds.
-fuzz_targets += tests/fuzz/fuzz_attr tests/fuzz/fuzz_netstring
-tests_fuzz_fuzz_attr_LDADD = libwire.a libbase.a $(fuzz_main)
+fuzz_targets += \
+	tests/fuzz/fuzz_attr tests/fuzz/fuzz_authres tests/fuzz/fuzz_config tests/fuzz/fuzz_netstring
+tests_fuzz_fuzz_attr_LDADD = $(fuzz_main) $(wire_libs)
 tests_fuzz_fuzz_attr_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_netstring_LDADD = libwire.a libbase.a $(fuzz_main)
+tests_fuzz_fuzz_authres_LDADD = $(fuzz_main) $(mailauth_libs)
+tests_fuzz_fuzz_authres_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_config_LDADD = $(fuzz_main) $(config_libs)
+tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_netstring_LDADD = $(fuzz_main) $(wire_libs)
 tests_fuzz_fuzz_netstring_LDFLAGS = $(fuzz_ldflags)
 
 check_PROGRAMS += $(fuzz_targets)
@@ -47,8 +52,7 @@ fuzz: $(fuzz_targets)
 else
 check_LIBRARIES += libreplay.a
 libreplay_a_SOURCES = tests/fuzz/replay.c
-# libbase.a again: replay.c stands on it, and may be the only one that does
-fuzz_main = libreplay.a libbase.a
+fuzz_main = libreplay.a
 TESTS += $(fuzz_targets)
 fuzz:
 	@echo "make fuzz needs a build with libFuzzer: configure --enable-fuzzing CC=clang" >&2

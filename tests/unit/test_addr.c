@@ -102,70 +102,71 @@ static void test_format(void **state)
                         "b.a.9.8.7.6.5.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
 }
 
+static const struct {
+    const char *text;
+    enum addr_scope want;
+} scopes[] = {
+    {"203.0.113.7", ADDR_SCOPE_GLOBAL},
+    {"126.255.255.255", ADDR_SCOPE_GLOBAL},
+    {"127.0.0.0", ADDR_SCOPE_LOOPBACK},
+    {"127.255.255.255", ADDR_SCOPE_LOOPBACK},
+    {"128.0.0.0", ADDR_SCOPE_GLOBAL},
+    {"9.255.255.255", ADDR_SCOPE_GLOBAL},
+    {"10.0.0.0", ADDR_SCOPE_PRIVATE},
+    {"10.255.255.255", ADDR_SCOPE_PRIVATE},
+    {"11.0.0.0", ADDR_SCOPE_GLOBAL},
+    {"172.15.255.255", ADDR_SCOPE_GLOBAL},
+    {"172.16.0.0", ADDR_SCOPE_PRIVATE},
+    {"172.31.255.255", ADDR_SCOPE_PRIVATE},
+    {"172.32.0.0", ADDR_SCOPE_GLOBAL},
+    {"192.167.255.255", ADDR_SCOPE_GLOBAL},
+    {"192.168.0.0", ADDR_SCOPE_PRIVATE},
+    {"192.169.0.0", ADDR_SCOPE_GLOBAL},
+    {"169.254.0.0", ADDR_SCOPE_LINK_LOCAL},
+    {"169.255.0.0", ADDR_SCOPE_GLOBAL},
+    {"100.63.255.255", ADDR_SCOPE_GLOBAL},
+    {"100.64.0.0", ADDR_SCOPE_CGNAT},
+    {"100.127.255.255", ADDR_SCOPE_CGNAT},
+    {"100.128.0.0", ADDR_SCOPE_GLOBAL},
+    {"0.0.0.0", ADDR_SCOPE_SPECIAL},
+    {"0.255.255.255", ADDR_SCOPE_SPECIAL},
+    {"1.0.0.0", ADDR_SCOPE_GLOBAL},
+    {"192.0.0.1", ADDR_SCOPE_SPECIAL},
+    {"192.0.2.1", ADDR_SCOPE_GLOBAL},
+    {"198.17.255.255", ADDR_SCOPE_GLOBAL},
+    {"198.18.0.0", ADDR_SCOPE_PRIVATE},
+    {"198.19.255.255", ADDR_SCOPE_PRIVATE},
+    {"198.20.0.0", ADDR_SCOPE_GLOBAL},
+    {"223.255.255.255", ADDR_SCOPE_GLOBAL},
+    {"224.0.0.0", ADDR_SCOPE_SPECIAL},
+    {"240.0.0.1", ADDR_SCOPE_SPECIAL},
+    {"255.255.255.255", ADDR_SCOPE_SPECIAL},
+    {"::", ADDR_SCOPE_SPECIAL},
+    {"::1", ADDR_SCOPE_LOOPBACK},
+    {"::2", ADDR_SCOPE_SPECIAL},
+    {"::127.0.0.1", ADDR_SCOPE_SPECIAL},
+    {"::1:0:0", ADDR_SCOPE_GLOBAL},
+    {"::ffff:10.0.0.1", ADDR_SCOPE_PRIVATE},
+    {"64:ff9b::203.0.113.7", ADDR_SCOPE_GLOBAL},
+    {"2001:db8::1", ADDR_SCOPE_GLOBAL},
+    {"fbff::", ADDR_SCOPE_GLOBAL},
+    {"fc00::", ADDR_SCOPE_PRIVATE},
+    {"fdff:ffff::1", ADDR_SCOPE_PRIVATE},
+    {"fe00::1", ADDR_SCOPE_GLOBAL},
+    {"fe80::1", ADDR_SCOPE_LINK_LOCAL},
+    {"febf:ffff::1", ADDR_SCOPE_LINK_LOCAL},
+    {"fec0::1", ADDR_SCOPE_PRIVATE},
+    {"feff:ffff::1", ADDR_SCOPE_PRIVATE},
+    {"ff02::1", ADDR_SCOPE_SPECIAL},
+};
+
 static void test_scope(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        enum addr_scope want;
-    } cases[] = {
-        {"203.0.113.7", ADDR_SCOPE_GLOBAL},
-        {"126.255.255.255", ADDR_SCOPE_GLOBAL},
-        {"127.0.0.0", ADDR_SCOPE_LOOPBACK},
-        {"127.255.255.255", ADDR_SCOPE_LOOPBACK},
-        {"128.0.0.0", ADDR_SCOPE_GLOBAL},
-        {"9.255.255.255", ADDR_SCOPE_GLOBAL},
-        {"10.0.0.0", ADDR_SCOPE_PRIVATE},
-        {"10.255.255.255", ADDR_SCOPE_PRIVATE},
-        {"11.0.0.0", ADDR_SCOPE_GLOBAL},
-        {"172.15.255.255", ADDR_SCOPE_GLOBAL},
-        {"172.16.0.0", ADDR_SCOPE_PRIVATE},
-        {"172.31.255.255", ADDR_SCOPE_PRIVATE},
-        {"172.32.0.0", ADDR_SCOPE_GLOBAL},
-        {"192.167.255.255", ADDR_SCOPE_GLOBAL},
-        {"192.168.0.0", ADDR_SCOPE_PRIVATE},
-        {"192.169.0.0", ADDR_SCOPE_GLOBAL},
-        {"169.254.0.0", ADDR_SCOPE_LINK_LOCAL},
-        {"169.255.0.0", ADDR_SCOPE_GLOBAL},
-        {"100.63.255.255", ADDR_SCOPE_GLOBAL},
-        {"100.64.0.0", ADDR_SCOPE_CGNAT},
-        {"100.127.255.255", ADDR_SCOPE_CGNAT},
-        {"100.128.0.0", ADDR_SCOPE_GLOBAL},
-        {"0.0.0.0", ADDR_SCOPE_SPECIAL},
-        {"0.255.255.255", ADDR_SCOPE_SPECIAL},
-        {"1.0.0.0", ADDR_SCOPE_GLOBAL},
-        {"192.0.0.1", ADDR_SCOPE_SPECIAL},
-        {"192.0.2.1", ADDR_SCOPE_GLOBAL},
-        {"198.17.255.255", ADDR_SCOPE_GLOBAL},
-        {"198.18.0.0", ADDR_SCOPE_PRIVATE},
-        {"198.19.255.255", ADDR_SCOPE_PRIVATE},
-        {"198.20.0.0", ADDR_SCOPE_GLOBAL},
-        {"223.255.255.255", ADDR_SCOPE_GLOBAL},
-        {"224.0.0.0", ADDR_SCOPE_SPECIAL},
-        {"240.0.0.1", ADDR_SCOPE_SPECIAL},
-        {"255.255.255.255", ADDR_SCOPE_SPECIAL},
-        {"::", ADDR_SCOPE_SPECIAL},
-        {"::1", ADDR_SCOPE_LOOPBACK},
-        {"::2", ADDR_SCOPE_SPECIAL},
-        {"::127.0.0.1", ADDR_SCOPE_SPECIAL},
-        {"::1:0:0", ADDR_SCOPE_GLOBAL},
-        {"::ffff:10.0.0.1", ADDR_SCOPE_PRIVATE},
-        {"64:ff9b::203.0.113.7", ADDR_SCOPE_GLOBAL},
-        {"2001:db8::1", ADDR_SCOPE_GLOBAL},
-        {"fbff::", ADDR_SCOPE_GLOBAL},
-        {"fc00::", ADDR_SCOPE_PRIVATE},
-        {"fdff:ffff::1", ADDR_SCOPE_PRIVATE},
-        {"fe00::1", ADDR_SCOPE_GLOBAL},
-        {"fe80::1", ADDR_SCOPE_LINK_LOCAL},
-        {"febf:ffff::1", ADDR_SCOPE_LINK_LOCAL},
-        {"fec0::1", ADDR_SCOPE_PRIVATE},
-        {"feff:ffff::1", ADDR_SCOPE_PRIVATE},
-        {"ff02::1", ADDR_SCOPE_SPECIAL},
-    };
     struct addr none = {0};
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        struct addr addr = must_addr(cases[i].text);
-        CASE(cases[i].text, addr_scope(&addr) == cases[i].want);
+    for (size_t i = 0; i < COUNT(scopes); i++) {
+        struct addr addr = must_addr(scopes[i].text);
+        CASE(scopes[i].text, addr_scope(&addr) == scopes[i].want);
     }
     assert_int_equal(addr_scope(&none), ADDR_SCOPE_SPECIAL);
     assert_string_equal(addr_scope_name(ADDR_SCOPE_CGNAT), "carrier-grade NAT");

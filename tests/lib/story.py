@@ -16,26 +16,37 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 
 from labkit import lab as hosts, state  # noqa: E402
 from labkit.errors import LabError, until  # noqa: E402
+from labkit.fill import TOP  # noqa: E402
 from scenario import ALICE, HOSTNAME, PASSWORDS, Lab, expect, message, signed  # noqa: E402
 
-JOE, SPOOFER, GUESSER, BOB_AWAY = "203.0.113.50", "203.0.113.51", "203.0.113.60", "203.0.113.63"
+JOE, SPOOFER, GUESSER, ANOTHER = "203.0.113.50", "203.0.113.51", "203.0.113.60", "203.0.113.63"
+RELAY = "smtp-relay.brevo.com"
 FRIEND = "friend@friend.example.org"
 
 
 # --- saying ---
 
 def heading(text):
-    print(f"\n== {text}", flush=True)
+    print(f"\n\n== {text}", flush=True)
 
 
 def tell(text):
+    print()
     print(textwrap.fill(" ".join(text.split()), 78), flush=True)
 
 
 def show(text):
     """What a program really said."""
+    print()
     for line in text.strip("\r\n").splitlines():
         print("    " + line.replace("\t", "    ").rstrip(), flush=True)
+
+
+def show_answers(answers):
+    print()
+    for place, answer in answers.items():
+        print(textwrap.fill(answer, 78, initial_indent=f"    {place:11} ",
+                            subsequent_indent=" " * 16), flush=True)
 
 
 # --- the steps; each returns what the last screen shows of it ---
@@ -45,12 +56,13 @@ def mail_from_its_own_server(lab):
     tell(f"""Joe's mail server, {JOE}, sends a signed mail to the gateway, 203.0.113.1. nginx
          passes it through the tunnel, and Postfix at home is connected to by 10.8.0.1. This
          field was added on the way into Alice's mailbox:""")
-    field = results_field(lab.deliver(JOE, signed(lab, message("Lunch?"))))
+    raw = lab.deliver(JOE, signed(lab, message("Lunch?")))
+    field = field_of(raw, "authentication-results")
     show(field)
     expect("spf=pass" in field and "dkim=pass" in field and JOE in field,
            "the field does not name Joe's server and two passes")
-    tell(f"""SPF and iprev judged {JOE}, Joe's own address, and not the gateway's. Without
-         that, every mail from outside would fail or, worse, pass.""")
+    tell(f"""SPF and iprev judged {JOE}, Joe's own address. Without Postern they would have
+         judged the gateway, for every mail from everybody.""")
     return field
 
 
@@ -58,11 +70,11 @@ def mail_from_somebody_else(lab):
     heading("2. Somebody else writes in Joe's name")
     tell(f"""The same sender, but from {SPOOFER}, which Joe's domain does not list. It even
          brings a field of its own that says all is well:""")
-    forged = f"Authentication-Results: {HOSTNAME}; spf=pass smtp.mailfrom=sender.example.net"
+    forged = f"Authentication-Results: {HOSTNAME}; spf=pass; dkim=pass"
     show(forged)
     raw = lab.deliver(SPOOFER, message("Your invoice", headers=[forged]),
                       helo="host51.dsl.example.org")
-    field = results_field(raw)
+    field = field_of(raw, "authentication-results")
     tell("In the mailbox the forged field is gone, and ours says:")
     show(field)
     expect("spf=fail" in field and SPOOFER in field, "the spoofed sender did not fail")
@@ -79,19 +91,14 @@ def guessed_passwords(lab):
     bans = lab.home.run("posternctl", "bans")
     show("home# posternctl bans\n" + bans)
     expect(len(lab.bans()) == 1, f"one ban should have fallen, not {lab.bans()}")
-    tell("One address is banned: the guesser's. Now it comes with the right password:")
-    holds = [("IMAP", lab.imap(GUESSER, ALICE, PASSWORDS[ALICE])),
-             ("submission", lab.submission_login(GUESSER, ALICE, PASSWORDS[ALICE])),
-             ("SMTP", answer_on_port_25(lab, GUESSER))]
-    for place, answer in holds:
-        show(f"{place:11} {answer}")
-        expect(answer != "ok" and not answer.startswith("250"), f"{place} serves {GUESSER}")
-    tell(f"And {BOB_AWAY}, another client behind the same gateway:")
-    for place, answer in [("IMAP", lab.imap(BOB_AWAY, ALICE, PASSWORDS[ALICE])),
-                          ("submission", lab.submission_login(BOB_AWAY, ALICE, PASSWORDS[ALICE])),
-                          ("SMTP", answer_on_port_25(lab, BOB_AWAY))]:
-        show(f"{place:11} {answer}")
-        expect(answer == "ok" or answer.startswith("250"), f"{place} refuses {BOB_AWAY}")
+    tell("One address is banned, the guesser's. Now it comes with the right password:")
+    holds = answers_everywhere(lab, GUESSER)
+    show_answers(holds)
+    expect(not any(map(serves, holds.values())), f"something serves {GUESSER}")
+    tell(f"And {ANOTHER}, another client behind the same gateway:")
+    others = answers_everywhere(lab, ANOTHER)
+    show_answers(others)
+    expect(all(map(serves, others.values())), f"something refuses {ANOTHER}")
     return bans, holds
 
 
@@ -102,27 +109,46 @@ def mail_by_relay(lab):
          Postern for the way, the login and the TLS policy.""")
     show(f"home# posternctl route {ALICE}\n" + lab.home.run("posternctl", "route", ALICE))
     mark = f"demo-{os.getpid()}-{time.time_ns()}"
-    with lab.smtp(BOB_AWAY, 587) as session:
+    with lab.smtp(ANOTHER, 587) as session:
         session.login(ALICE, PASSWORDS[ALICE])
         session.sendmail(ALICE, [FRIEND],
                          message("Re: Lunch?", headers=[f"X-Lab-Mark: {mark}"], author=ALICE))
-    raw = until("the mail at the relay", lambda: lab.find_relayed("brevo", mark.encode()), 20)
+    raw = until("the mail at the relay", lambda: lab.find_relayed("brevo", mark), 20)
     log = lab.internet.read("/var/log/relay-brevo.log")
-    login = [line for line in log.splitlines() if "sasl_username=" in line][-1]
-    tell("It lies at smtp-relay.brevo.com (here: a Postfix that plays it), which noted")
-    said = (re.search(r"client=.*", login).group() + "\n"
-            + re.search(rb"(?im)^received: .*(?:\r?\n[ \t].*)*", raw).group().decode())
+    tell(f"It lies at {RELAY} (here: a Postfix that plays it), which wrote:")
+    login = re.findall(r"sasl_username=\S+", log)[-1]
+    said = field_of(raw, "received") + f"\n{login}"
     show(said)
-    expect("TLS" in said, "the relay saw no TLS")
+    expect("ESMTPSA" in said, "the relay saw no TLS and no login")
+    expect(f"Verified TLS connection established to {RELAY}" in lab.home.read("/var/log/mail.log"),
+           "Postfix did not verify the relay's certificate")
+    tell("ESMTPSA: with TLS, whose certificate Postfix verified, and with a login.")
     return said
 
 
 # --- what the steps look at ---
 
-def results_field(raw):
-    found = re.search(rb"(?im)^authentication-results: .*(?:\r?\n[ \t].*)*", raw)
-    expect(found is not None, "the mail carries no Authentication-Results field")
+def field_of(raw, name):
+    """The first field of that name, folded as it arrived."""
+    found = re.search(rb"(?im)^%s: .*(?:\r?\n[ \t].*)*" % name.encode(), raw)
+    expect(found is not None, f"the mail carries no field {name}")
     return found.group().decode().replace("\r", "")
+
+
+def answers_everywhere(lab, source):
+    """What IMAP, submission and SMTP say to a client that knows Alice's password."""
+    return {"IMAP": unquoted(lab.imap(source, ALICE, PASSWORDS[ALICE])),
+            "submission": lab.submission_login(source, ALICE, PASSWORDS[ALICE]),
+            "SMTP": answer_on_port_25(lab, source)}
+
+
+def unquoted(answer):
+    """imaplib gives the server's words as Python writes bytes."""
+    return re.sub(r"^b(['\"])(.*)\1$", r"\2", answer)
+
+
+def serves(answer):
+    return answer == "ok" or answer.startswith("250 ")
 
 
 def answer_on_port_25(lab, source):
@@ -140,32 +166,32 @@ def answer_on_port_25(lab, source):
 def last_screen(arrived, spoofed, ban, relayed):
     bans, holds = ban
     heading("What happened")
-    print("Arrived through the gateway, and seen as who it is:")
+    tell("The header that arrived, with the sender's own address:")
     show(arrived)
-    print("From an address that the sender does not list:")
+    tell("From an address that the sender does not list:")
     show(next(line for line in spoofed.splitlines() if "spf=" in line).strip())
-    print("The ban that fell:")
+    tell("The ban that fell, and where it holds:")
     show(bans)
-    print("and where it holds:")
-    for place, answer in holds:
-        show(textwrap.shorten(f"{place:11} {answer}", 74, placeholder=" ..."))
-    print("The mail at the relay:")
-    show(relayed.splitlines()[0])
-    print("\nWhat to read next: README.md, how to hook Postern into your Postfix and Dovecot;\n"
-          "conf/, the files that made all this; man -l doc/postern.conf.5.")
+    show_answers(holds)
+    tell("The mail at the relay:")
+    show(relayed)
+    tell("""What to read next: README.md, how to hook Postern into your Postfix and Dovecot;
+         conf/, the files that made all this; doc/, the manual pages (man -l doc/postern.conf.5).""")
 
 
 def what_to_try():
     heading("The lab stays up")
-    print(f"""\
-Try, from {os.path.join(os.path.dirname(sys.argv[0]), "..", "..")}:
+    print(f"""
+Try, in {TOP}:
+
   tests/lab/lab exec internet -- swaks --server 203.0.113.1 \\
       --local-interface 203.0.113.50 --helo mx.sender.example.net \\
       --from joe@sender.example.net --to alice@example.com
-  tests/lab/lab exec home -- sh -c 'tail -n 30 /var/vmail/example.com/alice/new/*'
+  tests/lab/lab exec home -- sh -c 'head -n 30 /var/vmail/*/alice/new/*'
   tests/lab/lab exec home -- posternctl status
   tests/lab/lab exec home -- posternctl unban {GUESSER}
-  tests/lab/lab exec home -- less /var/log/mail.log
+  tests/lab/lab exec home -- tail -n 30 /var/log/mail.log
+
 Alice's password is "{PASSWORDS[ALICE]}". Take it all down with: tests/lab/lab down""")
 
 
@@ -204,7 +230,7 @@ def main():
     try:
         tell_story(args.build)
         stay = args.keep
-        print(f"It took {int(time.time()) - args.since} s.")
+        print(f"\nAll this took {int(time.time()) - args.since} s.")
     except (LabError, AssertionError, OSError, smtplib.SMTPException) as error:
         print(f"\ntests/demo: {error}", file=sys.stderr)
         save_logs(args.build + "-logs")

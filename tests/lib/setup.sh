@@ -252,10 +252,12 @@ setup_disable_new() {
 
 # --- all of it -------------------------------------------------------------
 
-# setup_work_folder: $work, where logs and builds stay from one run to the next.
+# setup_work_folder: $work, where logs and builds stay from one run to the next. Tests run
+# the programs as other users too, so these must be able to reach them.
 setup_work_folder() {
+    umask 022
     parent=${TMPDIR:-/tmp}/postern-$(id -u)
-    mkdir -p -m 700 "$parent"
+    mkdir -p "$parent"
     [ -O "$parent" ] && [ ! -L "$parent" ] || refuse "$parent belongs to somebody else."
     work=$parent/$(printf '%s' "$top" | cksum | cut -d ' ' -f 1)
     mkdir -p "$work"

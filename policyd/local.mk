@@ -17,6 +17,7 @@ libpolicyd_a_SOURCES = \
 	policyd/stats.c policyd/stats.h \
 	policyd/store.h \
 	policyd/store_file.c policyd/store_file.h \
+	policyd/store_record.c policyd/store_record.h \
 	policyd/window.c policyd/window.h
 
 policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS)
@@ -33,7 +34,8 @@ policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_jail \
 	tests/unit/test_policy tests/unit/test_route tests/unit/test_socketmap \
-	tests/unit/test_store_file tests/unit/test_window
+	tests/unit/test_store_file tests/unit/test_store_record \
+	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
 TESTS += $(policyd_tests)
 check_LIBRARIES += libpolicydtest.a
@@ -59,6 +61,8 @@ tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c
 tests_unit_test_socketmap_LDADD = $(policyd_test_libs)
 tests_unit_test_store_file_SOURCES = tests/unit/test_store_file.c
 tests_unit_test_store_file_LDADD = $(policyd_test_libs)
+tests_unit_test_store_record_SOURCES = tests/unit/test_store_record.c
+tests_unit_test_store_record_LDADD = $(policyd_test_libs)
 tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(policyd_test_libs)
 endif

@@ -34,7 +34,7 @@ struct store {
     /* done may be NULL. One that is not there counts as deleted. */
     void (*delete_ban)(struct store *store, const struct prefix *prefix, store_done_fn done,
                        void *ctx);
-    /* What was asked for is committed first; answers that are still due are not given. */
+    /* After the loop ended: what was asked for is committed, answers still due are not given. */
     void (*free)(struct store *store);
 };
 

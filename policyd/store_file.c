@@ -22,10 +22,9 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "policyd/store_record.h"
 
-#define GROUP_MAX  4096 /* writes of one commit */
-#define KEY_LEN    18   /* family, bits, 16 bytes of address */
-#define VALUE_HEAD 16   /* end and start; the jail's name follows */
+#define GROUP_MAX 4096 /* writes of one commit */
 
 /* One write. Lives from the call that asked until its answer is given. */
 struct write {
@@ -41,6 +40,13 @@ struct queue {
     struct write **end;
 };
 
+/* What one commit answers. */
+struct group {
+    struct group *next;
+    struct write *writes;
+    struct error error;
+};
+
 struct store_file {
     struct store store;
     struct loop *loop;
@@ -54,13 +60,9 @@ struct store_file {
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t more;
     struct queue queue;
+    struct group *answers; /* due in the loop, in the order of the commits */
+    struct group **answers_end;
     bool stop;
-};
-
-/* What one commit answers; goes from the thread to the loop. */
-struct group {
-    struct write *writes;
-    struct error error;
 };
 
 static struct store_file *file_of(struct store *store)
@@ -75,70 +77,6 @@ static int lmdb_error(struct error *error_r, const char *path, const char *what,
                      "%s/%s: cannot %s: %s", path, STORE_FILE_NAME, what, mdb_strerror(rc));
 }
 
-/* --- records ------------------------------------------------------------------ */
-
-static void key_encode(const struct prefix *prefix, uint8_t out[KEY_LEN])
-{
-    out[0] = prefix->addr.family;
-    out[1] = prefix->bits;
-    memcpy(out + 2, prefix->addr.bytes, sizeof(prefix->addr.bytes));
-}
-
-static int key_decode(const MDB_val *key, struct prefix *prefix_r)
-{
-    const uint8_t *bytes = key->mv_data;
-    struct addr addr = {0};
-
-    if (key->mv_size != KEY_LEN)
-        return -1;
-    if (bytes[0] == ADDR_IPV4)
-        addr = addr_from_ipv4(bytes + 2);
-    else if (bytes[0] == ADDR_IPV6)
-        addr = addr_from_ipv6(bytes + 2);
-    *prefix_r = prefix_of(&addr, bytes[1]);
-    uint8_t again[KEY_LEN];
-    key_encode(prefix_r, again);
-    return addr.family != ADDR_NONE && memcmp(again, bytes, KEY_LEN) == 0 ? 0 : -1;
-}
-
-static void put_be64(uint8_t *out, int64_t value)
-{
-    for (int i = 0; i < 8; i++)
-        out[i] = (uint8_t)((uint64_t)value >> (56 - 8 * i));
-}
-
-static int64_t get_be64(const uint8_t *bytes)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | bytes[i];
-    return (int64_t)value;
-}
-
-static size_t value_encode(const struct store_ban *ban, uint8_t out[VALUE_HEAD + BANS_JAIL_MAX])
-{
-    size_t jail_len = strlen(ban->jail);
-
-    put_be64(out, ban->until_wall_ms);
-    put_be64(out + 8, ban->since_wall_ms);
-    memcpy(out + VALUE_HEAD, ban->jail, jail_len);
-    return VALUE_HEAD + jail_len;
-}
-
-static int record_decode(const MDB_val *key, const MDB_val *value, struct store_ban *ban_r)
-{
-    const uint8_t *bytes = value->mv_data;
-
-    *ban_r = (struct store_ban){0};
-    if (key_decode(key, &ban_r->prefix) || value->mv_size < VALUE_HEAD ||
-        value->mv_size >= VALUE_HEAD + BANS_JAIL_MAX)
-        return -1;
-    ban_r->until_wall_ms = get_be64(bytes);
-    ban_r->since_wall_ms = get_be64(bytes + 8);
-    memcpy(ban_r->jail, bytes + VALUE_HEAD, value->mv_size - VALUE_HEAD);
-    return 0;
-}
-
 /* --- reading ------------------------------------------------------------------ */
 
 static int load_all(struct store_file *file, MDB_txn *txn, store_load_fn fn, void *ctx)
@@ -151,7 +89,7 @@ static int load_all(struct store_file *file, MDB_txn *txn, store_load_fn fn, voi
         return rc;
     while (!(rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) {
         struct store_ban ban;
-        if (record_decode(&key, &value, &ban) == 0)
+        if (store_record_read(key.mv_data, key.mv_size, value.mv_data, value.mv_size, &ban) == 0)
             fn(&ban, ctx);
         else
             log_warning(NULL, "store-record-ignored", LOG_STR("store", file->path),
@@ -178,15 +116,16 @@ static int store_file_load(struct store *store, store_load_fn fn, void *ctx, str
 
 static int apply(struct store_file *file, MDB_txn *txn, const struct write *write)
 {
-    uint8_t key_bytes[KEY_LEN], value_bytes[VALUE_HEAD + BANS_JAIL_MAX];
-    MDB_val key = {.mv_size = KEY_LEN, .mv_data = key_bytes};
+    uint8_t key_bytes[STORE_KEY_LEN], value_bytes[STORE_VALUE_MAX];
+    MDB_val key = {.mv_size = STORE_KEY_LEN, .mv_data = key_bytes};
 
-    key_encode(&write->ban.prefix, key_bytes);
+    store_record_key(&write->ban.prefix, key_bytes);
     if (write->is_delete) {
         int rc = mdb_del(txn, file->bans, &key, NULL);
         return rc == MDB_NOTFOUND ? 0 : rc;
     }
-    MDB_val value = {.mv_size = value_encode(&write->ban, value_bytes), .mv_data = value_bytes};
+    MDB_val value = {.mv_size = store_record_value(&write->ban, value_bytes),
+                     .mv_data = value_bytes};
     return mdb_put(txn, file->bans, &key, &value, 0);
 }
 
@@ -205,19 +144,43 @@ static int commit(struct store_file *file, const struct write *writes)
     return rc;
 }
 
-static void answer_group(void *ctx)
+static void group_answer(struct group *group, bool tell)
 {
-    struct group *group = ctx;
     const struct error *error = group->error.code == ERROR_NONE ? NULL : &group->error;
 
     while (group->writes) {
         struct write *write = group->writes;
         group->writes = write->next;
-        if (write->done)
+        if (tell && write->done)
             write->done(error, write->ctx);
         free(write);
     }
     free(group);
+}
+
+static struct group *take_answers(struct store_file *file)
+{
+    pthread_mutex_lock(&file->mutex);
+    struct group *groups = file->answers;
+    file->answers = NULL;
+    file->answers_end = &file->answers;
+    pthread_mutex_unlock(&file->mutex);
+    return groups;
+}
+
+static void answer_all(struct store_file *file, bool tell)
+{
+    struct group *next = NULL;
+
+    for (struct group *group = take_answers(file); group; group = next) {
+        next = group->next;
+        group_answer(group, tell);
+    }
+}
+
+static void on_answers(void *ctx)
+{
+    answer_all(ctx, true);
 }
 
 static void queue_init(struct queue *queue)
@@ -247,7 +210,11 @@ static void commit_and_answer(struct store_file *file, struct write *writes)
     group->writes = writes;
     if (rc)
         lmdb_error(&group->error, file->path, "write", rc);
-    loop_post(file->loop, answer_group, group);
+    pthread_mutex_lock(&file->mutex);
+    *file->answers_end = group;
+    file->answers_end = &group->next;
+    pthread_mutex_unlock(&file->mutex);
+    loop_post(file->loop, on_answers, file);
 }
 
 static void *run(void *ctx)
@@ -454,6 +421,7 @@ static void store_file_free(struct store *store)
     struct store_file *file = file_of(store);
 
     stop_thread(file);
+    answer_all(file, false);
     if (file->env)
         mdb_env_close(file->env);
     if (file->lock_fd >= 0)
@@ -478,6 +446,7 @@ struct store *store_file_open(const char *path, struct loop *loop, struct error 
         .lock_fd = -1,
     };
     queue_init(&file->queue);
+    file->answers_end = &file->answers;
     pthread_mutex_init(&file->mutex, NULL);
     pthread_cond_init(&file->more, NULL);
     if (store_file_make_directory(path, NULL, error_r) || take_lock(file, error_r) ||

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_STORE_RECORD_H
+#define PN_POLICYD_STORE_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policyd/store.h"
+
+/*
+ * A ban as bytes in the file store, format 1.
+ *
+ * key    family (4 or 6), bits, 16 bytes of address; IPv4 in the first four, host bits zero
+ * value  end, start: milliseconds since 1970, 8 bytes each, big-endian; the jail's name
+ */
+#define STORE_KEY_LEN   18
+#define STORE_VALUE_MIN 16
+#define STORE_VALUE_MAX (STORE_VALUE_MIN + BANS_JAIL_MAX - 1)
+
+void store_record_key(const struct prefix *prefix, uint8_t out[STORE_KEY_LEN]);
+/* The value's length. */
+size_t store_record_value(const struct store_ban *ban, uint8_t out[STORE_VALUE_MAX]);
+
+/* 0, or -1 for bytes that the functions above never write. */
+int store_record_read(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len,
+                      struct store_ban *ban_r) __attribute__((warn_unused_result));
+
+#endif

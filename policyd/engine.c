@@ -8,6 +8,7 @@
 #include "common/base/bug.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "policyd/counters.h"
 
 #define RETRY_AFTER_MS 30000 /* a store that refused is asked again */
@@ -47,6 +48,22 @@ struct put {
     int64_t until_mono_ms;
 };
 
+static struct counters *counters_for(const struct config *config)
+{
+    struct counters *counters = x_calloc(config->jail_count, sizeof(*counters));
+
+    for (size_t i = 0; i < config->jail_count; i++)
+        counters_init(&counters[i], (int64_t)config->jails[i].findtime_sec * 1000);
+    return counters;
+}
+
+static void counters_free_all(struct counters *counters, const struct config *config)
+{
+    for (size_t i = 0; i < config->jail_count; i++)
+        counters_fini(&counters[i]);
+    free(counters);
+}
+
 struct engine *engine_new(const struct engine_options *options)
 {
     struct engine *engine = x_calloc(1, sizeof(*engine));
@@ -58,9 +75,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->store = options->store;
     engine->started_mono_ms = clock_mono_ms(options->clock);
     bans_init(&engine->bans);
-    engine->counters = x_calloc(config->jail_count, sizeof(*engine->counters));
-    for (size_t i = 0; i < config->jail_count; i++)
-        counters_init(&engine->counters[i], (int64_t)config->jails[i].findtime_sec * 1000);
+    engine->counters = counters_for(config);
     return engine;
 }
 
@@ -69,9 +84,7 @@ void engine_free(struct engine **engine)
     if (!*engine)
         return;
     BUG_ON((*engine)->pending);
-    for (size_t i = 0; i < (*engine)->config->jail_count; i++)
-        counters_fini(&(*engine)->counters[i]);
-    free((*engine)->counters);
+    counters_free_all((*engine)->counters, (*engine)->config);
     bans_fini(&(*engine)->bans);
     free(*engine);
     *engine = NULL;
@@ -230,18 +243,25 @@ static int64_t left_of(const struct store_ban *record, int64_t now_wall_ms)
     return left_ms < whole_ms ? left_ms : whole_ms;
 }
 
+static void log_dropped(const struct prefix *prefix, const char *jail, const char *reason)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    log_info(NULL, "ban-dropped", LOG_STR("ban", prefix_format(prefix, text)),
+             LOG_STR("jail", jail), LOG_STR("reason", reason));
+}
+
 static void restore_ban(const struct store_ban *record, void *ctx)
 {
     struct engine *engine = ctx;
-    char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX];
+    char reason[ORIGIN_REASON_MAX];
     int64_t left_ms = left_of(record, clock_wall_ms(engine->clock));
     const char *why = "expired";
 
     if (left_ms > 0)
         why = origin_protects(engine->rules, &record->prefix, reason);
     if (why) {
-        log_info(NULL, "ban-dropped", LOG_STR("ban", prefix_format(&record->prefix, text)),
-                 LOG_STR("jail", record->jail), LOG_STR("reason", why));
+        log_dropped(&record->prefix, record->jail, why);
         delete_unasked(engine, &record->prefix);
         return;
     }
@@ -257,6 +277,62 @@ int engine_restore(struct engine *engine, struct error *error_r)
         return -1;
     log_info(NULL, "bans-restored", LOG_UINT("bans", engine->bans.count));
     return 0;
+}
+
+/* --- another configuration ---------------------------------------------------------- */
+
+static bool counts_alike(const struct config_jail *a, const struct config_jail *b)
+{
+    return str_eq(a->name, b->name) && a->events == b->events && a->count_by == b->count_by &&
+           a->distinct_password == b->distinct_password && a->maxretry == b->maxretry &&
+           a->findtime_sec == b->findtime_sec && a->prefix4 == b->prefix4 &&
+           a->prefix6 == b->prefix6;
+}
+
+static void take_over_counts(struct engine *engine, struct counters *counters,
+                             const struct config *config)
+{
+    for (size_t i = 0; i < config->jail_count; i++) {
+        for (size_t n = 0; n < engine->config->jail_count; n++) {
+            if (!counts_alike(&config->jails[i], &engine->config->jails[n]))
+                continue;
+            struct counters empty = counters[i];
+            counters[i] = engine->counters[n];
+            engine->counters[n] = empty;
+        }
+    }
+}
+
+static void lift_protected(struct engine *engine)
+{
+    struct bans_cursor cursor;
+    struct ban *ban;
+
+    bans_cursor_open(&engine->bans, &cursor);
+    while ((ban = bans_cursor_step(&cursor))) {
+        struct prefix prefix = ban->node.prefix;
+        char reason[ORIGIN_REASON_MAX];
+        const char *why = origin_protects(engine->rules, &prefix, reason);
+        if (!why)
+            continue;
+        log_dropped(&prefix, ban->jail, why);
+        bans_remove(&engine->bans, ban);
+        delete_unasked(engine, &prefix);
+    }
+    bans_cursor_close(&engine->bans, &cursor);
+}
+
+void engine_reconfigure(struct engine *engine, const struct config *config,
+                        const struct origin_rules *rules)
+{
+    struct counters *counters = counters_for(config);
+
+    take_over_counts(engine, counters, config);
+    counters_free_all(engine->counters, engine->config);
+    engine->counters = counters;
+    engine->config = config;
+    engine->rules = rules;
+    lift_protected(engine);
 }
 
 /* --- questions ---------------------------------------------------------------------- */

@@ -37,6 +37,14 @@ void engine_free(struct engine **engine);
 int engine_restore(struct engine *engine, struct error *error_r)
     __attribute__((warn_unused_result));
 
+/*
+ * Go on by another configuration. A jail that counts as it did before keeps its
+ * counts; bans of what is protected now are lifted. The old configuration is no
+ * longer used when this returns.
+ */
+void engine_reconfigure(struct engine *engine, const struct config *config,
+                        const struct origin_rules *rules);
+
 /* Once a second: lets bans end, forgets idle keys, writes again what the store refused. */
 void engine_tick(struct engine *engine);
 

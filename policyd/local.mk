@@ -13,6 +13,7 @@ libpolicyd_a_SOURCES = \
 	policyd/route.c policyd/route.h \
 	policyd/server.c policyd/server.h \
 	policyd/service.c policyd/service.h \
+	policyd/setup.c policyd/setup.h \
 	policyd/socketmap.c policyd/socketmap.h \
 	policyd/stats.c policyd/stats.h \
 	policyd/store.h \

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/process.h"
 #include "common/config/program.h"
 #include "common/net/loop.h"
-#include "common/net/origin.h"
 #include "policyd/engine.h"
 #include "policyd/server.h"
+#include "policyd/setup.h"
 #include "policyd/store_file.h"
 
 #define NAME       "postern-policyd"
@@ -20,11 +21,12 @@
 #define DRAIN_LOOK 2  /* in a row, so that the last answer is on its way too */
 
 struct daemon {
-    struct config *config;
+    char *path;            /* of the file, whatever the directory */
+    struct setup *started; /* with what the listeners were made */
+    struct setup *setup;   /* what is in force: the same until a reload */
     struct server *server;
     struct loop *loop;
     struct store *store;
-    struct origin_rules rules;
     struct engine *engine;
     struct loop_timer *tick;
     struct loop_timer *drain;
@@ -65,22 +67,36 @@ static void on_stop_signal(void *ctx)
     loop_timer_start(daemon->drain, 0);
 }
 
+static void take_setup(struct daemon *daemon, struct setup *setup)
+{
+    engine_reconfigure(daemon->engine, setup->config, &setup->rules);
+    if (daemon->setup != daemon->started)
+        setup_free(&daemon->setup);
+    daemon->setup = setup;
+}
+
 static void on_hangup(void *ctx)
 {
-    (void)ctx;
-    log_warning(NULL, "hangup-ignored",
-                LOG_STR("reason", "a changed configuration takes effect at a restart"));
+    struct daemon *daemon = ctx;
+    struct setup *setup = setup_reload(daemon->path);
+
+    if (!setup)
+        return;
+    take_setup(daemon, setup);
+    log_info(NULL, "reloaded", LOG_STR("enforce", setup->config->enforce ? "yes" : "no"));
+    if (!server_fits(daemon->server, setup->config))
+        log_warning(NULL, "restart-needed", LOG_STR("reason", "listeners or tokens changed"));
 }
 
 static int open_listeners(struct daemon *daemon, struct error *error_r)
 {
-    daemon->server = server_bind(daemon->config, error_r);
+    daemon->server = server_bind(daemon->started->config, error_r);
     return daemon->server ? 0 : -1;
 }
 
 static int leave_root(struct daemon *daemon, bool foreground, struct error *error_r)
 {
-    const struct config *config = daemon->config;
+    const struct config *config = daemon->started->config;
 
     if (store_file_make_directory(config->store_path, config->user, error_r) ||
         process_drop_root(config->user, error_r))
@@ -92,13 +108,12 @@ static int leave_root(struct daemon *daemon, bool foreground, struct error *erro
 static int open_state(struct daemon *daemon, struct error *error_r)
 {
     daemon->loop = loop_new();
-    daemon->store = store_file_open(daemon->config->store_path, daemon->loop, error_r);
+    daemon->store = store_file_open(daemon->setup->config->store_path, daemon->loop, error_r);
     if (!daemon->store)
         return -1;
-    origin_rules_init(&daemon->rules, daemon->config);
     daemon->engine = engine_new(&(struct engine_options){
-        .config = daemon->config,
-        .rules = &daemon->rules,
+        .config = daemon->setup->config,
+        .rules = &daemon->setup->rules,
         .clock = &clock_system,
         .store = daemon->store,
     });
@@ -116,7 +131,7 @@ static int serve(struct daemon *daemon, struct error *error_r)
     daemon->hangup = loop_signal_new(daemon->loop, SIGHUP, on_hangup, daemon);
     loop_timer_start(daemon->tick, TICK_MS);
     log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
-             LOG_STR("enforce", daemon->config->enforce ? "yes" : "no"));
+             LOG_STR("enforce", daemon->setup->config->enforce ? "yes" : "no"));
     process_notify_ready();
     loop_run(daemon->loop);
     log_info(NULL, "stopped");
@@ -144,21 +159,27 @@ static void close_all(struct daemon *daemon)
     if (daemon->store)
         daemon->store->free(daemon->store);
     engine_free(&daemon->engine);
-    origin_rules_fini(&daemon->rules);
     if (daemon->loop)
         loop_free(&daemon->loop);
-    config_free(&daemon->config);
+    if (daemon->setup != daemon->started)
+        setup_free(&daemon->setup);
+    setup_free(&daemon->started);
+    free(daemon->path);
 }
 
 int main(int argc, char **argv)
 {
     struct program_options options;
-    struct daemon daemon = {
-        .config = program_start(argc, argv, NAME, "bans clients and chooses relays", &options),
-    };
+    struct config *config =
+        program_start(argc, argv, NAME, "bans clients and chooses relays", &options);
+    struct daemon daemon = {.path = realpath(options.config_path, NULL),
+                            .started = setup_new(config)};
     struct error error = {0};
-    int rc = run(&daemon, options.foreground, &error);
 
+    daemon.setup = daemon.started;
+    if (!daemon.path)
+        daemon.path = x_strdup(options.config_path);
+    int rc = run(&daemon, options.foreground, &error);
     if (rc)
         log_error(NULL, "start-failed", LOG_ERR(&error));
     close_all(&daemon);

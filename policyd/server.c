@@ -168,6 +168,50 @@ int server_start(struct server *server, struct loop *loop, struct engine *engine
     return 0;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? str_eq_secret(a, b) : a == b;
+}
+
+static bool same_strings(const struct config_strings *a, const struct config_strings *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++)
+        same = str_eq(a->items[i], b->items[i]);
+    return same;
+}
+
+static bool same_prefixes(const struct prefixlist *a, const struct prefixlist *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++)
+        same = prefix_eq(&a->items[i], &b->items[i]);
+    return same;
+}
+
+static bool same_http(const struct config_http *a, const struct config_http *b)
+{
+    return same_text(a->listen, b->listen) && same_text(a->group, b->group) &&
+           a->serve == b->serve && same_text(a->token, b->token) &&
+           same_prefixes(&a->from, &b->from);
+}
+
+bool server_fits(const struct server *server, const struct config *config)
+{
+    const struct config_policyd *a = &server->config->policyd, *b = &config->policyd;
+    bool same = same_strings(&a->policy, &b->policy) &&
+                same_strings(&a->socketmap, &b->socketmap) && same_text(a->control, b->control) &&
+                same_text(a->group, b->group) && same_text(a->control_group, b->control_group) &&
+                a->max_connections == b->max_connections &&
+                server->config->http_count == config->http_count;
+
+    for (size_t i = 0; same && i < config->http_count; i++)
+        same = same_http(&server->config->https[i], &config->https[i]);
+    return same;
+}
+
 /* An HTTP server has no such half-way: it goes on accepting until it is freed. */
 void server_stop(struct server *server)
 {

@@ -2,6 +2,8 @@
 #ifndef PN_POLICYD_SERVER_H
 #define PN_POLICYD_SERVER_H
 
+#include <stdbool.h>
+
 #include "common/base/error.h"
 #include "common/config/config.h"
 #include "common/net/loop.h"
@@ -16,6 +18,9 @@ struct server *server_bind(const struct config *config, struct error *error_r);
 /* Accept and answer. engine outlives the server. 0 or -1. */
 int server_start(struct server *server, struct loop *loop, struct engine *engine,
                  struct error *error_r) __attribute__((warn_unused_result));
+
+/* Whether config asks for the same listeners, limits and tokens. */
+bool server_fits(const struct server *server, const struct config *config);
 
 /* Accept nobody any more; who is connected is still answered. */
 void server_stop(struct server *server);

@@ -177,6 +177,12 @@ class Daemon:
         assert self.process.poll() is None, self.log()
         return self
 
+    def reload(self, until):
+        """SIGHUP, and wait for one more line that has this in it."""
+        seen = self.log().count(until)
+        self.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: self.log().count(until) > seen, until)
+
     def end(self, signo=signal.SIGTERM):
         self.process.send_signal(signo)
         return self.process.wait(DEADLINE)

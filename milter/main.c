@@ -68,6 +68,7 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
 
     *drained_r = true;
     server_block_signals();
+    server_reserve_descriptors(config->milter.max_sessions);
     if (rc == 0)
         rc = start_engines(milter, config, &resolver, error_r);
     if (rc == 0) {
@@ -93,7 +94,7 @@ int main(int argc, char **argv)
     int rc;
 
     if (config->milter.listen == NULL) {
-        log_info(NULL, "not needed", LOG_STR("reason", "milter.listen is not set"));
+        log_info(NULL, "off", LOG_STR("reason", "milter.listen is empty"));
         config_free(&config);
         return EXIT_SUCCESS;
     }

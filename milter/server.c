@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <libmilter/mfapi.h>
 
@@ -16,6 +17,7 @@
 /* Longer than the longest stay of one message in a server's queue of milter calls. */
 #define SESSION_IDLE_SEC 7200
 #define DRAIN_EXTRA_MS   1000
+#define DESCRIPTORS_OWN  256 /* for all that is not a session, DNS above all */
 
 static atomic_bool libmilter_ended;
 
@@ -35,6 +37,19 @@ void server_block_signals(void)
     /* libmilter would end on it; this program has no use for it. */
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+}
+
+void server_reserve_descriptors(unsigned max_sessions)
+{
+    rlim_t wanted = (rlim_t)max_sessions * 2 + DESCRIPTORS_OWN;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        log_warning(NULL, "few-descriptors", LOG_UINT("limit", limit.rlim_cur),
+                    LOG_UINT("wanted", wanted), LOG_UINT("max_sessions", max_sessions));
 }
 
 /*

@@ -12,6 +12,12 @@
 void server_block_signals(void);
 
 /*
+ * Allow this process the descriptors that max_sessions need, and those that are told to
+ * come back: libmilter ends when it gets none. Says so when the system allows fewer.
+ */
+void server_reserve_descriptors(unsigned max_sessions);
+
+/*
  * Run libmilter on the open socket until SIGTERM or SIGINT, then let the callbacks that
  * are at work finish, at most the configured time for DNS. Called from the main
  * thread. Afterwards no callback runs, except where *drained_r is false: then what

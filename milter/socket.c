@@ -77,7 +77,7 @@ static int find_group(const char *name, gid_t *gid_r, struct error *error_r)
     errno = 0;
     group = getgrnam(name);
     if (group == NULL)
-        return error_set(error_r, ERROR_CONFIG, "milter: no group \"%s\" on this system", name);
+        return error_set(error_r, ERROR_CONFIG, "milter: there is no group %s", name);
     *gid_r = group->gr_gid;
     return 0;
 }
@@ -90,14 +90,13 @@ static int open_with_mode(const char *listen, struct error *error_r)
     int rc = MI_FAILURE;
 
     if (form == NULL)
-        return error_set(error_r, ERROR_CONFIG, "milter: cannot listen on \"%s\"", listen);
+        return error_set(error_r, ERROR_CONFIG, "milter: cannot listen on %s", listen);
     old = umask(0117);
     if (smfi_setconn(form) == MI_SUCCESS)
         rc = smfi_opensocket(true);
     umask(old);
     free(form);
-    return rc == MI_SUCCESS ? 0
-                            : error_set_errno(error_r, "milter: cannot listen on \"%s\"", listen);
+    return rc == MI_SUCCESS ? 0 : error_set_errno(error_r, "milter: cannot listen on %s", listen);
 }
 
 int socket_open(const char *listen, const char *group, struct error *error_r)

@@ -16,7 +16,8 @@ postern_milter_SOURCES = \
 	milter/main.c \
 	milter/server.c milter/server.h
 postern_milter_LDADD = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
-EXTRA_DIST += tests/milter/dnsd.py tests/milter/mta.py tests/milter/signer.py
+EXTRA_DIST += tests/milter/dnsd.py tests/milter/mta.py tests/milter/session.lua \
+	tests/milter/signer.py
 dist_check_SCRIPTS += tests/milter/check-milter
 TESTS += tests/milter/check-milter
 

@@ -109,18 +109,28 @@ static sfsistat handle_connect(SMFICTX *ctx, struct session *session, const _SOC
     return session->origin.kind == ORIGIN_REFUSED ? refuse_origin(session) : SMFIS_CONTINUE;
 }
 
+/* What was begun for the message is over; when the program ends it waits for this. */
+static void let_go(struct session *session)
+{
+    gate_let_go(&the_milter->gate, &session->holds_gate);
+}
+
 static sfsistat handle_helo(struct session *session, const char *name)
 {
-    if (session != NULL)
+    if (session != NULL) {
+        let_go(session);
         session_helo(session, name);
+    }
     return SMFIS_NOREPLY;
 }
 
 static sfsistat handle_mail(SMFICTX *ctx, struct session *session, char **argv)
 {
-    if (session != NULL)
+    if (session != NULL) {
+        let_go(session);
         session_mail(session, &the_milter->bench, argv[0] == NULL ? "" : argv[0],
                      smfi_getsymval(ctx, macro_auth_authen));
+    }
     return SMFIS_NOREPLY;
 }
 
@@ -138,8 +148,10 @@ static sfsistat handle_header(struct session *session, const char *name, const c
 
 static sfsistat handle_end_header(struct session *session)
 {
-    if (message_of(session) != NULL)
+    if (message_of(session) != NULL) {
+        gate_hold(&the_milter->gate, &session->holds_gate);
         message_end_header(session->message);
+    }
     return SMFIS_NOREPLY;
 }
 
@@ -222,13 +234,16 @@ static sfsistat handle_eom(SMFICTX *ctx, struct session *session)
         return SMFIS_TEMPFAIL;
     status = end_message(ctx, session, queue_id == NULL ? session->name : queue_id);
     message_free(&session->message);
+    let_go(session);
     return status;
 }
 
 static sfsistat handle_abort(struct session *session)
 {
-    if (session != NULL)
+    if (session != NULL) {
         message_free(&session->message);
+        let_go(session);
+    }
     return SMFIS_CONTINUE;
 }
 
@@ -236,6 +251,7 @@ static sfsistat handle_close(SMFICTX *ctx, struct session *session)
 {
     if (session == NULL)
         return SMFIS_CONTINUE;
+    let_go(session);
     if (session->is_counted)
         limit_release(&the_milter->sessions);
     session_free(&the_milter->roster, &session);
@@ -243,62 +259,85 @@ static sfsistat handle_close(SMFICTX *ctx, struct session *session)
     return SMFIS_CONTINUE;
 }
 
-#define THROUGH_GATE(otherwise, handler)                                                           \
-    return gate_enter(&the_milter->gate) ? gate_leave(&the_milter->gate, handler) : (otherwise)
+#define THROUGH_GATE(session, otherwise, handler)                                                  \
+    return gate_enter(&the_milter->gate, (session) == NULL ? NULL : &(session)->holds_gate)        \
+               ? gate_leave(&the_milter->gate, handler)                                            \
+               : (otherwise)
 
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
                              unsigned long f2, unsigned long f3, unsigned long *actions_r,
                              unsigned long *steps_r, unsigned long *f2_r, unsigned long *f3_r)
 {
+    const struct session *no_session = NULL;
+
     (void)f2, (void)f3;
     *f2_r = *f3_r = 0;
-    THROUGH_GATE(SMFIS_REJECT, handle_negotiate(ctx, actions, steps, actions_r, steps_r));
+    THROUGH_GATE(no_session, SMFIS_REJECT,
+                 handle_negotiate(ctx, actions, steps, actions_r, steps_r));
 }
 
 static sfsistat on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *addr)
 {
+    struct session *session = smfi_getpriv(ctx);
+
     (void)host;
-    THROUGH_GATE(SMFIS_TEMPFAIL, handle_connect(ctx, smfi_getpriv(ctx), addr));
+    THROUGH_GATE(session, SMFIS_TEMPFAIL, handle_connect(ctx, session, addr));
 }
 
 static sfsistat on_helo(SMFICTX *ctx, char *name)
 {
-    THROUGH_GATE(SMFIS_NOREPLY, handle_helo(smfi_getpriv(ctx), name));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_NOREPLY, handle_helo(session, name));
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **argv)
 {
-    THROUGH_GATE(SMFIS_NOREPLY, handle_mail(ctx, smfi_getpriv(ctx), argv));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_NOREPLY, handle_mail(ctx, session, argv));
 }
 
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 {
-    THROUGH_GATE(SMFIS_NOREPLY, handle_header(smfi_getpriv(ctx), name, value));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_NOREPLY, handle_header(session, name, value));
 }
 
 static sfsistat on_end_header(SMFICTX *ctx)
 {
-    THROUGH_GATE(SMFIS_NOREPLY, handle_end_header(smfi_getpriv(ctx)));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_NOREPLY, handle_end_header(session));
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
 {
-    THROUGH_GATE(SMFIS_NOREPLY, handle_body(smfi_getpriv(ctx), bytes, len));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_NOREPLY, handle_body(session, bytes, len));
 }
 
 static sfsistat on_eom(SMFICTX *ctx)
 {
-    THROUGH_GATE(SMFIS_TEMPFAIL, handle_eom(ctx, smfi_getpriv(ctx)));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_TEMPFAIL, handle_eom(ctx, session));
 }
 
 static sfsistat on_abort(SMFICTX *ctx)
 {
-    THROUGH_GATE(SMFIS_CONTINUE, handle_abort(smfi_getpriv(ctx)));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_CONTINUE, handle_abort(session));
 }
 
 static sfsistat on_close(SMFICTX *ctx)
 {
-    THROUGH_GATE(SMFIS_CONTINUE, handle_close(ctx, smfi_getpriv(ctx)));
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_CONTINUE, handle_close(ctx, session));
 }
 
 int callbacks_register(struct milter *milter)

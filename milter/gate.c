@@ -12,7 +12,7 @@ void gate_init(struct gate *gate)
 {
     pthread_condattr_t attr;
 
-    *gate = (struct gate){.inside = 0};
+    *gate = (struct gate){.state = GATE_OPEN};
     pthread_mutex_init(&gate->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -27,24 +27,48 @@ void gate_fini(struct gate *gate)
     pthread_mutex_destroy(&gate->lock);
 }
 
-bool gate_enter(struct gate *gate)
+bool gate_enter(struct gate *gate, const bool *held)
 {
     pthread_mutex_lock(&gate->lock);
-    bool open = !gate->closed;
-    if (open)
+    bool welcome =
+        gate->state == GATE_OPEN || (gate->state == GATE_CLOSING && held != NULL && *held);
+    if (welcome)
         gate->inside++;
     pthread_mutex_unlock(&gate->lock);
-    return open;
+    return welcome;
+}
+
+static void one_less(struct gate *gate)
+{
+    BUG_ON(gate->inside == 0);
+    if (--gate->inside == 0)
+        pthread_cond_broadcast(&gate->empty);
 }
 
 int gate_leave(struct gate *gate, int status)
 {
     pthread_mutex_lock(&gate->lock);
-    BUG_ON(gate->inside == 0);
-    if (--gate->inside == 0)
-        pthread_cond_broadcast(&gate->empty);
+    one_less(gate);
     pthread_mutex_unlock(&gate->lock);
     return status;
+}
+
+void gate_hold(struct gate *gate, bool *held)
+{
+    pthread_mutex_lock(&gate->lock);
+    if (!*held)
+        gate->inside++;
+    *held = true;
+    pthread_mutex_unlock(&gate->lock);
+}
+
+void gate_let_go(struct gate *gate, bool *held)
+{
+    pthread_mutex_lock(&gate->lock);
+    if (*held)
+        one_less(gate);
+    *held = false;
+    pthread_mutex_unlock(&gate->lock);
 }
 
 static struct timespec deadline_in(unsigned timeout_ms)
@@ -67,10 +91,11 @@ bool gate_close(struct gate *gate, unsigned timeout_ms)
     int rc = 0;
 
     pthread_mutex_lock(&gate->lock);
-    gate->closed = true;
+    gate->state = GATE_CLOSING;
     while (gate->inside > 0 && rc != ETIMEDOUT)
         rc = pthread_cond_timedwait(&gate->empty, &gate->lock, &until);
     bool empty = gate->inside == 0;
+    gate->state = GATE_SHUT;
     pthread_mutex_unlock(&gate->lock);
     return empty;
 }

@@ -28,26 +28,47 @@ static void explain_masked(const struct origin *origin, struct judgement *judgem
                  gateway_name(origin));
 }
 
+static struct dns_budget take_share(const struct dns_budget *whole, int64_t share_ms)
+{
+    return (struct dns_budget){.left_ms = share_ms < whole->left_ms ? share_ms : whole->left_ms};
+}
+
+static void check_spf(const struct judge_facts *facts, const struct spf_engine *engine,
+                      struct dns *dns, struct dns_budget *budget, struct judgement *judgement)
+{
+    if (facts->sender == NULL)
+        return;
+    judgement->has_spf = true;
+    judgement->spf_request = (struct spf_request){
+        .client = facts->origin->addr,
+        .helo = facts->helo,
+        .sender = facts->sender,
+        .receiver = facts->authserv_id,
+    };
+    spf_verify(engine, &judgement->spf_request, dns, budget, &judgement->spf);
+}
+
 void judge_client(const struct judge_facts *facts, const struct spf_engine *engine, struct dns *dns,
                   struct dns_budget *budget, struct judgement *judgement_r)
 {
+    const int64_t whole_ms = budget->left_ms;
+    struct dns_budget share;
+
     *judgement_r = (struct judgement){.is_masked = false};
     if (facts->origin->kind != ORIGIN_KNOWN) {
         explain_masked(facts->origin, judgement_r);
         return;
     }
-    if (facts->sender != NULL) {
-        judgement_r->has_spf = true;
-        judgement_r->spf_request = (struct spf_request){
-            .client = facts->origin->addr,
-            .helo = facts->helo,
-            .sender = facts->sender,
-            .receiver = facts->authserv_id,
-        };
-        spf_verify(engine, &judgement_r->spf_request, dns, budget, &judgement_r->spf);
-    }
+    share = take_share(budget, whole_ms / 2);
+    budget->left_ms -= share.left_ms;
+    check_spf(facts, engine, dns, &share, judgement_r);
+    budget->left_ms += share.left_ms;
+
+    share = take_share(budget, whole_ms / 4);
+    budget->left_ms -= share.left_ms;
     judgement_r->has_iprev = true;
-    iprev_verify(&facts->origin->addr, dns, budget, &judgement_r->iprev);
+    iprev_verify(&facts->origin->addr, dns, &share, &judgement_r->iprev);
+    budget->left_ms += share.left_ms;
 }
 
 void judge_field(const struct judge_facts *facts, const struct judgement *judgement,

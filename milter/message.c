@@ -77,12 +77,35 @@ void message_header(struct message *message, const char *name, const char *value
     verify_header(message, name, value);
 }
 
+static struct judge_facts facts_of(const struct message *message)
+{
+    return (struct judge_facts){
+        .authserv_id = message->bench->config->hostname,
+        .origin = message->client.origin,
+        .helo = message->client.helo,
+        .sender = message->sender,
+    };
+}
+
+static void judge_once(struct message *message)
+{
+    const struct workbench *bench = message->bench;
+    struct judge_facts facts = facts_of(message);
+
+    if (message->has_judgement)
+        return;
+    judge_client(&facts, bench->engine, bench->dns, &message->budget, &message->judgement);
+    message->has_judgement = true;
+}
+
 void message_end_header(struct message *message)
 {
     int64_t began = clock_mono_ms(message->bench->clock);
 
-    if (message->verifier != NULL)
-        dkim_verifier_end_header(message->verifier);
+    if (!message->is_judged)
+        return;
+    judge_once(message);
+    dkim_verifier_end_header(message->verifier);
     message->busy_ms += clock_mono_ms(message->bench->clock) - began;
 }
 
@@ -152,23 +175,16 @@ static void log_judged(const struct message *message, const char *queue_id,
 
 void message_finish(struct message *message, const char *queue_id, struct buf *field)
 {
-    const struct workbench *bench = message->bench;
-    struct judge_facts facts = {
-        .authserv_id = bench->config->hostname,
-        .origin = message->client.origin,
-        .helo = message->client.helo,
-        .sender = message->sender,
-    };
-    struct judgement judgement;
-    int64_t began = clock_mono_ms(bench->clock);
+    struct judge_facts facts = facts_of(message);
+    int64_t began = clock_mono_ms(message->bench->clock);
 
     if (!message->is_judged) {
         log_unjudged(message, queue_id);
         return;
     }
+    judge_once(message); /* where the server told of no end of the header */
     facts.dkim = dkim_verifier_finish(message->verifier, &facts.dkim_count);
-    judge_client(&facts, bench->engine, bench->dns, &message->budget, &judgement);
-    judge_field(&facts, &judgement, field);
-    message->busy_ms += clock_mono_ms(bench->clock) - began;
-    log_judged(message, queue_id, &facts, &judgement);
+    judge_field(&facts, &message->judgement, field);
+    message->busy_ms += clock_mono_ms(message->bench->clock) - began;
+    log_judged(message, queue_id, &facts, &message->judgement);
 }

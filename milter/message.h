@@ -46,6 +46,8 @@ struct message {
     struct fields fields;
     struct dns_budget budget;
     struct dkim_verifier *verifier; /* only when judged */
+    bool has_judgement;
+    struct judgement judgement;
     int64_t busy_ms;
 };
 

@@ -28,6 +28,7 @@ struct session {
     struct origin origin; /* local until the server says who is connected */
     char *helo;           /* NULL: none yet */
     struct message *message;
+    bool holds_gate;                 /* it is between the end of a header and of its message */
     struct session *previous, *next; /* in the roster */
 };
 

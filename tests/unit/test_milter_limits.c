@@ -57,14 +57,50 @@ static void test_gate(void **state)
 
     (void)state;
     gate_init(&gate);
-    assert_true(gate_enter(&gate));
-    assert_true(gate_enter(&gate));
+    assert_true(gate_enter(&gate, NULL));
+    assert_true(gate_enter(&gate, NULL));
     assert_int_equal(gate_leave(&gate, 7), 7);
     assert_false(gate_close(&gate, 1));
-    assert_false(gate_enter(&gate));
+    assert_false(gate_enter(&gate, NULL));
     assert_int_equal(gate_leave(&gate, 0), 0);
     assert_true(gate_close(&gate, 0));
-    assert_false(gate_enter(&gate));
+    assert_false(gate_enter(&gate, NULL));
+    gate_fini(&gate);
+}
+
+static void *come_and_go(void *arg)
+{
+    struct gate *gate = arg;
+    bool held = true; /* by the other thread, for this one */
+
+    while (gate_enter(gate, NULL))
+        gate_leave(gate, 0);
+    bool came = gate_enter(gate, &held);
+    if (came)
+        gate_leave(gate, 0);
+    gate_let_go(gate, &held);
+    return came ? gate : NULL;
+}
+
+static void test_gate_lets_holders_finish(void **state)
+{
+    struct gate gate;
+    pthread_t thread;
+    bool held = false;
+    void *came = NULL;
+
+    (void)state;
+    gate_init(&gate);
+    gate_hold(&gate, &held);
+    gate_hold(&gate, &held);
+    assert_true(held);
+    assert_int_equal(pthread_create(&thread, NULL, come_and_go, &gate), 0);
+    assert_true(gate_close(&gate, 20000));
+    pthread_join(thread, &came);
+    assert_ptr_equal(came, &gate);
+    assert_false(gate_enter(&gate, &held));
+    held = false;
+    gate_let_go(&gate, &held);
     gate_fini(&gate);
 }
 
@@ -72,7 +108,7 @@ static void *leave_once_closed(void *arg)
 {
     struct gate *gate = arg;
 
-    while (gate_enter(gate))
+    while (gate_enter(gate, NULL))
         gate_leave(gate, 0);
     gate_leave(gate, 0);
     return NULL;
@@ -85,7 +121,7 @@ static void test_gate_waits_for_the_last(void **state)
 
     (void)state;
     gate_init(&gate);
-    assert_true(gate_enter(&gate));
+    assert_true(gate_enter(&gate, NULL));
     assert_int_equal(pthread_create(&thread, NULL, leave_once_closed, &gate), 0);
     assert_true(gate_close(&gate, 20000));
     pthread_join(thread, NULL);
@@ -98,6 +134,7 @@ int main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_limit_of_one),
         cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_gate_lets_holders_finish),
         cmocka_unit_test(test_gate_waits_for_the_last),
     };
     return cmocka_run_group_tests_name("milter_limits", tests, NULL, NULL);

@@ -152,6 +152,20 @@ static void test_known(void **state)
     session_free(&roster, &session);
 }
 
+static void test_without_end_of_header(void **state)
+{
+    struct session *session = session_from(ORIGIN_KNOWN, "203.0.113.9");
+    struct buf field;
+
+    (void)state;
+    buf_init(&field);
+    session_mail(session, &bench, "<a@example.net>", NULL);
+    message_finish(session->message, "4QUEUE", &field);
+    assert_has(buf_str(&field), "spf=pass");
+    buf_fini(&field);
+    session_free(&roster, &session);
+}
+
 static void test_masked(void **state)
 {
     static const struct {
@@ -311,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known),
+        cmocka_unit_test(test_without_end_of_header),
         cmocka_unit_test(test_masked),
         cmocka_unit_test(test_not_judged),
         cmocka_unit_test(test_unusable_sender),

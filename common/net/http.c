@@ -344,9 +344,10 @@ static void server_run(struct http_server *server)
 
     server->due = false;
     MHD_run(server->daemon);
+    /* A handler answered a request that waited: http_respond() has started the timer. */
     if (server->due)
-        loop_timer_start(server->timer, 0);
-    else if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
+        return;
+    if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
         loop_timer_start(server->timer, (int64_t)timeout_ms);
     else
         loop_timer_stop(server->timer);

@@ -207,6 +207,7 @@ static void be_slow_then_start(void *ctx)
     poll(NULL, 0, 60);
     trace->at_ms = clock_mono_ms(&clock_system);
     loop_timer_start(trace->timer, 40);
+    loop_post(trace->loop, note_a, trace); /* the loop comes round and looks at its timers */
 }
 
 static void a_timer_counts_from_its_start(void **state)

@@ -12,12 +12,13 @@ libnet_a_SOURCES = \
 	common/net/resolver.c common/net/resolver.h \
 	common/net/stream.c common/net/stream.h
 
-noinst_HEADERS += tests/unit/net_fixture.h
+noinst_HEADERS += tests/unit/http_fixture.h tests/unit/net_fixture.h
 
 if TESTS_BUILT
 net_tests = \
-	tests/unit/test_control tests/unit/test_dns tests/unit/test_http tests/unit/test_listener \
-	tests/unit/test_loop tests/unit/test_origin tests/unit/test_resolver tests/unit/test_stream
+	tests/unit/test_control tests/unit/test_dns tests/unit/test_http tests/unit/test_http_life \
+	tests/unit/test_listener tests/unit/test_loop tests/unit/test_origin \
+	tests/unit/test_resolver tests/unit/test_stream
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 net_test_libs = $(net_libs) $(CMOCKA_LIBS)
@@ -25,6 +26,8 @@ tests_unit_test_control_SOURCES = tests/unit/test_control.c
 tests_unit_test_control_LDADD = $(net_test_libs)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_LDADD = $(net_test_libs)
+tests_unit_test_http_life_SOURCES = tests/unit/test_http_life.c
+tests_unit_test_http_life_LDADD = $(net_test_libs)
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
 tests_unit_test_listener_LDADD = $(net_test_libs)
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c

@@ -69,7 +69,7 @@ tests_unit_test_window_LDADD = $(policyd_test_libs)
 endif
 
 fuzz_targets += tests/fuzz/fuzz_auth tests/fuzz/fuzz_socketmap
-tests_fuzz_fuzz_auth_LDADD = $(policyd_libs) $(fuzz_main)
+tests_fuzz_fuzz_auth_LDADD = $(fuzz_main) $(policyd_libs)
 tests_fuzz_fuzz_auth_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_socketmap_LDADD = $(policyd_libs) $(fuzz_main)
+tests_fuzz_fuzz_socketmap_LDADD = $(fuzz_main) $(policyd_libs)
 tests_fuzz_fuzz_socketmap_LDFLAGS = $(fuzz_ldflags)

@@ -20,17 +20,6 @@ EXTRA_DIST += tests/ratchet.list
 #     tests_fuzz_fuzz_NAME_LDADD = $(fuzz_main) $(wire_libs)
 #     tests_fuzz_fuzz_NAME_LDFLAGS = $(fuzz_ldflags)
 # With --enable-fuzzing it is a libFuzzer program; otherwise it replays its seeds.
-fuzz_targets += \
-	tests/fuzz/fuzz_attr tests/fuzz/fuzz_authres tests/fuzz/fuzz_config tests/fuzz/fuzz_netstring
-tests_fuzz_fuzz_attr_LDADD = $(fuzz_main) $(wire_libs)
-tests_fuzz_fuzz_attr_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_authres_LDADD = $(fuzz_main) $(mailauth_libs)
-tests_fuzz_fuzz_authres_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_config_LDADD = $(fuzz_main) $(config_libs)
-tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_netstring_LDADD = $(fuzz_main) $(wire_libs)
-tests_fuzz_fuzz_netstring_LDFLAGS = $(fuzz_ldflags)
-
 check_PROGRAMS += $(fuzz_targets)
 EXTRA_DIST += tests/fuzz/corpus
 fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

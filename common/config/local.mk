@@ -35,3 +35,7 @@ tests_unit_test_schema_LDADD = $(config_test_libs)
 tests_unit_test_secret_SOURCES = tests/unit/test_secret.c
 tests_unit_test_secret_LDADD = $(config_test_libs)
 endif
+
+fuzz_targets += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_LDADD = $(fuzz_main) $(config_libs)
+tests_fuzz_fuzz_config_LDFLAGS = $(fuzz_ldflags)

@@ -41,9 +41,8 @@ tests_spf_check_cases_SOURCES = tests/spf/check_cases.c
 tests_spf_check_cases_LDADD = $(mailauth_test_libs)
 endif
 
-fuzz_targets += tests/fuzz/fuzz_authres
-tests_fuzz_fuzz_authres_LDADD = $(mailauth_libs) $(fuzz_main)
+fuzz_targets += tests/fuzz/fuzz_authres tests/fuzz/fuzz_spf_record
+tests_fuzz_fuzz_authres_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_authres_LDFLAGS = $(fuzz_ldflags)
-fuzz_targets += tests/fuzz/fuzz_spf_record
-tests_fuzz_fuzz_spf_record_LDADD = $(mailauth_libs) $(fuzz_main)
+tests_fuzz_fuzz_spf_record_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_spf_record_LDFLAGS = $(fuzz_ldflags)

@@ -43,5 +43,5 @@ tests_unit_test_origin_LDADD = $(net_test_libs)
 endif
 
 fuzz_targets += tests/fuzz/fuzz_dns_packet
-tests_fuzz_fuzz_dns_packet_LDADD = $(net_libs) $(fuzz_main)
+tests_fuzz_fuzz_dns_packet_LDADD = $(fuzz_main) $(net_libs)
 tests_fuzz_fuzz_dns_packet_LDFLAGS = $(fuzz_ldflags)

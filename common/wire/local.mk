@@ -15,3 +15,9 @@ tests_unit_test_attr_LDADD = $(wire_test_libs)
 tests_unit_test_netstring_SOURCES = tests/unit/test_netstring.c
 tests_unit_test_netstring_LDADD = $(wire_test_libs)
 endif
+
+fuzz_targets += tests/fuzz/fuzz_attr tests/fuzz/fuzz_netstring
+tests_fuzz_fuzz_attr_LDADD = $(fuzz_main) $(wire_libs)
+tests_fuzz_fuzz_attr_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_netstring_LDADD = $(fuzz_main) $(wire_libs)
+tests_fuzz_fuzz_netstring_LDFLAGS = $(fuzz_ldflags)

@@ -43,7 +43,8 @@ static char *mended(const uint8_t *body, size_t len)
 {
     char *text = x_malloc(len + 1);
 
-    memcpy(text, body, len);
+    if (len)
+        memcpy(text, body, len);
     text[len] = '\0';
     if (memchr(text, '\0', len) || str_is_utf8(text))
         return text;

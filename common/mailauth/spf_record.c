@@ -301,8 +301,10 @@ static const char *parse(const uint8_t *txt, size_t len, struct spf_record *reco
     /* Two copies in one: the words as they stand, and those that are cut at their slashes. */
     record->text = x_malloc(2 * (len + 1));
     char *work = record->text + len + 1;
-    memcpy(record->text, txt, len);
-    memcpy(work, txt, len);
+    if (len) {
+        memcpy(record->text, txt, len);
+        memcpy(work, txt, len);
+    }
     record->text[len] = work[len] = 0;
     record->terms = x_calloc(spaces + 1, sizeof(record->terms[0]));
     return parse_terms(record->text, work, record);

@@ -16,6 +16,9 @@ steps_begin() {
 # limited COMMAND...: runs it without input and for no longer than step_limit.
 limited() { timeout --kill-after=10 "$step_limit" "$@" </dev/null; }
 
+# of_interest: the end of a log, without the tests that passed.
+of_interest() { grep -vE '^(ok |PASS: )' | tail -n 80 | sed 's/^/  | /'; }
+
 # step NAME COMMAND...: passes or fails as the command does; shows its end when it fails.
 step() {
     name=$1
@@ -25,7 +28,7 @@ step() {
         passed=$((passed + 1))
         say "ok - $name ($(($(date +%s) - since)) s)"
     else
-        tail -n 40 "$logs/$name.log" | sed 's/^/  | /'
+        of_interest <"$logs/$name.log"
         step_failed "$name" "its whole output: $logs/$name.log"
     fi
 }
@@ -45,6 +48,8 @@ suite() {
     shift
     "$@" >"$logs/$name.log" 2>&1
     status=$?
+    # What Automake says of those that failed, between its table of contents and the summary.
+    sed -n '/^\.\. contents::/,/^Testsuite summary/{/^ok /d;/^PASS: /d;s/^/  | /p}' "$logs/$name.log"
     # shellcheck disable=SC2046
     set -- $(awk '/^# (PASS|SKIP|XFAIL|FAIL|XPASS|ERROR): / { n[$2] = $3 }
         END { print n["PASS:"] + n["XFAIL:"], n["FAIL:"] + n["XPASS:"] + n["ERROR:"], n["SKIP:"] + 0 }
@@ -76,13 +81,12 @@ tap() {
 count_points() {
     passed=$((passed + $3)) failed=$((failed + $4)) skipped=$((skipped + $5))
     say "$1: $3 passed, $4 failed, $5 skipped"
-    grep -E '^SKIP: |^ok .*# [Ss][Kk][Ii][Pp]' "$logs/$1.log" | sed 's/^/  | /'
+    grep -E '^SKIP: |^ok .*# [Ss][Kk][Ii][Pp]' "$logs/$1.log" | sort -u | sed 's/^/  | /'
     [ "$2" = 0 ] && [ "$3" != 0 ] && return
     if [ "$4" = 0 ]; then
-        tail -n 40 "$logs/$1.log" | sed 's/^/  | /'
+        of_interest <"$logs/$1.log"
         step_failed "$1" "ended with status $2 before its tests did; all of it: $logs/$1.log"
     else
-        grep -nE '^(FAIL|ERROR|XPASS): |^not ok ' "$logs/$1.log" | sed 's/^/  | /'
         failures="$failures
   $1: $4 failed; all of it: $logs/$1.log"
         return 1

@@ -110,8 +110,7 @@ static const struct spf_engine *find_engine(const char *name, struct error *erro
     return NULL;
 }
 
-int lookup_spf_init(const struct ctl *ctl, const struct lookup *lookup, struct lookup_spf *spf_r,
-                    struct error *error_r)
+int lookup_spf_init(const struct ctl *ctl, struct lookup_spf *spf_r, struct error *error_r)
 {
     const char *ip = ctl_value(ctl, "ip"), *helo = ctl_value(ctl, "helo");
     const char *sender = ctl_value(ctl, "sender");
@@ -127,8 +126,13 @@ int lookup_spf_init(const struct ctl *ctl, const struct lookup *lookup, struct l
     spf_r->sender = read_sender(sender ? sender : "");
     spf_r->request.sender = spf_r->sender;
     spf_r->request.helo = helo ? helo : "";
-    spf_r->request.receiver = lookup->hostname;
     return 0;
+}
+
+void lookup_spf_run(struct lookup_spf *spf, struct lookup *lookup, struct spf_verdict *verdict_r)
+{
+    spf->request.receiver = lookup->hostname;
+    spf_verify(spf->engine, &spf->request, lookup->dns, &lookup->budget, verdict_r);
 }
 
 void lookup_spf_fini(struct lookup_spf *spf)

@@ -33,10 +33,13 @@ struct lookup_spf {
     char *sender; /* request.sender */
 };
 
-/* 0, or -1 when an option is wrong. lookup must outlive it. */
-int lookup_spf_init(const struct ctl *ctl, const struct lookup *lookup, struct lookup_spf *spf_r,
-                    struct error *error_r) __attribute__((warn_unused_result));
+/* 0, or -1 when an option is wrong. Asks nobody; request.receiver is left to lookup_spf_run(). */
+int lookup_spf_init(const struct ctl *ctl, struct lookup_spf *spf_r, struct error *error_r)
+    __attribute__((warn_unused_result));
 void lookup_spf_fini(struct lookup_spf *spf);
+
+/* Judge it, as the host of lookup, which must outlive spf. */
+void lookup_spf_run(struct lookup_spf *spf, struct lookup *lookup, struct spf_verdict *verdict_r);
 
 /*
  * The check that decides: of the MAIL FROM, with the null sender of the HELO, and the

@@ -43,29 +43,36 @@ static void print_verdict(const struct lookup_spf *spf, const struct spf_verdict
         printf("\nits domain says: %s\n", check->explanation);
 }
 
+static enum ctl_exit tell(const struct ctl *ctl, const struct lookup_spf *spf,
+                          const struct spf_verdict *verdict)
+{
+    enum spf_identity identity;
+    const struct spf_check *check = lookup_spf_decisive(spf, verdict, &identity);
+    enum ctl_exit how = check->result == AUTH_PASS ? CTL_YES : CTL_NO;
+
+    if (ctl->json)
+        return output_json(lookup_spf_json(spf, verdict), how);
+    print_verdict(spf, verdict);
+    return how;
+}
+
 enum ctl_exit ctl_run_spf(const struct ctl *ctl)
 {
     struct lookup lookup;
     struct lookup_spf spf;
     struct spf_verdict verdict;
     struct error error = {0};
-    enum spf_identity identity;
     enum ctl_exit how;
 
-    if (lookup_open(ctl, &lookup, &error) < 0)
+    if (lookup_spf_init(ctl, &spf, &error) < 0)
         return ctl_fail(ctl, &error);
-    if (lookup_spf_init(ctl, &lookup, &spf, &error) < 0) {
+    if (lookup_open(ctl, &lookup, &error) < 0) {
         how = ctl_fail(ctl, &error);
     } else {
-        spf_verify(spf.engine, &spf.request, lookup.dns, &lookup.budget, &verdict);
-        how =
-            lookup_spf_decisive(&spf, &verdict, &identity)->result == AUTH_PASS ? CTL_YES : CTL_NO;
-        if (ctl->json)
-            output_json(lookup_spf_json(&spf, &verdict), how);
-        else
-            print_verdict(&spf, &verdict);
+        lookup_spf_run(&spf, &lookup, &verdict);
+        how = tell(ctl, &spf, &verdict);
+        lookup_close(&lookup);
     }
     lookup_spf_fini(&spf);
-    lookup_close(&lookup);
     return how;
 }

@@ -108,20 +108,32 @@ static int verify_dkim(struct judgement *judgement, const struct buf *wire, stru
     return 0;
 }
 
+/* What the options and the file say, before anybody is asked. */
+static int read_case(const struct ctl *ctl, struct judgement *judgement, struct buf *wire,
+                     struct error *error_r)
+{
+    const char *named = ctl_value(ctl, "authserv-id");
+
+    if (named && !*named)
+        return error_set(error_r, ERROR_CONFIG, "--authserv-id: an empty name");
+    judgement->has_client =
+        ctl_value(ctl, "ip") || ctl_value(ctl, "helo") || ctl_value(ctl, "sender");
+    if (judgement->has_client && lookup_spf_init(ctl, &judgement->spf, error_r) < 0)
+        return -1;
+    return read_message(ctl->args[0], wire, error_r);
+}
+
 static int judge(const struct ctl *ctl, struct judgement *judgement, const struct buf *wire,
                  struct error *error_r)
 {
     struct lookup *lookup = &judgement->lookup;
 
-    judgement->has_client =
-        ctl_value(ctl, "ip") || ctl_value(ctl, "helo") || ctl_value(ctl, "sender");
+    if (lookup_open(ctl, lookup, error_r) < 0)
+        return -1;
     if (judgement->has_client) {
-        if (lookup_spf_init(ctl, lookup, &judgement->spf, error_r) < 0)
-            return -1;
         iprev_verify(&judgement->spf.request.client, lookup->dns, &lookup->budget,
                      &judgement->iprev);
-        spf_verify(judgement->spf.engine, &judgement->spf.request, lookup->dns, &lookup->budget,
-                   &judgement->verdict);
+        lookup_spf_run(&judgement->spf, lookup, &judgement->verdict);
     }
     return verify_dkim(judgement, wire, error_r);
 }
@@ -224,12 +236,7 @@ enum ctl_exit ctl_run_verify(const struct ctl *ctl)
     struct error error = {0};
     enum ctl_exit how;
 
-    if (read_message(ctl->args[0], &wire, &error) < 0 ||
-        lookup_open(ctl, &judgement.lookup, &error) < 0) {
-        buf_fini(&wire);
-        return ctl_fail(ctl, &error);
-    }
-    if (judge(ctl, &judgement, &wire, &error) < 0)
+    if (read_case(ctl, &judgement, &wire, &error) < 0 || judge(ctl, &judgement, &wire, &error) < 0)
         how = ctl_fail(ctl, &error);
     else
         how = tell(ctl, &judgement);

@@ -286,11 +286,16 @@ static size_t compiled_size(const char *text)
 {
     size_t size = 16;
 
-    for (; *text; text++) {
-        size += text[0] == '%' ? 3 : 1;
-        if (text[0] == '%' && text[1] == '{') {
+    while (*text) {
+        if (*text != '%') {
+            size += 1;
+            text += 1;
+        } else if (text[1] == '{') {
             size += 32; /* the macro, and the head of the literal behind it */
-            text += strcspn(text, "}");
+            text += strcspn(text, "}") + 1;
+        } else {
+            size += 3; /* "%-" becomes "%20" */
+            text += 2;
         }
     }
     return size;

@@ -233,7 +233,7 @@ static void test_macros_that_fill_its_buffer(void **state)
 
 static void test_explanations_of_all_lengths(void **state)
 {
-    static const char *const units[] = {"%{d}", "x%{l}", "a b ", "%-", "word"};
+    static const char *const units[] = {"%{d}", "x%{l}", "a b ", "%-", "word", "%%{"};
     struct buf text = {0};
 
     (void)state;

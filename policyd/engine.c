@@ -3,6 +3,7 @@
 
 #include "policyd/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/bug.h"
@@ -10,42 +11,25 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "policyd/counters.h"
-
-#define RETRY_AFTER_MS 30000 /* a store that refused is asked again */
-#define RETRY_MAX      1000  /* bans written again at once */
+#include "policyd/keeper.h"
 
 struct engine {
     const struct config *config;
     const struct origin_rules *rules;
     const struct clock *clock;
-    struct store *store;
-    struct bans bans;
+    struct keeper *keeper;
     struct counters *counters; /* one for each jail of the configuration */
     struct stats stats;
     int64_t started_mono_ms;
-    size_t pending;
-    struct error store_error; /* of the last write, ERROR_NONE when it went well */
-    int64_t retry_mono_ms;
 };
 
-/*
- * What waits for the store: one caller's answer, given when the last of its writes
- * is answered. A ban that is written again without a caller has done == NULL.
- */
-struct task {
-    struct engine *engine;
-    size_t writes;
+/* What a caller asked for, until it is answered. */
+struct request {
     enum engine_status status;
-    struct error error;
+    char reason[ERROR_TEXT_MAX];
     engine_done_fn done;
     void *ctx;
-};
-
-/* One write of a task. */
-struct put {
-    struct task *task;
-    struct prefix prefix;
-    int64_t until_mono_ms;
+    struct keeper_change *change; /* until the caller's call returns */
 };
 
 static struct counters *counters_for(const struct config *config)
@@ -72,9 +56,8 @@ struct engine *engine_new(const struct engine_options *options)
     engine->config = config;
     engine->rules = options->rules;
     engine->clock = options->clock;
-    engine->store = options->store;
+    engine->keeper = keeper_new(options->clock, options->store, &engine->stats);
     engine->started_mono_ms = clock_mono_ms(options->clock);
-    bans_init(&engine->bans);
     engine->counters = counters_for(config);
     return engine;
 }
@@ -83,200 +66,24 @@ void engine_free(struct engine **engine)
 {
     if (!*engine)
         return;
-    BUG_ON((*engine)->pending);
     counters_free_all((*engine)->counters, (*engine)->config);
-    bans_fini(&(*engine)->bans);
+    keeper_free(&(*engine)->keeper);
     free(*engine);
     *engine = NULL;
 }
 
-/* --- writing to the store --------------------------------------------------------- */
-
-static struct task *task_new(struct engine *engine, engine_done_fn done, void *ctx)
+int engine_restore(struct engine *engine, struct error *error_r)
 {
-    struct task *task = x_calloc(1, sizeof(*task));
-    *task = (struct task){.engine = engine, .writes = 1, .done = done, .ctx = ctx};
-    return task;
-}
-
-/* The caller's own share, and each write's, ends here. */
-static void task_release(struct task *task)
-{
-    if (--task->writes)
-        return;
-    if (task->done)
-        task->done(task->status, task->error.text, task->ctx);
-    free(task);
-}
-
-static void note_store_result(struct engine *engine, const struct error *error)
-{
-    bool was_well = engine->store_error.code == ERROR_NONE;
-
-    if (error) {
-        if (was_well) {
-            log_error(NULL, "store-failed", LOG_ERR(error),
-                      LOG_STR("effect", "bans hold in memory and are written again later"));
-            engine->retry_mono_ms = engine_now_mono_ms(engine) + RETRY_AFTER_MS;
-        }
-        engine->store_error = *error;
-    } else if (!was_well) {
-        log_info(NULL, "store-recovered");
-        engine->store_error = (struct error){0};
-    }
-}
-
-static void on_written(struct task *task, const struct error *error)
-{
-    task->engine->pending--;
-    note_store_result(task->engine, error);
-    if (error) {
-        task->status = ENGINE_UNSTORED;
-        task->error = *error;
-    }
-    task_release(task);
-}
-
-static void on_put(const struct error *error, void *ctx)
-{
-    struct put *put = ctx;
-    struct ban *ban = bans_find(&put->task->engine->bans, &put->prefix);
-
-    if (ban && !error && ban->until_mono_ms == put->until_mono_ms)
-        ban->stored = true;
-    on_written(put->task, error);
-    free(put);
-}
-
-static void on_deleted(const struct error *error, void *ctx)
-{
-    on_written(ctx, error);
-}
-
-static void write_ban(struct task *task, const struct ban *ban)
-{
-    struct engine *engine = task->engine;
-    struct put *put = x_calloc(1, sizeof(*put));
-    struct store_ban record = {
-        .prefix = ban->node.prefix,
-        .since_wall_ms = ban->since_wall_ms,
-        .until_wall_ms =
-            clock_wall_ms(engine->clock) + ban->until_mono_ms - engine_now_mono_ms(engine),
-    };
-
-    _Static_assert(sizeof(record.jail) == sizeof(ban->jail), "one limit");
-    for (size_t i = 0; i < sizeof(record.jail); i++)
-        record.jail[i] = ban->jail[i];
-    *put = (struct put){task, ban->node.prefix, ban->until_mono_ms};
-    task->writes++;
-    engine->pending++;
-    engine->store->put_ban(engine->store, &record, on_put, put);
-}
-
-static void delete_ban(struct task *task, const struct prefix *prefix)
-{
-    task->writes++;
-    task->engine->pending++;
-    task->engine->store->delete_ban(task->engine->store, prefix, on_deleted, task);
-}
-
-static void delete_unasked(struct engine *engine, const struct prefix *prefix)
-{
-    struct task *task = task_new(engine, NULL, NULL);
-    delete_ban(task, prefix);
-    task_release(task);
-}
-
-static void retry_unstored(struct engine *engine)
-{
-    struct task *task = task_new(engine, NULL, NULL);
-    size_t tried = 0;
-
-    for (struct ban *ban = engine->bans.first; ban && tried < RETRY_MAX; ban = ban->next) {
-        if (ban->stored)
-            continue;
-        write_ban(task, ban);
-        tried++;
-    }
-    task_release(task);
-}
-
-/* --- time ------------------------------------------------------------------------- */
-
-static void expire(struct engine *engine)
-{
-    struct ban *ban;
-
-    while ((ban = bans_next_expired(&engine->bans, engine_now_mono_ms(engine)))) {
-        char text[PREFIX_TEXT_MAX];
-        struct prefix prefix = ban->node.prefix;
-        log_info(NULL, "ban-expired", LOG_STR("ban", prefix_format(&prefix, text)),
-                 LOG_STR("jail", ban->jail));
-        bans_remove(&engine->bans, ban);
-        engine->stats.count[STAT_BAN_EXPIRED]++;
-        delete_unasked(engine, &prefix);
-    }
+    return keeper_restore(engine->keeper, engine->rules, error_r);
 }
 
 void engine_tick(struct engine *engine)
 {
     int64_t now_ms = engine_now_mono_ms(engine);
 
-    expire(engine);
+    keeper_tick(engine->keeper);
     for (size_t i = 0; i < engine->config->jail_count; i++)
         counters_sweep(&engine->counters[i], now_ms);
-    if (now_ms >= engine->retry_mono_ms && engine->retry_mono_ms && !engine->pending) {
-        engine->retry_mono_ms = now_ms + RETRY_AFTER_MS;
-        retry_unstored(engine);
-        if (!engine->pending)
-            engine->retry_mono_ms = 0;
-    }
-}
-
-/* --- restoring -------------------------------------------------------------------- */
-
-/* A wall clock that went back must not make a ban longer than it was meant to be. */
-static int64_t left_of(const struct store_ban *record, int64_t now_wall_ms)
-{
-    int64_t left_ms = record->until_wall_ms - now_wall_ms;
-    int64_t whole_ms = record->until_wall_ms - record->since_wall_ms;
-    return left_ms < whole_ms ? left_ms : whole_ms;
-}
-
-static void log_dropped(const struct prefix *prefix, const char *jail, const char *reason)
-{
-    char text[PREFIX_TEXT_MAX];
-
-    log_info(NULL, "ban-dropped", LOG_STR("ban", prefix_format(prefix, text)),
-             LOG_STR("jail", jail), LOG_STR("reason", reason));
-}
-
-static void restore_ban(const struct store_ban *record, void *ctx)
-{
-    struct engine *engine = ctx;
-    char reason[ORIGIN_REASON_MAX];
-    int64_t left_ms = left_of(record, clock_wall_ms(engine->clock));
-    const char *why = "expired";
-
-    if (left_ms > 0)
-        why = origin_protects(engine->rules, &record->prefix, reason);
-    if (why) {
-        log_dropped(&record->prefix, record->jail, why);
-        delete_unasked(engine, &record->prefix);
-        return;
-    }
-    struct ban *ban = bans_put(&engine->bans, &record->prefix, record->jail, record->since_wall_ms,
-                               engine_now_mono_ms(engine) + left_ms);
-    if (ban)
-        ban->stored = true;
-}
-
-int engine_restore(struct engine *engine, struct error *error_r)
-{
-    if (engine->store->load(engine->store, restore_ban, engine, error_r))
-        return -1;
-    log_info(NULL, "bans-restored", LOG_UINT("bans", engine->bans.count));
-    return 0;
 }
 
 /* --- another configuration ---------------------------------------------------------- */
@@ -303,25 +110,6 @@ static void take_over_counts(struct engine *engine, struct counters *counters,
     }
 }
 
-static void lift_protected(struct engine *engine)
-{
-    struct bans_cursor cursor;
-    struct ban *ban;
-
-    bans_cursor_open(&engine->bans, &cursor);
-    while ((ban = bans_cursor_step(&cursor))) {
-        struct prefix prefix = ban->node.prefix;
-        char reason[ORIGIN_REASON_MAX];
-        const char *why = origin_protects(engine->rules, &prefix, reason);
-        if (!why)
-            continue;
-        log_dropped(&prefix, ban->jail, why);
-        bans_remove(&engine->bans, ban);
-        delete_unasked(engine, &prefix);
-    }
-    bans_cursor_close(&engine->bans, &cursor);
-}
-
 void engine_reconfigure(struct engine *engine, const struct config *config,
                         const struct origin_rules *rules)
 {
@@ -332,7 +120,7 @@ void engine_reconfigure(struct engine *engine, const struct config *config,
     engine->counters = counters;
     engine->config = config;
     engine->rules = rules;
-    lift_protected(engine);
+    keeper_drop_protected(engine->keeper, rules);
 }
 
 /* --- questions ---------------------------------------------------------------------- */
@@ -343,7 +131,7 @@ static enum verdict judge(struct engine *engine, struct judgement *judgement)
         return VERDICT_REFUSED;
     if (judgement->origin.kind != ORIGIN_KNOWN)
         return VERDICT_GO_ON;
-    judgement->ban = bans_match(&engine->bans, &judgement->origin.addr);
+    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr);
     if (!judgement->ban)
         return VERDICT_GO_ON;
     judgement->seconds = bans_seconds_left(judgement->ban, engine_now_mono_ms(engine));
@@ -354,7 +142,7 @@ struct judgement engine_judge(struct engine *engine, const struct origin_peer *p
 {
     struct judgement judgement = {.origin = origin_find(engine->rules, peer)};
 
-    expire(engine);
+    keeper_expire(engine->keeper);
     judgement.unforced = judge(engine, &judgement);
     judgement.verdict = engine->config->enforce ? judgement.unforced : VERDICT_GO_ON;
     return judgement;
@@ -370,93 +158,112 @@ static void log_ban(const char *event, const char *session, const struct prefix 
              LOG_UINT("seconds", seconds));
 }
 
-static void fail(struct task *task, enum engine_status status, const char *reason)
+static void on_kept(const struct error *error, void *ctx)
 {
-    task->status = status;
-    error_set(&task->error, ERROR_REFUSED, "%s", reason);
+    struct request *request = ctx;
+
+    if (error) {
+        request->status = ENGINE_UNSTORED;
+        snprintf(request->reason, sizeof(request->reason), "%s", error->text);
+    }
+    request->done(request->status, request->reason, request->ctx);
+    free(request);
 }
 
-static void set_ban(struct task *task, const struct prefix *prefix, uint64_t seconds,
+static struct request *request_new(struct engine *engine, engine_done_fn done, void *ctx)
+{
+    struct request *request = x_calloc(1, sizeof(*request));
+
+    request->done = done;
+    request->ctx = ctx;
+    request->change = keeper_begin(engine->keeper, on_kept, request);
+    keeper_expire(engine->keeper);
+    return request;
+}
+
+static void fail(struct request *request, enum engine_status status, const char *reason)
+{
+    request->status = status;
+    snprintf(request->reason, sizeof(request->reason), "%s", reason);
+}
+
+static void set_ban(struct request *request, const struct prefix *prefix, uint64_t seconds,
                     const char *session, const char *jail)
 {
-    struct engine *engine = task->engine;
-    struct ban *ban = bans_put(&engine->bans, prefix, jail, clock_wall_ms(engine->clock),
-                               engine_now_mono_ms(engine) + (int64_t)seconds * 1000);
-
-    if (!ban) {
-        log_error(session, "ban-table-full", LOG_UINT("bans", engine->bans.count));
-        fail(task, ENGINE_FULL, "the table of bans is full");
+    if (keeper_put(request->change, prefix, seconds, jail) == 0) {
+        log_ban("ban", session, prefix, jail, seconds);
         return;
     }
-    engine->stats.count[STAT_BAN_SET]++;
-    log_ban("ban", session, prefix, jail, seconds);
-    write_ban(task, ban);
+    log_error(session, "ban-table-full", LOG_UINT("bans", BANS_MAX));
+    fail(request, ENGINE_FULL, "the table of bans is full");
 }
 
 void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t seconds,
                 engine_done_fn done, void *ctx)
 {
-    struct task *task = task_new(engine, done, ctx);
+    struct request *request = request_new(engine, done, ctx);
     char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX];
 
     BUG_ON(!seconds || seconds > (uint64_t)BANS_SECONDS_MAX);
-    expire(engine);
     const char *why = origin_protects(engine->rules, prefix, reason);
     if (why) {
         engine->stats.count[STAT_BAN_PROTECTED]++;
         log_warning(NULL, "ban-refused", LOG_STR("ban", prefix_format(prefix, text)),
                     LOG_STR("reason", why));
-        fail(task, ENGINE_PROTECTED, why);
+        fail(request, ENGINE_PROTECTED, why);
     } else {
-        set_ban(task, prefix, seconds, NULL, BANS_OPERATOR);
+        set_ban(request, prefix, seconds, NULL, BANS_OPERATOR);
     }
-    task_release(task);
+    keeper_end(request->change);
 }
 
-static void fail_unban(struct task *task, const struct prefix *prefix)
+static void fail_unban(struct engine *engine, struct request *request, const struct prefix *prefix)
 {
-    const struct ban *wider = bans_match(&task->engine->bans, &prefix->addr);
+    const struct ban *wider = bans_match(keeper_bans(engine->keeper), &prefix->addr);
     char text[PREFIX_TEXT_MAX] = "";
 
     if (wider && wider->node.prefix.bits < prefix->bits)
         prefix_format(&wider->node.prefix, text);
-    fail(task, ENGINE_NOT_BANNED, text);
+    fail(request, ENGINE_NOT_BANNED, text);
+}
+
+static void lift(struct engine *engine, struct request *request, struct ban *ban)
+{
+    struct prefix prefix = ban->node.prefix;
+
+    log_ban("unban", NULL, &prefix, ban->jail, bans_seconds_left(ban, engine_now_mono_ms(engine)));
+    keeper_remove(request->change, ban);
+    engine->stats.count[STAT_BAN_LIFTED]++;
+    for (size_t i = 0; i < engine->config->jail_count; i++)
+        counters_forget_within(&engine->counters[i], &prefix);
 }
 
 void engine_unban(struct engine *engine, const struct prefix *prefix, engine_done_fn done,
                   void *ctx)
 {
-    struct task *task = task_new(engine, done, ctx);
+    struct request *request = request_new(engine, done, ctx);
+    struct ban *ban = bans_find(keeper_bans(engine->keeper), prefix);
 
-    expire(engine);
-    struct ban *ban = bans_find(&engine->bans, prefix);
-    if (!ban) {
-        fail_unban(task, prefix);
-    } else {
-        log_ban("unban", NULL, prefix, ban->jail,
-                bans_seconds_left(ban, engine_now_mono_ms(engine)));
-        bans_remove(&engine->bans, ban);
-        engine->stats.count[STAT_BAN_LIFTED]++;
-        for (size_t i = 0; i < engine->config->jail_count; i++)
-            counters_forget_within(&engine->counters[i], prefix);
-        delete_ban(task, prefix);
-    }
-    task_release(task);
+    if (ban)
+        lift(engine, request, ban);
+    else
+        fail_unban(engine, request, prefix);
+    keeper_end(request->change);
 }
 
 /* --- events ------------------------------------------------------------------------- */
 
-static void ban_by_jail(struct task *task, const struct config_jail *jail, const struct prefix *key,
+static void ban_by_jail(struct engine *engine, struct request *request,
+                        const struct config_jail *jail, const struct prefix *key,
                         const struct event *event)
 {
-    struct engine *engine = task->engine;
-    const struct ban *held = bans_find(&engine->bans, key);
+    const struct ban *held = bans_find(keeper_bans(engine->keeper), key);
     int64_t until_ms = engine_now_mono_ms(engine) + (int64_t)jail->bantime_sec * 1000;
 
     if (!engine->config->enforce)
         log_ban("would ban", event->session, key, jail->name, jail->bantime_sec);
     else if (!held || held->until_mono_ms < until_ms)
-        set_ban(task, key, jail->bantime_sec, event->session, jail->name);
+        set_ban(request, key, jail->bantime_sec, event->session, jail->name);
 }
 
 static void log_uncounted(struct engine *engine, const struct event *event, const char *reason)
@@ -469,9 +276,9 @@ static void log_uncounted(struct engine *engine, const struct event *event, cons
              LOG_STR("reason", reason));
 }
 
-static void hit_jail(struct task *task, size_t index, const struct event *event)
+static void hit_jail(struct engine *engine, struct request *request, size_t index,
+                     const struct event *event)
 {
-    struct engine *engine = task->engine;
     const struct config_jail *jail = &engine->config->jails[index];
     struct counters *counters = &engine->counters[index];
     struct prefix key = jail_key(jail, &event->client);
@@ -495,21 +302,20 @@ static void hit_jail(struct task *task, size_t index, const struct event *event)
     if (decision != JAIL_BAN)
         return;
     counters_forget(counters, &key);
-    ban_by_jail(task, jail, &key, event);
+    ban_by_jail(engine, request, jail, &key, event);
 }
 
 static const char *uncounted(struct engine *engine, const struct origin *origin)
 {
     if (origin->kind != ORIGIN_KNOWN)
         return origin_kind_name(origin->kind);
-    expire(engine);
-    return bans_match(&engine->bans, &origin->addr) ? "banned already" : NULL;
+    return bans_match(keeper_bans(engine->keeper), &origin->addr) ? "banned already" : NULL;
 }
 
 void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
                    engine_done_fn done, void *ctx)
 {
-    struct task *task = task_new(engine, done, ctx);
+    struct request *request = request_new(engine, done, ctx);
     struct origin origin = origin_find(engine->rules, peer);
     const char *why_not = uncounted(engine, &origin);
 
@@ -519,16 +325,16 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
     } else {
         engine->stats.count[STAT_EVENT_AUTH_FAIL]++;
         for (size_t i = 0; i < engine->config->jail_count; i++)
-            hit_jail(task, i, event);
+            hit_jail(engine, request, i, event);
     }
-    task_release(task);
+    keeper_end(request->change);
 }
 
 /* --- what it shows -------------------------------------------------------------------- */
 
 struct bans *engine_bans(struct engine *engine)
 {
-    return &engine->bans;
+    return keeper_bans(engine->keeper);
 }
 
 struct stats *engine_stats(struct engine *engine)
@@ -561,10 +367,10 @@ size_t engine_key_count(const struct engine *engine)
 
 const char *engine_store_error(const struct engine *engine)
 {
-    return engine->store_error.code == ERROR_NONE ? NULL : engine->store_error.text;
+    return keeper_store_error(engine->keeper);
 }
 
 size_t engine_pending(const struct engine *engine)
 {
-    return engine->pending;
+    return keeper_pending(engine->keeper);
 }

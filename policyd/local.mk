@@ -9,6 +9,7 @@ libpolicyd_a_SOURCES = \
 	policyd/counters.c policyd/counters.h \
 	policyd/engine.c policyd/engine.h \
 	policyd/jail.c policyd/jail.h \
+	policyd/keeper.c policyd/keeper.h \
 	policyd/policy.c policyd/policy.h \
 	policyd/route.c policyd/route.h \
 	policyd/server.c policyd/server.h \

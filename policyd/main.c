@@ -108,6 +108,7 @@ static int leave_root(struct daemon *daemon, bool foreground, struct error *erro
 static int open_state(struct daemon *daemon, struct error *error_r)
 {
     daemon->loop = loop_new();
+    daemon->drain = loop_timer_new(daemon->loop, on_drain, daemon);
     daemon->store = store_file_open(daemon->setup->config->store_path, daemon->loop, error_r);
     if (!daemon->store)
         return -1;
@@ -122,10 +123,10 @@ static int open_state(struct daemon *daemon, struct error *error_r)
 
 static int serve(struct daemon *daemon, struct error *error_r)
 {
+    signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
     if (server_start(daemon->server, daemon->loop, daemon->engine, error_r))
         return -1;
     daemon->tick = loop_timer_new(daemon->loop, on_tick, daemon);
-    daemon->drain = loop_timer_new(daemon->loop, on_drain, daemon);
     daemon->term = loop_signal_new(daemon->loop, SIGTERM, on_stop_signal, daemon);
     daemon->interrupt = loop_signal_new(daemon->loop, SIGINT, on_stop_signal, daemon);
     daemon->hangup = loop_signal_new(daemon->loop, SIGHUP, on_hangup, daemon);
@@ -146,21 +147,32 @@ static int run(struct daemon *daemon, bool foreground, struct error *error_r)
     return serve(daemon, error_r);
 }
 
+/* A start that failed late may have asked the store to forget bans that are over. */
+static void finish_writes(struct daemon *daemon)
+{
+    if (!daemon->engine || !engine_pending(daemon->engine))
+        return;
+    daemon->quiet_looks = 0;
+    loop_timer_start(daemon->drain, 0);
+    loop_run(daemon->loop);
+}
+
 static void close_all(struct daemon *daemon)
 {
     if (daemon->hangup) {
         loop_signal_free(&daemon->hangup);
         loop_signal_free(&daemon->interrupt);
         loop_signal_free(&daemon->term);
-        loop_timer_free(&daemon->drain);
         loop_timer_free(&daemon->tick);
     }
     server_free(&daemon->server);
     if (daemon->store)
         daemon->store->free(daemon->store);
     engine_free(&daemon->engine);
-    if (daemon->loop)
+    if (daemon->loop) {
+        loop_timer_free(&daemon->drain);
         loop_free(&daemon->loop);
+    }
     if (daemon->setup != daemon->started)
         setup_free(&daemon->setup);
     setup_free(&daemon->started);
@@ -182,6 +194,7 @@ int main(int argc, char **argv)
     int rc = run(&daemon, options.foreground, &error);
     if (rc)
         log_error(NULL, "start-failed", LOG_ERR(&error));
+    finish_writes(&daemon);
     close_all(&daemon);
     return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

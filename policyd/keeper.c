@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bug.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+
+#define RETRY_MAX 1000 /* bans written again at once */
+
+struct keeper {
+    const struct clock *clock;
+    struct store *store;
+    struct stats *stats;
+    struct bans bans;
+    size_t pending;
+    struct error store_error; /* of the last write, ERROR_NONE when it went well */
+    int64_t retry_mono_ms;    /* 0: nothing is to be written again */
+};
+
+struct keeper_change {
+    struct keeper *keeper;
+    size_t shares; /* one a write that is due, and the caller's until keeper_end() */
+    struct error error;
+    keeper_done_fn done;
+    void *ctx;
+};
+
+/* One ban on its way to the store. */
+struct put {
+    struct keeper_change *change;
+    struct prefix prefix;
+    int64_t until_mono_ms;
+};
+
+struct keeper *keeper_new(const struct clock *clock, struct store *store, struct stats *stats)
+{
+    struct keeper *keeper = x_calloc(1, sizeof(*keeper));
+
+    *keeper = (struct keeper){.clock = clock, .store = store, .stats = stats};
+    bans_init(&keeper->bans);
+    return keeper;
+}
+
+void keeper_free(struct keeper **keeper)
+{
+    if (!*keeper)
+        return;
+    BUG_ON((*keeper)->pending);
+    bans_fini(&(*keeper)->bans);
+    free(*keeper);
+    *keeper = NULL;
+}
+
+/* --- writing to the store --------------------------------------------------------- */
+
+struct keeper_change *keeper_begin(struct keeper *keeper, keeper_done_fn done, void *ctx)
+{
+    struct keeper_change *change = x_calloc(1, sizeof(*change));
+
+    *change = (struct keeper_change){.keeper = keeper, .shares = 1, .done = done, .ctx = ctx};
+    return change;
+}
+
+static void release_share(struct keeper_change *change)
+{
+    if (--change->shares)
+        return;
+    if (change->done)
+        change->done(change->error.code == ERROR_NONE ? NULL : &change->error, change->ctx);
+    free(change);
+}
+
+void keeper_end(struct keeper_change *change)
+{
+    release_share(change);
+}
+
+static void note_result(struct keeper *keeper, const struct error *error)
+{
+    bool was_well = keeper->store_error.code == ERROR_NONE;
+
+    if (error && was_well) {
+        log_error(NULL, "store-failed", LOG_ERR(error),
+                  LOG_STR("effect", "bans hold in memory and are written again later"));
+        keeper->retry_mono_ms = clock_mono_ms(keeper->clock) + KEEPER_RETRY_MS;
+    } else if (!error && !was_well) {
+        log_info(NULL, "store-recovered");
+    }
+    keeper->store_error = error ? *error : (struct error){0};
+}
+
+static void on_written(struct keeper_change *change, const struct error *error)
+{
+    change->keeper->pending--;
+    note_result(change->keeper, error);
+    if (error)
+        change->error = *error;
+    release_share(change);
+}
+
+static void on_put(const struct error *error, void *ctx)
+{
+    struct put *put = ctx;
+    struct ban *ban = bans_find(&put->change->keeper->bans, &put->prefix);
+
+    if (ban && !error && ban->until_mono_ms == put->until_mono_ms)
+        ban->stored = true;
+    on_written(put->change, error);
+    free(put);
+}
+
+static void on_deleted(const struct error *error, void *ctx)
+{
+    on_written(ctx, error);
+}
+
+static void write_ban(struct keeper_change *change, const struct ban *ban)
+{
+    struct keeper *keeper = change->keeper;
+    struct put *put = x_calloc(1, sizeof(*put));
+    int64_t left_ms = ban->until_mono_ms - clock_mono_ms(keeper->clock);
+    struct store_ban record = {
+        .prefix = ban->node.prefix,
+        .since_wall_ms = ban->since_wall_ms,
+        .until_wall_ms = clock_wall_ms(keeper->clock) + left_ms,
+    };
+
+    _Static_assert(sizeof(record.jail) == sizeof(ban->jail), "one limit");
+    memcpy(record.jail, ban->jail, sizeof(record.jail));
+    *put = (struct put){change, ban->node.prefix, ban->until_mono_ms};
+    change->shares++;
+    keeper->pending++;
+    keeper->store->put_ban(keeper->store, &record, on_put, put);
+}
+
+static void delete_record(struct keeper_change *change, const struct prefix *prefix)
+{
+    struct keeper *keeper = change->keeper;
+
+    change->shares++;
+    keeper->pending++;
+    keeper->store->delete_ban(keeper->store, prefix, on_deleted, change);
+}
+
+static void delete_unasked(struct keeper *keeper, const struct prefix *prefix)
+{
+    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
+    delete_record(change, prefix);
+    keeper_end(change);
+}
+
+int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
+               const char *jail)
+{
+    struct keeper *keeper = change->keeper;
+    struct ban *ban = bans_put(&keeper->bans, prefix, jail, clock_wall_ms(keeper->clock),
+                               clock_mono_ms(keeper->clock) + (int64_t)seconds * 1000);
+
+    if (!ban)
+        return -1;
+    keeper->stats->count[STAT_BAN_SET]++;
+    write_ban(change, ban);
+    return 0;
+}
+
+void keeper_remove(struct keeper_change *change, struct ban *ban)
+{
+    struct prefix prefix = ban->node.prefix;
+
+    bans_remove(&change->keeper->bans, ban);
+    delete_record(change, &prefix);
+}
+
+/* --- time ------------------------------------------------------------------------- */
+
+void keeper_expire(struct keeper *keeper)
+{
+    struct ban *ban;
+
+    while ((ban = bans_next_expired(&keeper->bans, clock_mono_ms(keeper->clock)))) {
+        char text[PREFIX_TEXT_MAX];
+        struct prefix prefix = ban->node.prefix;
+        log_info(NULL, "ban-expired", LOG_STR("ban", prefix_format(&prefix, text)),
+                 LOG_STR("jail", ban->jail));
+        bans_remove(&keeper->bans, ban);
+        keeper->stats->count[STAT_BAN_EXPIRED]++;
+        delete_unasked(keeper, &prefix);
+    }
+}
+
+static void retry_unstored(struct keeper *keeper)
+{
+    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
+    size_t tried = 0;
+
+    for (struct ban *ban = keeper->bans.first; ban && tried < RETRY_MAX; ban = ban->next) {
+        if (ban->stored)
+            continue;
+        write_ban(change, ban);
+        tried++;
+    }
+    keeper_end(change);
+}
+
+void keeper_tick(struct keeper *keeper)
+{
+    int64_t now_ms = clock_mono_ms(keeper->clock);
+
+    keeper_expire(keeper);
+    if (!keeper->retry_mono_ms || now_ms < keeper->retry_mono_ms || keeper->pending)
+        return;
+    retry_unstored(keeper);
+    keeper->retry_mono_ms = keeper->pending ? now_ms + KEEPER_RETRY_MS : 0;
+}
+
+/* --- restoring -------------------------------------------------------------------- */
+
+struct restoring {
+    struct keeper *keeper;
+    const struct origin_rules *rules;
+};
+
+/* A wall clock that went back must not make a ban longer than it was meant to be. */
+static int64_t left_of(const struct store_ban *record, int64_t now_wall_ms)
+{
+    int64_t left_ms = record->until_wall_ms - now_wall_ms;
+    int64_t whole_ms = record->until_wall_ms - record->since_wall_ms;
+    return left_ms < whole_ms ? left_ms : whole_ms;
+}
+
+static void log_dropped(const struct prefix *prefix, const char *jail, const char *reason)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    log_info(NULL, "ban-dropped", LOG_STR("ban", prefix_format(prefix, text)),
+             LOG_STR("jail", jail), LOG_STR("reason", reason));
+}
+
+static void restore_ban(const struct store_ban *record, void *ctx)
+{
+    struct restoring *restoring = ctx;
+    struct keeper *keeper = restoring->keeper;
+    char reason[ORIGIN_REASON_MAX];
+    int64_t left_ms = left_of(record, clock_wall_ms(keeper->clock));
+    const char *why = "expired";
+
+    if (left_ms > 0)
+        why = origin_protects(restoring->rules, &record->prefix, reason);
+    if (why) {
+        log_dropped(&record->prefix, record->jail, why);
+        delete_unasked(keeper, &record->prefix);
+        return;
+    }
+    struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail, record->since_wall_ms,
+                               clock_mono_ms(keeper->clock) + left_ms);
+    if (ban)
+        ban->stored = true;
+}
+
+int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, struct error *error_r)
+{
+    struct restoring restoring = {keeper, rules};
+
+    if (keeper->store->load(keeper->store, restore_ban, &restoring, error_r))
+        return -1;
+    log_info(NULL, "bans-restored", LOG_UINT("bans", keeper->bans.count));
+    return 0;
+}
+
+void keeper_drop_protected(struct keeper *keeper, const struct origin_rules *rules)
+{
+    struct bans_cursor cursor;
+    struct ban *ban;
+
+    bans_cursor_open(&keeper->bans, &cursor);
+    while ((ban = bans_cursor_step(&cursor))) {
+        struct prefix prefix = ban->node.prefix;
+        char reason[ORIGIN_REASON_MAX];
+        const char *why = origin_protects(rules, &prefix, reason);
+        if (!why)
+            continue;
+        log_dropped(&prefix, ban->jail, why);
+        bans_remove(&keeper->bans, ban);
+        delete_unasked(keeper, &prefix);
+    }
+    bans_cursor_close(&keeper->bans, &cursor);
+}
+
+/* --- what it shows ---------------------------------------------------------------- */
+
+struct bans *keeper_bans(struct keeper *keeper)
+{
+    return &keeper->bans;
+}
+
+const char *keeper_store_error(const struct keeper *keeper)
+{
+    return keeper->store_error.code == ERROR_NONE ? NULL : keeper->store_error.text;
+}
+
+size_t keeper_pending(const struct keeper *keeper)
+{
+    return keeper->pending;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_KEEPER_H
+#define PN_POLICYD_KEEPER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/net/origin.h"
+#include "policyd/bans.h"
+#include "policyd/stats.h"
+#include "policyd/store.h"
+
+/*
+ * Keeps the bans in memory and those in the store the same. Memory changes at once;
+ * who made the change hears when the store has it too. A store that refuses changes
+ * nothing in memory, and is asked again every KEEPER_RETRY_MS.
+ */
+#define KEEPER_RETRY_MS 30000
+
+struct keeper;
+
+/* All arguments live longer than the keeper. */
+struct keeper *keeper_new(const struct clock *clock, struct store *store, struct stats *stats);
+/* Nothing may be pending. */
+void keeper_free(struct keeper **keeper);
+
+/*
+ * Take up the bans of the store with what is left of them by the wall clock, but for
+ * those that rules protect: they are dropped. 0 or -1.
+ */
+int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, struct error *error_r)
+    __attribute__((warn_unused_result));
+/* Drop the bans that rules protect. */
+void keeper_drop_protected(struct keeper *keeper, const struct origin_rules *rules);
+
+/* Drop the bans whose end has come: before each look at the table. */
+void keeper_expire(struct keeper *keeper);
+/* Once a second. */
+void keeper_tick(struct keeper *keeper);
+
+/*
+ * A change of none or more bans, from begin to end. done is called once, in end or
+ * later from the loop, when the store answered for all of it: NULL, or the last error.
+ */
+struct keeper_change;
+typedef void (*keeper_done_fn)(const struct error *error, void *ctx);
+
+/* done may be NULL. */
+struct keeper_change *keeper_begin(struct keeper *keeper, keeper_done_fn done, void *ctx);
+/* 0, or -1 when the table is full. */
+int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
+               const char *jail) __attribute__((warn_unused_result));
+void keeper_remove(struct keeper_change *change, struct ban *ban);
+void keeper_end(struct keeper_change *change);
+
+struct bans *keeper_bans(struct keeper *keeper);
+/* Why the store refuses now, or NULL while it takes what it is told. */
+const char *keeper_store_error(const struct keeper *keeper);
+/* Writes that the store has not answered. */
+size_t keeper_pending(const struct keeper *keeper);
+
+#endif

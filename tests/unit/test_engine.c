@@ -158,6 +158,7 @@ static void a_banned_client_is_not_counted(void **state)
     assert_int_equal(told.times, 1);
     assert_int_equal(engine_key_count(fixture->engine), 0);
     assert_int_equal(engine_stats(fixture->engine)->count[STAT_BAN_SET], 1);
+    fixture_commit(fixture); /* told ends with this function */
 }
 
 static void without_enforce_nothing_is_done(void **state)
@@ -176,6 +177,7 @@ static void without_enforce_nothing_is_done(void **state)
     struct judgement judgement = engine_judge(fixture->engine, &peer);
     assert_int_equal(judgement.verdict, VERDICT_GO_ON);
     assert_int_equal(judgement.unforced, VERDICT_BANNED);
+    fixture_commit(fixture); /* told ends with this function */
 }
 
 static void a_failing_disk_leaves_the_ban_in_memory_and_is_asked_again(void **state)
@@ -249,6 +251,7 @@ static void lifting_a_ban_forgets_what_was_counted(void **state)
     assert_int_equal(engine_key_count(fixture->engine), 0);
     guess(fixture, CLIENT, 4, &told);
     assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+    fixture_commit(fixture); /* told ends with this function */
 }
 
 static void of_two_jails_the_longer_ban_holds(void **state)

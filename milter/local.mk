@@ -16,10 +16,11 @@ postern_milter_SOURCES = \
 	milter/main.c \
 	milter/server.c milter/server.h
 postern_milter_LDADD = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
-EXTRA_DIST += tests/milter/dnsd.py tests/milter/mta.py tests/milter/session.lua \
-	tests/milter/signer.py
-dist_check_SCRIPTS += tests/milter/check-milter
-TESTS += tests/milter/check-milter
+EXTRA_DIST += tests/milter/dnsd.py tests/milter/harness.py tests/milter/mta.py \
+	tests/milter/session.lua tests/milter/signer.py
+milter_scripts = tests/milter/check-milter tests/milter/check-milter-server
+dist_check_SCRIPTS += $(milter_scripts)
+TESTS += $(milter_scripts)
 
 if TESTS_BUILT
 milter_tests = \

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""The real postern-milter, our own mail server's side and DNS; cases as TAP."""
+
+import contextlib
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+from dnsd import Dns
+from mta import Mta
+from signer import Signer
+
+PROGRAM = os.path.join(os.environ.get("POSTERN_BUILDDIR", "."), "postern-milter")
+HOST = "mail.example.org"
+GOOD, OTHER, SLOW = "203.0.113.9", "203.0.113.66", "203.0.113.77"
+PUBLIC, TUNNEL = "198.51.100.25", "10.8.0.1"
+DEADLINE = 20
+USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def eq(found, wanted):
+    assert found == wanted, f"found {found!r}, wanted {wanted!r}"
+
+
+def has(text, *parts):
+    for part in parts:
+        assert text is not None and part in text, f"no {part!r} in {text!r}"
+
+
+def lacks(text, *parts):
+    for part in parts:
+        assert part not in (text or ""), f"{part!r} in {text!r}"
+
+
+def wait_for(condition, what):
+    until = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < until, f"not within {DEADLINE} s: {what}"
+        time.sleep(0.01)
+
+
+class Skip(Exception):
+    """Why a case cannot run here."""
+
+
+class Milter:
+    """The program with a configuration of its own; the log is collected."""
+
+    def __init__(self, folder, name, dns_port, enforce="true", max_sessions=100, timeout="5s",
+                 tunnel=TUNNEL, path=None, group="", listen=None):
+        self.path = path or os.path.join(folder, name + ".sock")
+        self.log_path = os.path.join(folder, name + ".log")
+        listen = f"unix:{self.path}" if listen is None else listen
+        self.config = os.path.join(folder, name + ".conf")
+        with open(self.config, "w", encoding="ascii") as out:
+            out.write(f'''
+hostname = "{HOST}"
+user = "{USER}"
+resolver = {{"127.0.0.1@{dns_port}"}}
+dns_timeout = "{timeout}"
+trusted = {{"192.168.1.0/24"}}
+enforce = {enforce}
+gateway "vps1" {{
+  type = "nginx"
+  public_addresses = {{"{PUBLIC}"}}
+  tunnel_addresses = {{"{tunnel}"}}
+}}
+milter {{
+  listen = "{listen}"
+  group = "{group}"
+  max_sessions = {max_sessions}
+}}
+''')
+        self.process = None
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([PROGRAM, "-f", "-c", self.config], stderr=log,
+                                            stdout=log, stdin=subprocess.DEVNULL)
+        wait_for(lambda: "started" in self.log() or self.process.poll() is not None, "start")
+        assert self.process.poll() is None, self.log()
+        return self
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as source:
+            return source.read()
+
+    def line(self, *parts):
+        """The log's line that has all these parts, once it is there."""
+        def find():
+            return [x for x in self.log().splitlines() if all(p in x for p in parts)]
+        wait_for(find, f"a log line with {parts}\n{self.log()}")
+        return find()[-1]
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(DEADLINE)
+
+
+class World:
+    """What all cases share: keys, names, one milter."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.signer = Signer(folder, "example.net")
+        self.dns = Dns({
+            "example.net TXT": ["v=spf1 ip4:203.0.113.9 -all"],
+            "helo.example.net TXT": ["v=spf1 ip4:203.0.113.9 -all"],
+            "helo.example.net A": [GOOD],
+            "9.113.0.203.in-addr.arpa PTR": ["helo.example.net"],
+            "slow.example.net TXT": "SILENT",
+            "broken.example.net TXT": "SERVFAIL",
+            "66.113.0.203.in-addr.arpa PTR": ["lies.example.net"],
+            "77.113.0.203.in-addr.arpa PTR": "SILENT",
+            "lies.example.net A": [GOOD],
+            "s1._domainkey.example.net TXT": [self.signer.record],
+            "slow._domainkey.example.net TXT": "SILENT",
+        })
+        self.milter = Milter(folder, "main", self.dns.port).start()
+
+    def mta(self, **kind):
+        return Mta(self.milter.path, **kind)
+
+    @contextlib.contextmanager
+    def another(self, name, **options):
+        milter = Milter(self.folder, name, self.dns.port, **options).start()
+        try:
+            yield milter
+        finally:
+            if milter.process.poll() is None:
+                milter.stop()
+
+    def close(self):
+        if self.milter.process.poll() is None:
+            self.milter.stop()
+        self.dns.close()
+
+
+PLAIN = [("From", " a@example.net"), ("Subject", "  two spaces"), ("X-Fold", " one\n\ttwo")]
+BODY = b"Hello\r\n"
+
+
+def send(mta, headers=PLAIN, body=BODY, client=GOOD, helo="helo.example.net",
+         sender="<a@example.net>", login=None, daemon=None, queue_id="4QUEUE", port=40000):
+    eq(mta.connect(client, port=port, daemon=daemon), b"c")
+    if helo:
+        mta.helo(helo)
+    mta.mail(sender, login)
+    return mta.message(headers, body, queue_id)
+
+
+def signed(world, simple=False, headers=PLAIN, body=BODY):
+    return [world.signer.sign(headers, body, simple)] + headers
+
+
+def main():
+    print(f"1..{len(CASES) + 1}")
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="pn-milter-") as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, pwd.getpwnam(USER).pw_uid, -1)
+        world = World(folder)
+        only = sys.argv[1:]
+        for number, function in enumerate(CASES, 1):
+            title = function.__name__.replace("_", " ")
+            if only and function.__name__ not in only:
+                print(f"ok {number} - {title} # SKIP")
+                continue
+            try:
+                function(world)
+                print(f"ok {number} - {title}", flush=True)
+            except Skip as why:
+                print(f"ok {number} - {title} # SKIP {why}", flush=True)
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                print(f"not ok {number} - {title}")
+                print("# " + traceback.format_exc().strip().replace("\n", "\n# "), flush=True)
+        code = world.milter.stop() if world.milter.process.poll() is None else "gone already"
+        if code != 0:
+            failed += 1
+            print("# " + world.milter.log()[-8000:].replace("\n", "\n# "))
+        print(f"{'ok' if code == 0 else 'not ok'} {len(CASES) + 1} - the milter outlived it all "
+              "and ended well", flush=True)
+        world.close()
+    return 1 if failed else 0

@@ -35,7 +35,7 @@ if TESTS_BUILT
 policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_jail \
-	tests/unit/test_policy tests/unit/test_route tests/unit/test_socketmap \
+	tests/unit/test_policy tests/unit/test_route tests/unit/test_service tests/unit/test_socketmap \
 	tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
@@ -59,6 +59,8 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_LDADD = $(policyd_test_libs)
+tests_unit_test_service_SOURCES = tests/unit/test_service.c
+tests_unit_test_service_LDADD = $(policyd_test_libs)
 tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c
 tests_unit_test_socketmap_LDADD = $(policyd_test_libs)
 tests_unit_test_store_file_SOURCES = tests/unit/test_store_file.c

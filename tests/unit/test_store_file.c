@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <lmdb.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -261,6 +262,55 @@ static void what_is_no_store_is_refused(void **state)
     loop_free(&fixture->loop);
 }
 
+static void set_format(struct fixture *fixture, const char *format)
+{
+    char path[256];
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi meta;
+    MDB_val key = {strlen("format"), (char[]){"format"}};
+    MDB_val value = {strlen(format), (char *)(uintptr_t)format};
+
+    snprintf(path, sizeof(path), "%s/%s", fixture->path, STORE_FILE_NAME);
+    assert_int_equal(mdb_env_create(&env), 0);
+    mdb_env_set_maxdbs(env, 2);
+    assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "meta", 0, &meta), 0);
+    assert_int_equal(mdb_put(txn, meta, &key, &value, 0), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+static void another_format_is_refused(void **state)
+{
+    static const struct {
+        const char *format, *reason;
+    } cases[] = {
+        {"2", "written by a newer Postern (format 2; this one knows 1)"},
+        {"4294967295", "written by a newer Postern (format 4294967295"},
+        {"", "its format is not a number"},
+        {"x", "its format is not a number"},
+        {"0", "its format is not a number"},
+        {"12345678901234567890", "its format is not a number"},
+    };
+    struct fixture *fixture = *state;
+
+    open_store(fixture);
+    close_store(fixture);
+    fixture->loop = loop_new();
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct error error = {0};
+        set_format(fixture, cases[i].format);
+        CASE(cases[i].format, !store_file_open(fixture->path, fixture->loop, &error));
+        CASE(error.text, strstr(error.text, cases[i].reason));
+    }
+    loop_free(&fixture->loop);
+    set_format(fixture, "1");
+    open_store(fixture);
+    close_store(fixture);
+}
+
 static void a_place_that_cannot_be_is_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -403,6 +453,7 @@ int main(void)
         STORE_TEST(the_directory_is_private),
         STORE_TEST(a_second_one_is_kept_out),
         STORE_TEST(what_is_no_store_is_refused),
+        STORE_TEST(another_format_is_refused),
         STORE_TEST(a_place_that_cannot_be_is_named),
         STORE_TEST(a_full_disk_is_an_answer_and_no_end),
         STORE_TEST(what_was_acknowledged_outlives_kill),

@@ -20,8 +20,8 @@ check_LIBRARIES += libfakedns.a
 libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
 mailauth_tests = \
-	tests/unit/test_authres tests/unit/test_dkim tests/unit/test_iprev tests/unit/test_spf \
-	tests/unit/test_spf_record
+	tests/unit/test_authres tests/unit/test_dkim tests/unit/test_dkim_samples \
+	tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_record
 check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
 TESTS += $(mailauth_tests) tests/spf/rfc7208.py
 dist_check_SCRIPTS += tests/spf/rfc7208.py
@@ -31,6 +31,8 @@ tests_unit_test_authres_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c
 tests_unit_test_dkim_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_unit_test_dkim_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_samples_SOURCES = tests/unit/test_dkim_samples.c
+tests_unit_test_dkim_samples_LDADD = $(mailauth_test_libs)
 tests_unit_test_iprev_SOURCES = tests/unit/test_iprev.c
 tests_unit_test_iprev_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_SOURCES = tests/unit/test_spf.c

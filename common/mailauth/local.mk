@@ -50,8 +50,8 @@ tests_fuzz_fuzz_spf_record_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_spf_record_LDFLAGS = $(fuzz_ldflags)
 if TESTS_BUILT
 fuzz_targets += tests/fuzz/fuzz_dkim tests/fuzz/fuzz_spf
-tests_fuzz_fuzz_dkim_LDADD = libfakedns.a $(mailauth_libs) $(fuzz_main)
+tests_fuzz_fuzz_dkim_LDADD = $(fuzz_main) libfakedns.a $(mailauth_libs)
 tests_fuzz_fuzz_dkim_LDFLAGS = $(fuzz_ldflags)
-tests_fuzz_fuzz_spf_LDADD = libfakedns.a $(mailauth_libs) $(fuzz_main)
+tests_fuzz_fuzz_spf_LDADD = $(fuzz_main) libfakedns.a $(mailauth_libs)
 tests_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
 endif

@@ -34,6 +34,7 @@ void control_put_status(const struct control_server *server, struct buf *out)
     struct engine *engine = server->engine;
     const char *store_error = engine_store_error(engine);
     const struct stats *stats = engine_stats(engine);
+    struct connection_counts counts = server->connection_counts(server->ctx);
 
     put_ok(out);
     attr_put(out, "version", PACKAGE_VERSION);
@@ -44,7 +45,8 @@ void control_put_status(const struct control_server *server, struct buf *out)
         attr_put(out, "store_error", store_error);
     attr_put_uint(out, "bans", engine_bans(engine)->count);
     attr_put_uint(out, "keys", engine_key_count(engine));
-    attr_put_uint(out, "connections", server->connection_count(server->ctx));
+    attr_put_uint(out, "connections", counts.open);
+    attr_put_uint(out, "connections_closed", counts.closed);
     for (enum stat stat = 0; stat < STAT_COUNT; stat++)
         attr_put_uint(out, stat_name(stat), stats->count[stat]);
     attr_end(out);
@@ -331,7 +333,6 @@ static enum service_step control_step(struct service_conn *conn, struct buf *in,
     if (status == ATTR_MORE)
         return SERVICE_MORE;
     if (status != ATTR_OK) {
-        engine_stats(engine_of(conn))->count[STAT_CONTROL_BAD]++;
         *reason_r = attr_strstatus(status);
         return SERVICE_CLOSE;
     }

@@ -13,10 +13,15 @@
 #define CONTROL_OUTPUT_MAX 65536
 #define CONTROL_PIECE      16384 /* a long answer is written in pieces of about this size */
 
+struct connection_counts {
+    size_t open;
+    uint64_t closed; /* without an answer, for what was no request or half of one */
+};
+
 /* What a request works on: the daemon's engine, and who knows its connections. */
 struct control_server {
     struct engine *engine;
-    size_t (*connection_count)(void *ctx);
+    struct connection_counts (*connection_counts)(void *ctx);
     void *ctx;
 };
 

@@ -15,10 +15,11 @@
 #include "policyd/setup.h"
 #include "policyd/store_file.h"
 
-#define NAME       "postern-policyd"
-#define TICK_MS    1000
-#define DRAIN_MS   10 /* between two looks whether all is answered */
-#define DRAIN_LOOK 2  /* in a row, so that the last answer is on its way too */
+#define NAME          "postern-policyd"
+#define TICK_MS       1000
+#define REFRESH_TICKS 60 /* between two looks at the addresses of this host */
+#define DRAIN_MS      10 /* between two looks whether all is answered */
+#define DRAIN_LOOK    2  /* in a row, so that the last answer is on its way too */
 
 struct daemon {
     char *path;            /* of the file, whatever the directory */
@@ -33,6 +34,7 @@ struct daemon {
     struct loop_signal *term;
     struct loop_signal *interrupt;
     struct loop_signal *hangup;
+    unsigned ticks;
     unsigned quiet_looks;
 };
 
@@ -41,6 +43,8 @@ static void on_tick(void *ctx)
     struct daemon *daemon = ctx;
 
     engine_tick(daemon->engine);
+    if (++daemon->ticks % REFRESH_TICKS == 0)
+        setup_refresh(daemon->setup);
     loop_timer_start(daemon->tick, TICK_MS);
 }
 
@@ -67,14 +71,6 @@ static void on_stop_signal(void *ctx)
     loop_timer_start(daemon->drain, 0);
 }
 
-static void take_setup(struct daemon *daemon, struct setup *setup)
-{
-    engine_reconfigure(daemon->engine, setup->config, &setup->rules);
-    if (daemon->setup != daemon->started)
-        setup_free(&daemon->setup);
-    daemon->setup = setup;
-}
-
 static void on_hangup(void *ctx)
 {
     struct daemon *daemon = ctx;
@@ -82,7 +78,10 @@ static void on_hangup(void *ctx)
 
     if (!setup)
         return;
-    take_setup(daemon, setup);
+    engine_reconfigure(daemon->engine, setup->config, &setup->rules);
+    if (daemon->setup != daemon->started)
+        setup_free(&daemon->setup);
+    daemon->setup = setup;
     log_info(NULL, "reloaded", LOG_STR("enforce", setup->config->enforce ? "yes" : "no"));
     if (!server_fits(daemon->server, setup->config))
         log_warning(NULL, "restart-needed", LOG_STR("reason", "listeners or tokens changed"));

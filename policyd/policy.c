@@ -119,7 +119,6 @@ static enum service_step policy_step(struct service_conn *conn, struct buf *in,
         if (policy_answer(engine, &request, service_conn_output(conn)) == 0)
             return SERVICE_NEXT;
     }
-    engine_stats(engine)->count[STAT_POLICY_BAD]++;
     return SERVICE_CLOSE;
 }
 

@@ -3,7 +3,10 @@
 
 #include "policyd/server.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -16,6 +19,8 @@
 #include "policyd/policy.h"
 #include "policyd/service.h"
 #include "policyd/socketmap.h"
+
+#define OTHER_DESCRIPTORS 64 /* the store, the log, the loop, the listeners themselves */
 
 /* One listener: a service, or an HTTP server. */
 struct port {
@@ -92,26 +97,47 @@ static int bind_all(struct server *server, struct error *error_r)
                      error_r);
 }
 
+/* The default of 1024 is less than what max_connections may ask for. */
+static void raise_descriptor_limit(const struct server *server)
+{
+    struct rlimit limit;
+    rlim_t wanted = OTHER_DESCRIPTORS + server->count * server->config->policyd.max_connections;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+        return;
+    if (limit.rlim_max < wanted)
+        log_warning(NULL, "descriptor-limit", LOG_UINT("wanted", wanted),
+                    LOG_UINT("limit", limit.rlim_max),
+                    LOG_STR("effect", "more connections than fit wait"));
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_warning(NULL, "descriptor-limit", LOG_STR("reason", strerror(errno)));
+}
+
 struct server *server_bind(const struct config *config, struct error *error_r)
 {
     struct server *server = x_calloc(1, sizeof(*server));
 
     server->config = config;
-    if (bind_all(server, error_r))
+    if (bind_all(server, error_r)) {
         server_free(&server);
+        return NULL;
+    }
+    raise_descriptor_limit(server);
     return server;
 }
 
-static size_t connection_count(void *ctx)
+static struct connection_counts connection_counts(void *ctx)
 {
     const struct server *server = ctx;
-    size_t count = 0;
+    struct connection_counts counts = {0};
 
     for (size_t i = 0; i < server->count; i++) {
-        if (server->ports[i].service)
-            count += service_connection_count(server->ports[i].service);
+        const struct service *service = server->ports[i].service;
+        counts.open += service ? service_connection_count(service) : 0;
+        counts.closed += service ? service_bad_count(service) : 0;
     }
-    return count;
+    return counts;
 }
 
 static int start_http(struct server *server, struct port *port, struct loop *loop,
@@ -155,7 +181,7 @@ static void start_service(struct server *server, struct port *port, struct loop 
 int server_start(struct server *server, struct loop *loop, struct engine *engine,
                  struct error *error_r)
 {
-    server->control = (struct control_server){engine, connection_count, server};
+    server->control = (struct control_server){engine, connection_counts, server};
     for (size_t i = 0; i < server->count; i++) {
         struct port *port = &server->ports[i];
         if (port->protocol)

@@ -27,6 +27,12 @@ void setup_free(struct setup **setup)
     *setup = NULL;
 }
 
+void setup_refresh(struct setup *setup)
+{
+    origin_rules_fini(&setup->rules);
+    origin_rules_init(&setup->rules, setup->config);
+}
+
 struct setup *setup_reload(const char *path)
 {
     struct config_errors errors = {0};

@@ -15,6 +15,12 @@ struct setup {
 struct setup *setup_new(struct config *config);
 void setup_free(struct setup **setup);
 
+/*
+ * Read this host's addresses again: a tunnel or a lease may have come later than the
+ * daemon. Who holds the rules goes on with them.
+ */
+void setup_refresh(struct setup *setup);
+
 /* The file read again; NULL when there are errors in it, each of which is logged. */
 struct setup *setup_reload(const char *path) __attribute__((warn_unused_result));
 

@@ -162,7 +162,6 @@ static enum service_step socketmap_step(struct service_conn *conn, struct buf *i
         if (answered)
             return SERVICE_NEXT;
     }
-    engine_stats(engine)->count[STAT_SOCKETMAP_BAD]++;
     return SERVICE_CLOSE;
 }
 

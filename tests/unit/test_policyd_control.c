@@ -29,10 +29,10 @@ static int teardown(void **state)
     return 0;
 }
 
-static size_t seven(void *ctx)
+static struct connection_counts seven(void *ctx)
 {
     (void)ctx;
-    return 7;
+    return (struct connection_counts){.open = 7, .closed = 3};
 }
 
 /* The last list of an answer. */
@@ -51,7 +51,7 @@ static const struct attr_list *last_list(const struct buf *out)
 static void status_has_every_counter(void **state)
 {
     struct fixture *fixture = *state;
-    struct control_server server = {.engine = fixture->engine, .connection_count = seven};
+    struct control_server server = {.engine = fixture->engine, .connection_counts = seven};
     struct buf out = {0};
 
     fixture_pass(fixture, 61500);
@@ -63,6 +63,7 @@ static void status_has_every_counter(void **state)
     assert_string_equal(attr_get(list, "uptime"), "61");
     assert_string_equal(attr_get(list, "store"), "ok");
     assert_string_equal(attr_get(list, "connections"), "7");
+    assert_string_equal(attr_get(list, "connections_closed"), "3");
     assert_string_equal(attr_get(list, "policy_banned"), "42");
     for (enum stat stat = 0; stat < STAT_COUNT; stat++)
         CASE(stat_name(stat), attr_get(list, stat_name(stat)) != NULL);
@@ -72,7 +73,7 @@ static void status_has_every_counter(void **state)
 static void status_says_when_the_store_fails(void **state)
 {
     struct fixture *fixture = *state;
-    struct control_server server = {.engine = fixture->engine, .connection_count = seven};
+    struct control_server server = {.engine = fixture->engine, .connection_counts = seven};
     struct prefix prefix = fixture_prefix("203.0.113.7");
     struct told told;
     struct buf out = {0};

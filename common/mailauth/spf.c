@@ -145,9 +145,10 @@ void spf_verify(const struct spf_engine *engine, const struct spf_request *reque
         verdict_r->mailfrom = verdict_r->helo;
         return;
     }
-    check_helo(engine, request, dns, budget, &verdict_r->helo);
+    /* MAIL FROM first: a HELO on silent servers must not use up the time for it. */
     if (request->sender[0])
         check_mailfrom(engine, request, dns, budget, &verdict_r->mailfrom);
-    else
+    check_helo(engine, request, dns, budget, &verdict_r->helo);
+    if (!request->sender[0])
         verdict_r->mailfrom = verdict_r->helo; /* postmaster@HELO: the same question */
 }

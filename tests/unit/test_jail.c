@@ -56,7 +56,7 @@ static void keys_are_the_prefixes_of_the_client(void **state)
 static void the_fifth_different_password_is_the_one_too_many(void **state)
 {
     struct window window = {0};
-    char fingerprint[8];
+    char fingerprint[16];
 
     (void)state;
     for (int i = 1; i <= 5; i++) {
@@ -115,7 +115,7 @@ static void without_distinct_each_event_counts(void **state)
 static void a_slow_guesser_stays_below(void **state)
 {
     struct window window = {0};
-    char fingerprint[8];
+    char fingerprint[16];
 
     (void)state;
     for (int i = 0; i < 200; i++) {

@@ -228,6 +228,7 @@ static void report(struct http_request *http, struct engine *engine,
         .kind = CONFIG_EVENT_AUTH_FAIL,
         .login = request->login,
         .fingerprint = request->pwhash,
+        .protocol = request->protocol,
         .session = session_of(request),
     };
 

@@ -283,7 +283,7 @@ static void hit_jail(struct engine *engine, struct request *request, size_t inde
     struct counters *counters = &engine->counters[index];
     struct prefix key = jail_key(jail, &event->client);
     int64_t now_ms = engine_now_mono_ms(engine);
-    char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX];
+    char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX], client[ADDR_TEXT_MAX];
 
     if (!jail_wants(jail, event->kind))
         return;
@@ -295,8 +295,10 @@ static void hit_jail(struct engine *engine, struct request *request, size_t inde
     struct window *window = counters_window(counters, &key, now_ms);
     enum jail_decision decision = jail_hit(jail, window, event, now_ms);
     log_info(event->session, "event", LOG_STR("event", event_name(event->kind)),
-             LOG_STR("client", prefix_format(&key, text)), LOG_STR("login", event->login),
-             LOG_STR("jail", jail->name), LOG_STR("new", decision == JAIL_IGNORED ? "no" : "yes"),
+             LOG_STR("client", addr_format(&event->client, client)),
+             LOG_STR("protocol", event->protocol), LOG_STR("login", event->login),
+             LOG_STR("jail", jail->name), LOG_STR("key", prefix_format(&key, text)),
+             LOG_STR("new", decision == JAIL_IGNORED ? "no" : "yes"),
              LOG_UINT("count", window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms)),
              LOG_UINT("maxretry", jail->maxretry));
     if (decision != JAIL_BAN)

@@ -14,7 +14,8 @@ struct event {
     struct addr client;      /* a known origin's address */
     const char *login;       /* that was tried, or "" */
     const char *fingerprint; /* of the password that was tried, or "" */
-    const char *session;     /* for the log, or NULL */
+    const char *protocol;    /* "imap", "smtp", …; for the log, as session: both may be NULL */
+    const char *session;
 };
 
 /* "auth_fail" and kin; event_kind() gives 0 for a word that is no event's. */

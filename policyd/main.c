@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
@@ -87,12 +88,6 @@ static void on_hangup(void *ctx)
         log_warning(NULL, "restart-needed", LOG_STR("reason", "listeners or tokens changed"));
 }
 
-static int open_listeners(struct daemon *daemon, struct error *error_r)
-{
-    daemon->server = server_bind(daemon->started->config, error_r);
-    return daemon->server ? 0 : -1;
-}
-
 static int leave_root(struct daemon *daemon, bool foreground, struct error *error_r)
 {
     const struct config *config = daemon->started->config;
@@ -140,8 +135,8 @@ static int serve(struct daemon *daemon, struct error *error_r)
 
 static int run(struct daemon *daemon, bool foreground, struct error *error_r)
 {
-    if (open_listeners(daemon, error_r) || leave_root(daemon, foreground, error_r) ||
-        open_state(daemon, error_r))
+    daemon->server = server_bind(daemon->started->config, error_r);
+    if (!daemon->server || leave_root(daemon, foreground, error_r) || open_state(daemon, error_r))
         return -1;
     return serve(daemon, error_r);
 }
@@ -191,6 +186,8 @@ int main(int argc, char **argv)
     if (!daemon.path)
         daemon.path = x_strdup(options.config_path);
     int rc = run(&daemon, options.foreground, &error);
+    if (rc && !options.foreground)
+        fprintf(stderr, NAME ": %s\n", error.text); /* the log is elsewhere */
     if (rc)
         log_error(NULL, "start-failed", LOG_ERR(&error));
     finish_writes(&daemon);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <opendkim/dkim.h>
 
@@ -214,11 +215,23 @@ void dkim_verifier_free(struct dkim_verifier **verifier)
     *verifier = NULL;
 }
 
-/* The field as it was on the wire: every fold with CR LF. */
+/* Blanks may stand before the colon (RFC 5322 4.5.8): libopendkim takes such a signature too. */
+static bool is_signature(const char *name)
+{
+    size_t len = sizeof(DKIM_SIGNHEADER) - 1;
+
+    return strncasecmp(name, DKIM_SIGNHEADER, len) == 0 && !name[len + strspn(name + len, " \t")];
+}
+
+/*
+ * The field as it was on the wire: every fold with CR LF. But no tab in the name:
+ * libopendkim would drop the field, and what it does not see could be a second From.
+ */
 static void write_field(struct buf *out, const char *name, const char *value)
 {
     buf_reset(out);
-    buf_puts(out, name);
+    for (; *name; name++)
+        buf_putc(out, *name == '\t' ? ' ' : *name);
     buf_putc(out, ':');
     for (const char *p = value; *p && out->len < DKIM_HEADER_MAX; p++) {
         if (*p == '\n' && out->data[out->len - 1] != '\r')
@@ -252,7 +265,7 @@ void dkim_verifier_header(struct dkim_verifier *verifier, const char *name, cons
         verifier->broken = "the header is too large";
         return;
     }
-    if (str_eq_nocase(name, DKIM_SIGNHEADER)) {
+    if (is_signature(name)) {
         if (verifier->count == verifier->max_signatures)
             return;
         refused = screen_signature(&verifier->field);

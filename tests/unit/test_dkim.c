@@ -329,6 +329,44 @@ static void test_cap(void **state)
     free(signature);
 }
 
+/* RFC 5322 4.5.8: blanks before the colon. */
+static void test_blanks_behind_names(void **state)
+{
+    char *signature = sign(&key2048, "good", DKIM_CANON_RELAXED, DKIM_SIGN_RSASHA256);
+    static const char *const names[] = {"DKIM-Signature ", "DKIM-Signature\t"};
+    static const char *const froms[] = {"From ", "From\t", "From \t"};
+    struct run run;
+    size_t count;
+
+    (void)state;
+    for (size_t n = 0; n < 2; n++) {
+        fake.asked = 0;
+        begin(&run, 5);
+        for (int i = 0; i < 400; i++)
+            dkim_verifier_header(run.verifier, names[n], signature);
+        give_header(&run);
+        const struct dkim_result *results = finish(&run, body, &count);
+        assert_int_equal(count, 5);
+        for (size_t i = 0; i < count; i++)
+            assert_int_equal(results[i].result, AUTH_PASS);
+        assert_in_range(fake.asked, 1, 5);
+        dkim_verifier_free(&run.verifier);
+    }
+
+    /* the signature covers the last From */
+    for (size_t n = 0; n < 3; n++) {
+        begin(&run, 5);
+        dkim_verifier_header(run.verifier, "DKIM-Signature", signature);
+        give_header(&run);
+        dkim_verifier_header(run.verifier, froms[n], " mallory@evil.example");
+        const struct dkim_result *results = finish(&run, body, &count);
+        assert_int_equal(count, 1);
+        assert_int_equal(results[0].result, AUTH_FAIL);
+        dkim_verifier_free(&run.verifier);
+    }
+    free(signature);
+}
+
 static void test_odd_messages(void **state)
 {
     char *signature = sign(&key2048, "good", DKIM_CANON_RELAXED, DKIM_SIGN_RSASHA256);
@@ -534,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_changed),
         cmocka_unit_test(test_bad_beside_good),
         cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_blanks_behind_names),
         cmocka_unit_test(test_odd_messages),
         cmocka_unit_test(test_odd_callers),
         cmocka_unit_test(test_sizes),

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Mail of an authenticated user goes out through a relay, with TLS and SASL."""
 
+import contextlib
 import re
 
 from labkit import internet as internet_parts
@@ -62,6 +63,32 @@ def test_nobody_relays_without_a_password(lab):
     with lab.smtp(CLIENT, 587) as session:
         session.mail(ALICE)
         expect(session.rcpt(FRIEND)[0] in (530, 554), "submission takes mail without a password")
+
+
+@contextlib.contextmanager
+def without_routes(lab):
+    """Postfix sends by MX, as for a sender who has no route."""
+    name = "sender_dependent_default_transport_maps"
+    value = lab.home.run("postconf", "-h", name).strip()
+    lab.home.run("sh", "-c", f"postconf -e '{name} =' && postfix reload")
+    try:
+        yield
+    finally:
+        lab.home.run("sh", "-c", f"postconf -e '{name} = {value}'; postsuper -d ALL; "
+                     "postfix reload")
+
+
+def test_no_password_for_a_relay_that_is_only_an_mx(lab):
+    """Its certificate is not checked then: whoever is on the way could stand there."""
+    def logins():
+        return lab.internet.read("/var/log/relay-brevo.log").count("sasl_username=me@example.com")
+
+    before = logins()
+    with without_routes(lab):
+        send(lab, to="trap@posing.example.org")
+        until("an attempt", lambda: re.search(r"to=<trap@posing\.example\.org>.* status=",
+                                              lab.home.read("/var/log/mail.log")), 20)
+    expect_equal(logins(), before, "logins at the relay")
 
 
 def test_no_password_without_tls(lab):

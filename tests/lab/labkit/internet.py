@@ -131,10 +131,10 @@ def _prepare_relay(internet, keys, relay, vmail):
 
 
 def _relay_master():
-    """Debian's own list of services, on the submission port and without chroot."""
+    """Debian's own list of services, on the submission port too and without chroot."""
     with open("/usr/share/postfix/master.cf.dist") as file:
         text = file.read()
-    text = re.sub(r"(?m)^smtp(\s+inet)", r"587\1", text, count=1)
+    text = re.sub(r"(?m)^smtp(\s+inet.*)$", r"587\1\n25\1", text, count=1)
     return re.sub(r"(?m)^(\S+\s+(?:inet|unix)\s+\S+\s+\S+\s+)y", r"\1n", text)
 
 

@@ -19,7 +19,7 @@
 #define DRAIN_EXTRA_MS   1000
 #define DESCRIPTORS_OWN  256 /* for all that is not a session, DNS above all */
 
-static atomic_bool libmilter_ended;
+static atomic_bool libmilter_failed;
 
 static void fill_ending_signals(sigset_t *set)
 {
@@ -54,15 +54,15 @@ void server_reserve_descriptors(unsigned max_sessions)
 
 /*
  * libmilter's own signal thread also waits for SIGTERM. The kernel prefers the main
- * thread for a signal to the process, and that one is in server_run(); should the
- * other get it, smfi_main() returns and this thread passes it on.
+ * thread for a signal to the process, once that one waits in server_run(); should the
+ * other get it, smfi_main() returns without a failure and this thread passes it on.
  */
 static void *run_libmilter(void *arg)
 {
     const pthread_t *main_thread = arg;
 
-    (void)smfi_main();
-    atomic_store(&libmilter_ended, true);
+    if (smfi_main() != MI_SUCCESS)
+        atomic_store(&libmilter_failed, true);
     pthread_kill(*main_thread, SIGTERM);
     return NULL;
 }
@@ -95,7 +95,7 @@ int server_run(struct milter *milter, bool *drained_r, struct error *error_r)
     sigwait(&set, &number);
     process_notify_stopping();
     *drained_r = gate_close(&milter->gate, drain_ms);
-    if (!atomic_load(&libmilter_ended))
+    if (!atomic_load(&libmilter_failed))
         return 0;
     return error_set(error_r, ERROR_SYSTEM, "libmilter ended by itself");
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/process.h"
 #include "ctl/ctl.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
 
     /* a daemon that goes away, or `posternctl … | head`, is an error to tell, not a death */
     signal(SIGPIPE, SIG_IGN);
+    process_guard_secrets();
     log_open("posternctl", LOG_TARGET_STDERR, LOG_LEVEL_WARNING);
     enum ctl_exit rc =
         options_parse(&ctl, argc, argv, &error) < 0 ? ctl_fail(&ctl, &error) : run(&ctl);

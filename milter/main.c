@@ -25,6 +25,7 @@ static int open_and_detach(struct milter *milter, const struct config *config, b
         return -1;
     if (process_drop_root(config->user, error_r) != 0)
         return -1;
+    process_guard_secrets();
     return foreground ? 0 : process_detach(error_r);
 }
 

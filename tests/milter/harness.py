@@ -15,7 +15,8 @@ from dnsd import Dns
 from mta import Mta
 from signer import Signer
 
-PROGRAM = os.path.join(os.environ.get("POSTERN_BUILDDIR", "."), "postern-milter")
+BUILD = os.environ.get("POSTERN_BUILDDIR", ".")
+PROGRAM = os.path.join(BUILD, "postern-milter")
 HOST = "mail.example.org"
 GOOD, OTHER, SLOW = "203.0.113.9", "203.0.113.66", "203.0.113.77"
 PUBLIC, TUNNEL = "198.51.100.25", "10.8.0.1"
@@ -164,7 +165,15 @@ def signed(world, simple=False, headers=PLAIN, body=BODY):
     return [world.signer.sign(headers, body, simple)] + headers
 
 
+def has_spf_engine():
+    with open(os.path.join(BUILD, "config.h"), encoding="ascii") as config:
+        return "#define HAVE_LIBSPF2 1" in config.read()
+
+
 def main():
+    if not has_spf_engine():
+        print("1..0 # SKIP this build has no SPF engine, and nearly all cases look at its results")
+        return 0
     print(f"1..{len(CASES) + 1}")
     failed = 0
     with tempfile.TemporaryDirectory(prefix="pn-milter-") as folder:

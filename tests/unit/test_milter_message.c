@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ static int setup(void **state)
     log_capture(keep_log, NULL);
     bench.engine = spf_engine_find(NULL);
     bench.dkim = dkim_library_new(NULL);
-    return bench.dkim == NULL || bench.engine == NULL;
+    return bench.dkim == NULL;
 }
 
 static int teardown(void **state)
@@ -334,5 +335,9 @@ int main(void)
         cmocka_unit_test(test_roster),
         cmocka_unit_test(test_summary),
     };
+    if (spf_engine_find(NULL) == NULL) {
+        printf("1..0 # SKIP this build has no SPF engine\n");
+        return 0;
+    }
     return cmocka_run_group_tests_name("milter_message", tests, setup, teardown);
 }

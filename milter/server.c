@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <libmilter/mfapi.h>
 
@@ -17,6 +18,7 @@
 /* Longer than the longest stay of one message in a server's queue of milter calls. */
 #define SESSION_IDLE_SEC 7200
 #define DRAIN_EXTRA_MS   1000
+#define LAST_REPLY_MS    200
 #define DESCRIPTORS_OWN  256 /* for all that is not a session, DNS above all */
 
 static atomic_bool libmilter_failed;
@@ -78,6 +80,17 @@ static int start_libmilter(const pthread_t *main_thread, struct error *error_r)
     return 0;
 }
 
+/*
+ * libmilter writes the answer of a callback after the callback returned: the last one
+ * out of the gate may still have it in hand.
+ */
+static void let_last_reply_out(void)
+{
+    const struct timespec while_it_is_written = {.tv_nsec = LAST_REPLY_MS * 1000000L};
+
+    (void)nanosleep(&while_it_is_written, NULL);
+}
+
 int server_run(struct milter *milter, bool *drained_r, struct error *error_r)
 {
     static pthread_t main_thread;
@@ -95,6 +108,7 @@ int server_run(struct milter *milter, bool *drained_r, struct error *error_r)
     sigwait(&set, &number);
     process_notify_stopping();
     *drained_r = gate_close(&milter->gate, drain_ms);
+    let_last_reply_out();
     if (!atomic_load(&libmilter_failed))
         return 0;
     return error_set(error_r, ERROR_SYSTEM, "libmilter ended by itself");

@@ -202,9 +202,15 @@ static void check_relay(struct draft *draft, const struct draft_section *in)
                           in->where);
 }
 
+/* A secret need not be told from NULL in constant time. */
 static bool same_text(const char *a, const char *b)
 {
-    return a == NULL || b == NULL ? a == b : str_eq(a, b);
+    return a == NULL || b == NULL ? a == b : str_eq_secret(a, b);
+}
+
+static bool same_credentials(const struct config_relay *a, const struct config_relay *b)
+{
+    return same_text(a->login, b->login) && same_text(a->password, b->password);
 }
 
 /* Postfix asks for a password by host and port: it must be able to tell them apart. */
@@ -215,12 +221,12 @@ static void check_relay_pair(struct draft *draft, const struct draft_section *in
 
     if (a->host == NULL || b->host == NULL || a->transport == NULL || b->transport == NULL)
         return;
-    if (!str_eq(a->host, b->host) || a->port != b->port || same_text(a->login, b->login) ||
+    if (!str_eq(a->host, b->host) || a->port != b->port || same_credentials(a, b) ||
         !str_eq(a->transport, b->transport))
         return;
     config_errors_add(draft->errors, in->item->line,
-                      "%ssame host and port as relay \"%s\" but another login: Postfix could not "
-                      "tell them apart; set a transport of its own for each",
+                      "%ssame host and port as relay \"%s\" but another login or password: Postfix "
+                      "could not tell them apart; set a transport of its own for each",
                       in->where, b->name != NULL ? b->name : "");
 }
 

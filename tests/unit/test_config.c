@@ -321,8 +321,15 @@ static void test_rules(void **state)
         {"relay \"a\" { host = h port = 465 transport = smtps-out }", ""},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" }",
-         "3: relay \"b\": same host and port as relay \"a\" but another login: Postfix could not "
-         "tell them apart; set a transport of its own for each\n"},
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
+         "relay \"b\" { preset = brevo login = l password_file = \"@/other\" }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
+         "relay \"b\" { preset = brevo login = l password_file = \"@/secret\" }",
+         ""},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
          ""},
@@ -529,12 +536,13 @@ static int setup(void **state)
     if (mkdtemp(dir) == NULL)
         return -1;
     write_file("secret", "s3cret\n", 7, 0600);
+    write_file("other", "0ther\n", 6, 0600);
     return 0;
 }
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"postern.conf", "secret", "open", "fifo"};
+    static const char *const names[] = {"postern.conf", "secret", "other", "open", "fifo"};
 
     (void)state;
     for (size_t i = 0; i < COUNT(names); i++)

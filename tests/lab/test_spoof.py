@@ -5,7 +5,7 @@
 import contextlib
 import itertools
 
-from scenario import HOME, Talk, expect, expect_equal, main
+from scenario import GATEWAY4, HOME, Talk, expect, expect_equal, main
 
 FORGED = [b"PROXY TCP4 127.0.0.1 127.0.0.1 40000 25\r\n",
           b"PROXY TCP4 192.168.1.10 10.8.0.2 40000 25\r\n",
@@ -29,7 +29,7 @@ def no_relaying(lab, host):
 
 @contextlib.contextmanager
 def without_milter(lab):
-    """The milter refuses such sessions itself; here the other walls stand alone."""
+    """The milter may refuse such sessions itself; here the other walls stand alone."""
     main_cf = lab.home.read("/etc/postfix/main.cf")
     lab.home.append("/etc/postfix/main.cf", "\nsmtpd_milters =\n")
     lab.reload_postfix()
@@ -47,6 +47,18 @@ def without_firewall(lab):
         yield
     finally:
         lab.home.run("nft", "-f", "/etc/nftables.d/postern-home.nft")
+
+
+def test_the_milter_believes_no_claim_of_an_address_inside(lab):
+    """A header as a gateway writes it, but for the client."""
+    for client in ("127.0.0.1", "192.168.1.10", "10.8.0.1", "10.8.0.2", "100.64.0.2", GATEWAY4):
+        with lab.connect((HOME, 25), host=lab.vps) as connection:
+            talk = Talk(connection, f"PROXY TCP4 {client} {GATEWAY4} 40000 25\r\n".encode())
+            talk.say("EHLO spoof.example.org")
+            answer = talk.say("MAIL FROM:<spammer@nospf.example.org>")[-1]
+            expect(answer[:3] == "550", f"{client}: MAIL {answer}")
+            expect(f"reject client={client}" in lab.home.read("/var/log/postern-milter.log"),
+                   f"{client}: the milter's log says nothing")
 
 
 def test_from_the_gateway_it_relays_nothing(lab):

@@ -88,10 +88,10 @@ static sfsistat refuse_origin(const struct session *session)
     const struct origin *origin = &session->origin;
     bool enforce = the_milter->bench.config->enforce;
 
-    log_warning(session->name, enforce ? "reject" : "would reject",
-                LOG_STR("client", addr_format(&origin->addr, client)),
-                LOG_STR("gateway", origin->gateway == NULL ? "-" : origin->gateway->name),
-                LOG_STR("reason", "no client with this address can come through the gateway"));
+    log_info(session->name, enforce ? "reject" : "would reject",
+             LOG_STR("client", addr_format(&origin->addr, client)),
+             LOG_STR("gateway", origin->gateway == NULL ? "-" : origin->gateway->name),
+             LOG_STR("reason", "no client with this address can come through the gateway"));
     return enforce ? SMFIS_REJECT : SMFIS_CONTINUE;
 }
 
@@ -197,8 +197,8 @@ static int add_field(SMFICTX *ctx, enum spacing spacing, const struct buf *value
 
 static sfsistat refuse_fields(SMFICTX *ctx, const char *queue_id, unsigned seen)
 {
-    log_warning(queue_id, "reject", LOG_UINT("fields", seen),
-                LOG_STR("reason", "more Authentication-Results to remove than can be"));
+    log_info(queue_id, "reject", LOG_UINT("fields", seen),
+             LOG_STR("reason", "more Authentication-Results to remove than can be"));
     (void)smfi_setreply(ctx, reply_code, reply_status, reply_text);
     return SMFIS_REJECT;
 }

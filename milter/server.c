@@ -50,8 +50,9 @@ void server_reserve_descriptors(unsigned max_sessions)
         return;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        log_warning(NULL, "few-descriptors", LOG_UINT("limit", limit.rlim_cur),
-                    LOG_UINT("wanted", wanted), LOG_UINT("max_sessions", max_sessions));
+        log_warning(NULL, "descriptor-limit", LOG_UINT("wanted", wanted),
+                    LOG_UINT("limit", limit.rlim_cur),
+                    LOG_STR("effect", "sessions may be refused before max_sessions"));
 }
 
 /*

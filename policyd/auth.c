@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -167,9 +168,12 @@ static void respond(struct http_request *http, const char *json)
 
 static void respond_unusable(struct http_request *http, struct engine *engine, const char *reason)
 {
-    engine_stats(engine)->count[STAT_AUTH_BAD]++;
-    log_warning(NULL, "auth-request-unusable", LOG_STR("reason", reason),
-                LOG_STR("effect", "the login goes on"));
+    struct stats *stats = engine_stats(engine);
+
+    stats->count[STAT_AUTH_BAD]++;
+    if (log_limit_allows(&stats->auth_refusals, "auth", clock_mono_ms(&clock_system)))
+        log_warning(NULL, "auth-request-unusable", LOG_STR("reason", reason),
+                    LOG_STR("effect", "the login goes on"));
     respond(http, GO_ON);
 }
 

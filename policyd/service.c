@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "common/base/bug.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 #include "common/base/mem.h"
 
 struct service {
@@ -16,6 +18,7 @@ struct service {
     struct service_conn *first;
     size_t count;
     uint64_t bad_count;
+    struct log_limit complaints;
 };
 
 struct service_conn {
@@ -53,12 +56,15 @@ static void conn_free(struct service_conn *conn)
     free(conn);
 }
 
-static void log_closed(const struct service_conn *conn, const char *reason)
+static void log_closed(struct service_conn *conn, const char *reason)
 {
     char text[ADDR_TEXT_MAX];
     bool is_unix = conn->service->options.is_unix;
 
     conn->service->bad_count++;
+    if (!log_limit_allows(&conn->service->complaints, protocol_of(conn)->name,
+                          clock_mono_ms(&clock_system)))
+        return;
     log_warning(NULL, "connection-closed", LOG_STR("listener", protocol_of(conn)->name),
                 LOG_STR("peer", is_unix ? "unix" : addr_format(&conn->peer, text)),
                 LOG_STR("reason", reason));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/str.h"
 #include "common/wire/netstring.h"
@@ -20,6 +21,7 @@ struct query {
     const char *key;
     struct buf answer;
     enum stat stat;
+    struct log_limit *refusals;
 };
 
 static void found(struct query *query)
@@ -38,6 +40,8 @@ static void refuse(struct query *query, const char *reason)
 {
     query->stat = STAT_SOCKETMAP_PERM;
     buf_printf(&query->answer, "PERM %s", reason);
+    if (!log_limit_allows(query->refusals, "socketmap", clock_mono_ms(&clock_system)))
+        return;
     log_warning(NULL, "socketmap-refused", LOG_STR("map", query->map), LOG_STR("key", query->key),
                 LOG_STR("reason", reason));
 }
@@ -129,7 +133,12 @@ bool socketmap_answer(const struct config *config, bool with_credentials, const 
     if (space) {
         *space = '\0';
         struct query query = {
-            .config = config, .with_credentials = with_credentials, .map = text, .key = space + 1};
+            .config = config,
+            .with_credentials = with_credentials,
+            .map = text,
+            .key = space + 1,
+            .refusals = &stats->socketmap_refusals,
+        };
         answer(&query);
         stats->count[query.stat]++;
         if (query.stat != STAT_SOCKETMAP_PERM)

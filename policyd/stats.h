@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "common/base/log_limit.h"
+
 /* Counters since the start, for `status`. */
 enum stat {
     STAT_POLICY_GO_ON,
@@ -30,6 +32,8 @@ enum stat {
 
 struct stats {
     uint64_t count[STAT_COUNT];
+    struct log_limit socketmap_refusals; /* counts too: of lines */
+    struct log_limit auth_refusals;
 };
 
 /* "policy_go_on" and kin: names that the control protocol fixes. */

@@ -9,7 +9,8 @@ TESTS += tests/lib/test_steps
 
 # The sources judged as text: they need no building.
 source_tests = \
-	tests/unit/test_headers tests/unit/test_layers tests/unit/test_format tests/ratchet
+	tests/unit/test_events tests/unit/test_headers tests/unit/test_layers tests/unit/test_format \
+	tests/ratchet
 dist_check_SCRIPTS += $(source_tests)
 TESTS += $(source_tests)
 EXTRA_DIST += tests/ratchet.list

@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
 	common/base/clock.c common/base/clock.h \
 	common/base/error.c common/base/error.h \
 	common/base/log.c common/base/log.h \
+	common/base/log_limit.c common/base/log_limit.h \
 	common/base/map.c common/base/map.h \
 	common/base/mem.c common/base/mem.h \
 	common/base/prefixset.c common/base/prefixset.h \

@@ -18,7 +18,9 @@
 
 #include "common/base/buf.h"
 #include "common/base/bug.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/net/listener.h"
@@ -61,6 +63,7 @@ struct http_server {
     struct loop_io *io;
     struct loop_timer *timer;
     struct http_request *waiting;
+    struct log_limit refusals;
     bool due;     /* a connection was resumed: libmicrohttpd has to be run */
     bool started; /* it took the connection last given to it, and will say when it closed */
 };
@@ -226,12 +229,19 @@ static void request_answer(struct http_request *request, unsigned status, const 
     MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 }
 
+static bool may_log_refusal(struct http_server *server)
+{
+    return log_limit_allows(&server->refusals, server->name, clock_mono_ms(&clock_system));
+}
+
 static void request_log_refusal(const struct http_request *request, const char *method,
                                 const char *path)
 {
     char peer[ADDR_TEXT_MAX];
 
-    log_info(NULL, "http_refused", LOG_STR("listener", request->server->name),
+    if (!may_log_refusal(request->server))
+        return;
+    log_info(NULL, "http-refused", LOG_STR("listener", request->server->name),
              LOG_STR("peer", addr_format(&request->peer, peer)),
              LOG_UINT("status", request->refusal), LOG_STR("method", method),
              LOG_STR("path", path));
@@ -396,8 +406,9 @@ static void on_accept(int fd, const struct addr *peer, void *ctx)
     char text[ADDR_TEXT_MAX];
 
     if (!peer_may_connect(server, peer)) {
-        log_info(NULL, "http_refused", LOG_STR("listener", server->name),
-                 LOG_STR("peer", addr_format(peer, text)), LOG_STR("reason", "not in from"));
+        if (may_log_refusal(server))
+            log_info(NULL, "http-refused", LOG_STR("listener", server->name),
+                     LOG_STR("peer", addr_format(peer, text)), LOG_STR("reason", "not in from"));
         close(fd);
         listener_released(server->listener);
         return;
@@ -432,7 +443,7 @@ static void on_log(void *ctx, const char *fmt, va_list ap)
 
     vsnprintf(text, sizeof(text), fmt, ap);
     text[strcspn(text, "\n")] = '\0';
-    log_debug(NULL, "http_library", LOG_STR("listener", server->name), LOG_STR("text", text));
+    log_debug(NULL, "http-library", LOG_STR("listener", server->name), LOG_STR("text", text));
 }
 
 /* No listening socket of its own: our listener knows how to wait when descriptors run out. */

@@ -255,7 +255,7 @@ static void listener_pause(struct listener *listener, int reason)
     if (listener->logged_at && now - listener->logged_at < ACCEPT_LOG_MS)
         return;
     listener->logged_at = now;
-    log_error(NULL, "accept_paused", LOG_STR("listener", listener->name),
+    log_error(NULL, "accept-paused", LOG_STR("listener", listener->name),
               LOG_UINT("open", listener->open),
               LOG_STR("error", strerror_r(reason, scratch, sizeof(scratch))));
 }

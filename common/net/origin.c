@@ -61,7 +61,7 @@ void origin_rules_init(struct origin_rules *rules, const struct config *config)
     memset(rules, 0, sizeof(*rules));
     rules->config = config;
     if (getifaddrs(&all) < 0) {
-        log_warning(NULL, "own addresses unknown", LOG_STR("cause", strerror(errno)));
+        log_warning(NULL, "own-addresses-unknown", LOG_STR("reason", strerror(errno)));
         return;
     }
     for (const struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next)

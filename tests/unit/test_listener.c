@@ -318,7 +318,7 @@ static void it_waits_when_descriptors_run_out(void **state)
     size_t count = take_all_descriptors(fds, 256);
     log_capture(on_log, scene);
     FIXTURE_TURN_UNTIL(scene->loop, scene->log[0]);
-    assert_non_null(strstr(scene->log, "accept_paused listener=test open=0"));
+    assert_non_null(strstr(scene->log, "accept-paused listener=test open=0"));
     assert_non_null(strstr(scene->log, "Too many open files"));
 
     /* A second failure within the minute is not logged again. */

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "common/base/buf.h"
+#include "common/base/log_limit.h"
 #include "tests/unit/unit.h"
 
 static struct buf lines;
@@ -173,6 +174,24 @@ static void test_journal(void **state)
     free(text);
 }
 
+static void test_limit(void **state)
+{
+    struct log_limit limit = {0};
+    int64_t now_ms = 5000;
+
+    (void)state;
+    for (unsigned minute = 0; minute < 3; minute++, now_ms += LOG_LIMIT_MS) {
+        for (unsigned i = 0; i < 100; i++)
+            assert_int_equal(log_limit_allows(&limit, "policy", now_ms + i), i < LOG_LIMIT_LINES);
+        assert_int_equal(line_count, minute);
+    }
+    assert_string_equal(buf_str(&lines), "- held-back listener=policy lines=90");
+    assert_true(log_limit_allows(&limit, "policy", now_ms + LOG_LIMIT_MS));
+    assert_int_equal(line_count, 3);
+    assert_true(log_limit_allows(&limit, "policy", now_ms + LOG_LIMIT_MS));
+    assert_int_equal(line_count, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_level, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_journal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }

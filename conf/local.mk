@@ -31,6 +31,9 @@ EXTRA_DIST += \
 	conf/systemd/postern.sysusers conf/systemd/postern.tmpfiles
 CLEANFILES += $(CONF_UNITS)
 
+dist_check_SCRIPTS += tests/conf/check-units
+TESTS += tests/conf/check-units
+
 conf_fill_unit = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	$(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
 		-e 's|@runstatedir[@]|$(runstatedir)|g' $(srcdir)/$@.in > $@.tmp && mv $@.tmp $@

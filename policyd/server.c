@@ -238,12 +238,14 @@ bool server_fits(const struct server *server, const struct config *config)
     return same;
 }
 
-/* An HTTP server has no such half-way: it goes on accepting until it is freed. */
+/* Over HTTP strangers report without end, over kept connections: they would keep us from ending. */
 void server_stop(struct server *server)
 {
     for (size_t i = 0; i < server->count; i++) {
         if (server->ports[i].service)
             service_stop(server->ports[i].service);
+        if (server->ports[i].http)
+            http_server_stop(server->ports[i].http);
     }
 }
 

@@ -22,7 +22,7 @@ int server_start(struct server *server, struct loop *loop, struct engine *engine
 /* Whether config asks for the same listeners, limits and tokens. */
 bool server_fits(const struct server *server, const struct config *config);
 
-/* Accept nobody any more; who is connected is still answered. */
+/* Accept nobody any more; who is connected is still answered, over HTTP with 503. */
 void server_stop(struct server *server);
 
 /* Closes all connections. Nothing may wait for the engine. */

@@ -59,7 +59,7 @@ struct http_server {
     struct http_options options;
     char *name;
     struct MHD_Daemon *daemon;
-    struct listener *listener;
+    struct listener *listener; /* NULL: stopped */
     struct loop_io *io;
     struct loop_timer *timer;
     struct http_request *waiting;
@@ -304,6 +304,8 @@ static enum MHD_Result request_complete(struct http_request *request, const char
 {
     if (request->response)
         return request_send(request);
+    if (!request->refusal && !request->server->listener)
+        request->refusal = MHD_HTTP_SERVICE_UNAVAILABLE;
     if (request->refusal)
         return request_refuse(request, method, path);
     request->state = REQUEST_HANDLED;
@@ -493,6 +495,11 @@ static void server_answer_waiting(struct http_server *server)
         http_respond(server->waiting, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", text,
                      sizeof(text) - 1);
     MHD_run(server->daemon);
+}
+
+void http_server_stop(struct http_server *server)
+{
+    listener_free(&server->listener);
 }
 
 void http_server_free(struct http_server **server)

@@ -45,6 +45,11 @@ struct http_options {
  * start. */
 struct http_server *http_server_new(struct loop *loop, const struct http_options *options,
                                     struct error *error_r);
+/*
+ * Accept nobody any more, and answer 503 to what is asked from now on; a request that
+ * waits for its answer still gets it.
+ */
+void http_server_stop(struct http_server *server);
 /* Requests that still wait for an answer are answered 503 first. */
 void http_server_free(struct http_server **server);
 

@@ -127,6 +127,32 @@ static void those_who_wait_at_the_end_get_503(void **state)
     close(idle);
 }
 
+static void stopped_it_answers_who_waits_and_refuses_the_rest(void **state)
+{
+    struct scene *scene = *state;
+    struct exchange late = {0};
+    struct buf got = {0};
+
+    serve(scene, scene->address, (struct http_options){0});
+    int kept = client(scene), waiting = client(scene);
+    assert_int_equal(exchange_on(scene, kept, "GET /words HTTP/1.1\r\nHost: x\r\n\r\n").status,
+                     200);
+    fixture_send(waiting, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    FIXTURE_TURN_UNTIL(scene->loop, scene->waiting_count == 1);
+    http_server_stop(scene->server);
+    assert_int_equal(fixture_connect(scene->address, 0), -1);
+    struct exchange refused = exchange_on(
+        scene, kept, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+    assert_int_equal(refused.status, 503);
+    assert_int_equal(scene->served, 0);
+    http_respond(scene->waiting[0], 200, "text/plain", "late", 4);
+    FIXTURE_TURN_UNTIL(scene->loop, exchange_step(waiting, &got, true, &late));
+    assert_string_equal(answer_text(&late), "late");
+    buf_fini(&got);
+    close(kept);
+    close(waiting);
+}
+
 static void silence_ends_a_connection(void **state)
 {
     static const char *const cases[] = {
@@ -220,6 +246,7 @@ int main(void)
         HTTP_TEST(a_handler_may_answer_others),
         HTTP_TEST(a_client_may_leave_before_its_answer),
         HTTP_TEST(those_who_wait_at_the_end_get_503),
+        HTTP_TEST(stopped_it_answers_who_waits_and_refuses_the_rest),
         HTTP_TEST(silence_ends_a_connection),
         HTTP_TEST(idle_connections_cost_nothing),
         HTTP_TEST(the_limit_holds_and_gives_way),

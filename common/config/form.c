@@ -80,10 +80,11 @@ const char *form_name(char *text)
     return NULL;
 }
 
-const char *form_text(char *text)
+const char *form_login(char *text)
 {
-    (void)text;
-    return NULL;
+    return strchr(text, ':') == NULL ? NULL
+                                     : "a login without \":\": Postfix takes what follows the "
+                                       "first one for the password";
 }
 
 const char *form_address(char *text)

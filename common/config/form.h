@@ -18,7 +18,7 @@ const char *form_fqdn(char *text);     /* RFC 1035 2.3.1 with "_", one dot at le
 const char *form_host(char *text);     /* the same, dots or not; no address */
 const char *form_account(char *text);  /* a Unix user or group, a Postfix transport */
 const char *form_name(char *text);     /* of a section */
-const char *form_text(char *text);     /* anything */
+const char *form_login(char *text);    /* anything without ":" */
 const char *form_address(char *text);  /* an IP address */
 const char *form_prefix(char *text);   /* a network or an address */
 const char *form_resolver(char *text); /* ADDRESS or ADDRESS@PORT */

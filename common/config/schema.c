@@ -162,7 +162,7 @@ static const struct option relay_options[] = {
     {"transport", OPTION_STRING, "smtp", 1, 32, .form = form_account,
      FIELD(struct config_relay, transport),
      .help = "the service in Postfix's master.cf that sends"},
-    {"login", OPTION_STRING, "", 0, 255, .form = form_text, FIELD(struct config_relay, login),
+    {"login", OPTION_STRING, "", 0, 255, .form = form_login, FIELD(struct config_relay, login),
      .help = "to log in with; empty: no authentication"},
     {"password_file", OPTION_SECRET, "", 0, PATH_LEN_MAX, FIELD(struct config_relay, password),
      .help = "a file with the password or API key of login"},

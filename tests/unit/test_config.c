@@ -312,6 +312,9 @@ static void test_rules(void **state)
          "2: relay \"a\": host is missing: set host, or preset for a provider that is known\n"},
         {"relay \"a\" { host = h login = l }",
          "2: relay \"a\": login without password_file: name the file that holds its password\n"},
+        {"relay \"a\" { host = h login = \"us:er\" password_file = \"@/secret\" }",
+         "2: relay \"a\": login \"us:er\" is not a login without \":\": Postfix takes what follows "
+         "the first one for the password\n"},
         {"relay \"a\" { host = h password_file = \"@/secret\" }",
          "2: relay \"a\": password_file without login: name the login it belongs to\n"},
         {"relay \"a\" { host = h\nport = 465 }",

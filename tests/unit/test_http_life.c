@@ -141,8 +141,8 @@ static void stopped_it_answers_who_waits_and_refuses_the_rest(void **state)
     FIXTURE_TURN_UNTIL(scene->loop, scene->waiting_count == 1);
     http_server_stop(scene->server);
     assert_int_equal(fixture_connect(scene->address, 0), -1);
-    struct exchange refused = exchange_on(
-        scene, kept, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+    struct exchange refused =
+        exchange_on(scene, kept, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
     assert_int_equal(refused.status, 503);
     assert_int_equal(scene->served, 0);
     http_respond(scene->waiting[0], 200, "text/plain", "late", 4);

@@ -169,7 +169,7 @@ static void test_wrong_type(void **state)
 static void wrong_text(struct buf *out, const struct section *section, const struct option *option)
 {
     (void)section;
-    if (option->form == form_text)
+    if (option->form == form_login)
         buf_printf(out, "%s = \"%0300d\"", option->name, 0);
     else
         buf_printf(out, "%s = \"no such thing\"", option->name);

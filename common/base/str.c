@@ -34,12 +34,6 @@ bool str_has_prefix(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-bool str_has_suffix_nocase(const char *text, const char *suffix)
-{
-    size_t text_len = strlen(text), suffix_len = strlen(suffix);
-    return text_len >= suffix_len && str_eq_nocase(text + text_len - suffix_len, suffix);
-}
-
 char *str_lower(char *text)
 {
     for (char *p = text; *p; p++)

@@ -10,7 +10,6 @@
 bool str_eq(const char *a, const char *b);
 bool str_eq_nocase(const char *a, const char *b);
 bool str_has_prefix(const char *text, const char *prefix);
-bool str_has_suffix_nocase(const char *text, const char *suffix);
 char *str_lower(char *text);
 bool str_is_utf8(const char *text);
 

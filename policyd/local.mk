@@ -27,9 +27,17 @@ policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS)
 sbin_PROGRAMS += postern-policyd
 postern_policyd_SOURCES = policyd/main.c
 postern_policyd_LDADD = $(policyd_libs)
-dist_check_SCRIPTS += tests/policyd/check-policyd
+dist_check_SCRIPTS += tests/policyd/check-policyd tests/policyd/check-crash
 EXTRA_DIST += tests/policyd/daemon.py
-TESTS += tests/policyd/check-policyd
+TESTS += tests/policyd/check-policyd tests/policyd/check-crash
+
+# The same crash test as in make check, for as long as its word is worth.
+CRASH_ROUNDS = 1000
+crash: postern-policyd
+	POSTERN_SRCDIR='$(abs_top_srcdir)' POSTERN_BUILDDIR='$(abs_top_builddir)' \
+	    POSTERN_CRASH_ROUNDS=$(CRASH_ROUNDS) $(srcdir)/tests/policyd/check-crash
+soak: crash
+.PHONY: crash soak
 
 if TESTS_BUILT
 policyd_tests = \

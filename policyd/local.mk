@@ -42,7 +42,7 @@ soak: crash
 if TESTS_BUILT
 policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
-	tests/unit/test_counters tests/unit/test_engine tests/unit/test_jail \
+	tests/unit/test_counters tests/unit/test_engine tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_policy tests/unit/test_route tests/unit/test_service tests/unit/test_socketmap \
 	tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
@@ -61,6 +61,8 @@ tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(policyd_test_libs)
+tests_unit_test_hours_SOURCES = tests/unit/test_hours.c
+tests_unit_test_hours_LDADD = $(policyd_test_libs)
 tests_unit_test_jail_SOURCES = tests/unit/test_jail.c
 tests_unit_test_jail_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c

@@ -133,31 +133,103 @@ static void agrees_with_the_slow_model(void **state)
     }
 }
 
-/*
- * What the two buckets stand for is the number of events in the last findtime: at the
- * border of a bucket exactly it, and for even traffic never more than one off.
- */
-static void is_exact_at_borders_and_one_off_at_most_for_even_traffic(void **state)
+/* --- against the count that the two buckets stand for: of the last findtime ----------- */
+
+static uint64_t exact_count(const struct model *model, int64_t findtime, int64_t now)
+{
+    return model_between(model, now - findtime, now + 1);
+}
+
+static void is_exact_where_a_bucket_ends_whatever_came(void **state)
+{
+    size_t borders = 0;
+
+    (void)state;
+    srand(20261121);
+    for (int round = 0; round < 2000; round++) {
+        int64_t findtime = 2 + rand() % 50, now = rand() % 100;
+        struct window window = {0};
+        struct model model = {.count = 0};
+        for (int i = 0; i < 60; i++) {
+            int64_t border = window.start_ms + findtime;
+            now += rand() % 3 ? rand() % 3 : rand() % findtime;
+            if (i && now >= border) {
+                assert_int_equal(window_count(&window, findtime, border),
+                                 exact_count(&model, findtime, border));
+                borders++;
+            }
+            window_add(&window, findtime, now);
+            model.times[model.count++] = now;
+        }
+        window_fini(&window);
+    }
+    assert_true(borders > 2000);
+}
+
+static void is_one_off_at_most_for_even_traffic(void **state)
 {
     (void)state;
     for (int64_t gap = 1; gap <= 40; gap++) {
         const int64_t findtime = 100;
         struct window window = {0};
         struct model model = {.count = 0};
-        for (int64_t now = 0; now < 10 * findtime; now++) {
-            if (now % gap == 0 && model.count < EVENTS_MAX) {
+        for (int64_t now = 0; now < 10 * findtime && model.count < EVENTS_MAX - 1; now++) {
+            if (now % gap == 0) {
                 window_add(&window, findtime, now);
                 model.times[model.count++] = now;
             }
-            if (model.count == EVENTS_MAX)
-                break;
-            uint64_t exact = model_between(&model, now - findtime, now + 1);
+            uint64_t exact = exact_count(&model, findtime, now);
             uint64_t count = window_count(&window, findtime, now);
-            if (now % findtime == 0)
-                assert_int_equal(count, exact);
-            else
-                assert_true(count <= exact + 1 && exact <= count + 1);
+            assert_true(count <= exact + 1 && exact <= count + 1);
         }
+        window_fini(&window);
+    }
+}
+
+/* Between borders it may be off by what came unevenly in the bucket before, and by no more. */
+static void is_off_by_the_previous_bucket_at_most(void **state)
+{
+    (void)state;
+    srand(20261122);
+    for (int round = 0; round < 500; round++) {
+        int64_t findtime = 1 + rand() % 50, now = rand() % 100;
+        struct window window = {0};
+        struct model model = {.count = 0};
+        for (int i = 0; i < EVENTS_MAX; i++) {
+            now += rand() % 8 ? rand() % 3 : rand() % (2 * findtime);
+            window_add(&window, findtime, now);
+            model.times[model.count++] = now;
+            uint64_t exact = exact_count(&model, findtime, now);
+            uint64_t count = window_count(&window, findtime, now);
+            assert_in_range(exact, window.current, window.current + window.previous);
+            assert_in_range(count, window.current + (window.previous > 0),
+                            window.current + window.previous);
+        }
+        window_fini(&window);
+    }
+}
+
+/*
+ * So the best that a guesser does who knows the buckets: maxretry - 1 at the very end of
+ * one, and as many as the rest of them allows in the next.
+ */
+static void a_guesser_who_knows_it_gets_less_than_twice_maxretry(void **state)
+{
+    (void)state;
+    for (uint64_t maxretry = 2; maxretry <= 20; maxretry++) {
+        struct window window = {0};
+        uint64_t made = 0;
+        int64_t last = 2 * FINDTIME - 2; /* the first were at FINDTIME - 1 */
+        window_add(&window, FINDTIME, 0);
+        for (uint64_t i = 2; i < maxretry; i++, made++)
+            window_add(&window, FINDTIME, FINDTIME - 1);
+        for (int64_t now = FINDTIME; now <= last; now++) {
+            if (window_count(&window, FINDTIME, now) + 1 >= maxretry)
+                continue;
+            window_add(&window, FINDTIME, now);
+            made++;
+        }
+        assert_int_equal(made, maxretry == 2 ? 0 : 2 * maxretry - 4);
         window_fini(&window);
     }
 }
@@ -241,7 +313,10 @@ int main(void)
         cmocka_unit_test(counts_as_the_formula_says),
         cmocka_unit_test(many_events_saturate),
         cmocka_unit_test(agrees_with_the_slow_model),
-        cmocka_unit_test(is_exact_at_borders_and_one_off_at_most_for_even_traffic),
+        cmocka_unit_test(is_exact_where_a_bucket_ends_whatever_came),
+        cmocka_unit_test(is_one_off_at_most_for_even_traffic),
+        cmocka_unit_test(is_off_by_the_previous_bucket_at_most),
+        cmocka_unit_test(a_guesser_who_knows_it_gets_less_than_twice_maxretry),
         cmocka_unit_test(a_hash_counts_once),
         cmocka_unit_test(a_hash_lives_as_long_as_its_event_counts),
         cmocka_unit_test(an_old_password_for_ever_stays_one_event),

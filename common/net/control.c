@@ -26,15 +26,12 @@ struct control {
     struct buf in;
 };
 
-static int control_connect(struct control *control, const char *path, struct error *error_r)
+static int connect_unix(int fd, const char *path, struct error *error_r)
 {
     struct sockaddr_un sun = {.sun_family = AF_UNIX};
 
     memcpy(sun.sun_path, path, strlen(path) + 1);
-    control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (control->fd < 0)
-        return error_set_errno(error_r, "socket");
-    if (connect(control->fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0)
+    if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0)
         return 0;
     if (errno == ENOENT || errno == ECONNREFUSED)
         return error_set(error_r, ERROR_SYSTEM, "nobody listens on %s: is postern-policyd running?",
@@ -42,20 +39,32 @@ static int control_connect(struct control *control, const char *path, struct err
     return error_set_errno(error_r, "cannot connect to %s", path);
 }
 
-struct control *control_open(const char *address, int timeout_ms, struct error *error_r)
+int control_dial(const char *address, struct error *error_r)
 {
     struct listen_address where;
     const char *reason = "it must be unix:PATH";
 
-    if (listen_address_parse(address, &where, &reason) < 0 || !where.is_unix) {
-        error_set(error_r, ERROR_CONFIG, "control socket %s: %s", address, reason);
+    if (listen_address_parse(address, &where, &reason) < 0 || !where.is_unix)
+        return error_set(error_r, ERROR_CONFIG, "control socket %s: %s", address, reason);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error_set_errno(error_r, "socket");
+    if (connect_unix(fd, where.path, error_r) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+struct control *control_open(const char *address, int timeout_ms, struct error *error_r)
+{
+    int fd = control_dial(address, error_r);
+
+    if (fd < 0)
         return NULL;
-    }
     struct control *control = x_calloc(1, sizeof(*control));
+    control->fd = fd;
     control->timeout_ms = timeout_ms;
-    control->address = x_strdup(where.path);
-    if (control_connect(control, where.path, error_r) < 0)
-        control_close(&control);
+    control->address = x_strdup(address + strlen("unix:"));
     return control;
 }
 
@@ -66,8 +75,7 @@ void control_close(struct control **control)
     if (!old)
         return;
     *control = NULL;
-    if (old->fd >= 0)
-        close(old->fd);
+    close(old->fd);
     buf_fini(&old->in);
     free(old->address);
     free(old);

@@ -13,7 +13,13 @@
  */
 struct control;
 
-/* address: "unix:PATH". NULL and error_r when nobody listens, or permission is missing. */
+/*
+ * A connected, non-blocking descriptor to address: "unix:PATH". -1 and error_r when
+ * nobody listens, permission is missing, or too many wait there already. Never waits.
+ */
+int control_dial(const char *address, struct error *error_r) __attribute__((warn_unused_result));
+
+/* As control_dial(); NULL and error_r when that fails. */
 struct control *control_open(const char *address, int timeout_ms, struct error *error_r);
 void control_close(struct control **control);
 

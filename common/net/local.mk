@@ -9,6 +9,10 @@ libnet_a_SOURCES = \
 	common/net/listener.c common/net/listener.h \
 	common/net/loop.c common/net/loop.h \
 	common/net/origin.c common/net/origin.h \
+	common/net/report.c common/net/report.h \
+	common/net/report_link.c common/net/report_link.h \
+	common/net/report_queue.c common/net/report_queue.h \
+	common/net/reporter.c common/net/reporter.h \
 	common/net/resolver.c common/net/resolver.h \
 	common/net/stream.c common/net/stream.h
 
@@ -18,7 +22,8 @@ if TESTS_BUILT
 net_tests = \
 	tests/unit/test_control tests/unit/test_dns tests/unit/test_http tests/unit/test_http_life \
 	tests/unit/test_listener tests/unit/test_loop tests/unit/test_origin \
-	tests/unit/test_resolver tests/unit/test_stream
+	tests/unit/test_report tests/unit/test_report_link tests/unit/test_resolver \
+	tests/unit/test_stream
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 net_test_libs = $(net_libs) $(CMOCKA_LIBS)
@@ -36,6 +41,10 @@ tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_LDADD = $(net_test_libs)
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_LDADD = $(net_test_libs)
+tests_unit_test_report_SOURCES = tests/unit/test_report.c
+tests_unit_test_report_LDADD = $(net_test_libs)
+tests_unit_test_report_link_SOURCES = tests/unit/test_report_link.c
+tests_unit_test_report_link_LDADD = $(net_test_libs)
 tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c
 tests_unit_test_resolver_LDADD = $(net_test_libs)
 tests_unit_test_origin_SOURCES = tests/unit/test_origin.c

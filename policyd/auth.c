@@ -232,6 +232,7 @@ static void report(struct http_request *http, struct engine *engine,
         .kind = CONFIG_EVENT_AUTH_FAIL,
         .login = request->login,
         .fingerprint = request->pwhash,
+        .weight = 1,
         .protocol = request->protocol,
         .session = session_of(request),
     };

@@ -123,6 +123,39 @@ const char *control_take_seconds(const struct attr_list *request, uint64_t *seco
     return NULL;
 }
 
+static const char *take_numbers(const struct attr_list *request, struct event *event)
+{
+    const char *weight = attr_get(request, "weight"), *at = attr_get(request, "at");
+    uint64_t number = 1, at_sec;
+
+    if (weight && str_parse_u64(weight, 0, EVENT_WEIGHT_MAX, &number))
+        return "weight is not a number from 0 to 100";
+    event->weight = (unsigned)number;
+    if (at && str_parse_u64(at, 1, CONTROL_AT_MAX, &at_sec))
+        return "at is not a time in seconds since 1970";
+    event->at_wall_ms = at ? (int64_t)at_sec * 1000 : 0;
+    return NULL;
+}
+
+const char *control_take_event(const struct attr_list *request, struct origin_peer *peer_r,
+                               struct event *event_r)
+{
+    *peer_r = (struct origin_peer){0};
+    *event_r = (struct event){
+        .kind = event_kind(attr_get_or_empty(request, "event")),
+        .login = attr_get_or_empty(request, "login"),
+        .fingerprint = attr_get_or_empty(request, "fingerprint"),
+        .recipient = attr_get(request, "recipient"),
+        .session = attr_get(request, "session"),
+    };
+    if (!event_r->kind)
+        return "event is none of auth_fail, rcpt_unknown, relay_denied, rcpt_rejected, spf_fail, "
+               "dkim_fail";
+    if (addr_parse(attr_get_or_empty(request, "client_address"), &peer_r->addr))
+        return "client_address is not an address";
+    return take_numbers(request, event_r);
+}
+
 /* --- requests that are answered at once -------------------------------------------- */
 
 static struct engine *engine_of(struct service_conn *conn)
@@ -229,18 +262,12 @@ static enum service_step do_unban(struct service_conn *conn, const struct attr_l
 
 static enum service_step do_report(struct service_conn *conn, const struct attr_list *request)
 {
-    struct origin_peer peer = {0};
-    struct event event = {
-        .kind = event_kind(attr_get_or_empty(request, "event")),
-        .login = attr_get_or_empty(request, "login"),
-        .fingerprint = attr_get_or_empty(request, "fingerprint"),
-        .session = attr_get(request, "session"),
-    };
+    struct origin_peer peer;
+    struct event event;
+    const char *wrong = control_take_event(request, &peer, &event);
 
-    if (!event.kind)
-        return answer_error(conn, "event is not auth_fail");
-    if (addr_parse(attr_get_or_empty(request, "client_address"), &peer.addr))
-        return answer_error(conn, "client_address is not an address");
+    if (wrong)
+        return answer_error(conn, wrong);
     service_conn_wait(conn);
     engine_report(engine_of(conn), &peer, &event, on_done, conn);
     return SERVICE_WAIT;

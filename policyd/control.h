@@ -37,6 +37,11 @@ void control_put_ban(const struct ban *ban, int64_t now_mono_ms, struct buf *out
 const char *control_take_prefix(const struct attr_list *request, struct prefix *prefix_r);
 const char *control_take_seconds(const struct attr_list *request, uint64_t *seconds_r);
 
+/* Read what request=report tells of; its texts are borrowed. NULL, or what is wrong with it. */
+#define CONTROL_AT_MAX 253402300799u /* the last second of the year 9999 */
+const char *control_take_event(const struct attr_list *request, struct origin_peer *peer_r,
+                               struct event *event_r);
+
 /* ctx of the service is a struct control_server. */
 extern const struct service_protocol control_protocol;
 

@@ -276,24 +276,44 @@ static void log_uncounted(struct engine *engine, const struct event *event, cons
              LOG_STR("reason", reason));
 }
 
+/* Replayed after an outage, it counts at the time when it was; a clock set back is now. */
+static int64_t age_of(const struct engine *engine, const struct event *event)
+{
+    int64_t now_ms = clock_wall_ms(engine->clock);
+
+    return event->at_wall_ms && event->at_wall_ms < now_ms ? now_ms - event->at_wall_ms : 0;
+}
+
+static void log_taken(const struct event *event)
+{
+    char client[ADDR_TEXT_MAX];
+
+    log_debug(event->session, "event-taken", LOG_STR("event", event_name(event->kind)),
+              LOG_STR("client", addr_format(&event->client, client)),
+              LOG_STR("login", event->login), LOG_STR("recipient", event->recipient),
+              LOG_UINT("weight", event->weight));
+}
+
 static void hit_jail(struct engine *engine, struct request *request, size_t index,
                      const struct event *event)
 {
     const struct config_jail *jail = &engine->config->jails[index];
     struct counters *counters = &engine->counters[index];
     struct prefix key = jail_key(jail, &event->client);
-    int64_t now_ms = engine_now_mono_ms(engine);
+    int64_t now_ms = engine_now_mono_ms(engine), age_ms = age_of(engine, event);
     char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX], client[ADDR_TEXT_MAX];
 
     if (!jail_wants(jail, event->kind))
         return;
     const char *why_not = origin_protects(engine->rules, &key, reason);
+    if (!why_not && age_ms >= (int64_t)jail->findtime_sec * 1000)
+        why_not = "older than findtime";
     if (why_not) {
         log_uncounted(engine, event, why_not);
         return;
     }
     struct window *window = counters_window(counters, &key, now_ms);
-    enum jail_decision decision = jail_hit(jail, window, event, now_ms);
+    enum jail_decision decision = jail_hit(jail, window, event, now_ms - age_ms);
     log_info(event->session, "event", LOG_STR("event", event_name(event->kind)),
              LOG_STR("client", addr_format(&event->client, client)),
              LOG_STR("protocol", event->protocol), LOG_STR("login", event->login),
@@ -305,6 +325,25 @@ static void hit_jail(struct engine *engine, struct request *request, size_t inde
         return;
     counters_forget(counters, &key);
     ban_by_jail(engine, request, jail, &key, event);
+}
+
+static enum stat stat_of(unsigned kind)
+{
+    switch (kind) {
+    case CONFIG_EVENT_AUTH_FAIL:
+        return STAT_EVENT_AUTH_FAIL;
+    case CONFIG_EVENT_RCPT_UNKNOWN:
+        return STAT_EVENT_RCPT_UNKNOWN;
+    case CONFIG_EVENT_RELAY_DENIED:
+        return STAT_EVENT_RELAY_DENIED;
+    case CONFIG_EVENT_RCPT_REJECTED:
+        return STAT_EVENT_RCPT_REJECTED;
+    case CONFIG_EVENT_SPF_FAIL:
+        return STAT_EVENT_SPF_FAIL;
+    case CONFIG_EVENT_DKIM_FAIL:
+        return STAT_EVENT_DKIM_FAIL;
+    }
+    BUG("an event of unknown kind %u", kind);
 }
 
 static const char *uncounted(struct engine *engine, const struct origin *origin)
@@ -325,7 +364,8 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
     if (why_not) {
         log_uncounted(engine, event, why_not);
     } else {
-        engine->stats.count[STAT_EVENT_AUTH_FAIL]++;
+        engine->stats.count[stat_of(event->kind)]++;
+        log_taken(event);
         for (size_t i = 0; i < engine->config->jail_count; i++)
             hit_jail(engine, request, i, event);
     }

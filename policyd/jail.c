@@ -13,7 +13,9 @@ static const struct {
     unsigned kind;
     const char *name;
 } events[] = {
-    {CONFIG_EVENT_AUTH_FAIL, "auth_fail"},
+    {CONFIG_EVENT_AUTH_FAIL, "auth_fail"},       {CONFIG_EVENT_RCPT_UNKNOWN, "rcpt_unknown"},
+    {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
+    {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
 };
 
 const char *event_name(unsigned kind)
@@ -64,17 +66,20 @@ static uint32_t hash_of(const struct event *event)
 static bool count(const struct config_jail *jail, struct window *window, const struct event *event,
                   int64_t now_ms)
 {
-    if (jail->distinct_password && *event->fingerprint)
-        return window_add_distinct(window, findtime_ms(jail), hash_of(event), jail->maxretry,
-                                   now_ms);
-    window_add(window, findtime_ms(jail), now_ms);
+    if (!jail->distinct_password || !*event->fingerprint)
+        window_add(window, findtime_ms(jail), now_ms);
+    else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), jail->maxretry,
+                                  now_ms))
+        return false;
+    for (unsigned i = 1; i < event->weight; i++)
+        window_add(window, findtime_ms(jail), now_ms);
     return true;
 }
 
 enum jail_decision jail_hit(const struct config_jail *jail, struct window *window,
                             const struct event *event, int64_t now_ms)
 {
-    if (!jail_wants(jail, event->kind) || !count(jail, window, event, now_ms))
+    if (!jail_wants(jail, event->kind) || !event->weight || !count(jail, window, event, now_ms))
         return JAIL_IGNORED;
     if (window_count(window, findtime_ms(jail), now_ms) < jail->maxretry)
         return JAIL_COUNTED;

@@ -14,9 +14,14 @@ struct event {
     struct addr client;      /* a known origin's address */
     const char *login;       /* that was tried, or "" */
     const char *fingerprint; /* of the password that was tried, or "" */
-    const char *protocol;    /* "imap", "smtp", …; for the log, as session: both may be NULL */
+    unsigned weight;         /* how many it counts as, at most EVENT_WEIGHT_MAX; 0: none */
+    int64_t at_wall_ms;      /* when it was, if that is not now; else 0 */
+    const char *protocol; /* "imap", "smtp", …; for the log, as those below: NULL when unknown */
+    const char *recipient;
     const char *session;
 };
+
+#define EVENT_WEIGHT_MAX 100
 
 /* "auth_fail" and kin; event_kind() gives 0 for a word that is no event's. */
 const char *event_name(unsigned kind);
@@ -35,7 +40,7 @@ bool jail_wants(const struct config_jail *jail, unsigned kind);
 struct prefix jail_key(const struct config_jail *jail, const struct addr *client);
 
 /*
- * Count the event in the window of its key. With
+ * Count the event in the window of its key at now_ms. With
  * distinct_password, the same password for the same login is one event; an event
  * that tells no fingerprint counts each time, or a mechanism without a plain
  * password could be guessed at for ever.

@@ -61,7 +61,12 @@ struct config_http {
     struct prefixlist from; /* empty: anybody who can connect */
 };
 
-#define CONFIG_EVENT_AUTH_FAIL 1u
+#define CONFIG_EVENT_AUTH_FAIL     1u
+#define CONFIG_EVENT_RCPT_UNKNOWN  2u
+#define CONFIG_EVENT_RELAY_DENIED  4u
+#define CONFIG_EVENT_RCPT_REJECTED 8u
+#define CONFIG_EVENT_SPF_FAIL      16u
+#define CONFIG_EVENT_DKIM_FAIL     32u
 
 enum config_count_by { COUNT_BY_CLIENT };
 

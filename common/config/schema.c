@@ -26,6 +26,11 @@ static const struct option_word http_services[] = {
 };
 static const struct option_word jail_events[] = {
     {"auth_fail", CONFIG_EVENT_AUTH_FAIL},
+    {"rcpt_unknown", WORD_LATER},
+    {"relay_denied", WORD_LATER},
+    {"rcpt_rejected", WORD_LATER},
+    {"spf_fail", WORD_LATER},
+    {"dkim_fail", WORD_LATER},
     {NULL, 0},
 };
 static const struct option_word jail_keys[] = {

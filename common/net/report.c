@@ -26,7 +26,8 @@ char *report_encode(const struct report *report)
     attr_put(&out, "request", "report");
     attr_put(&out, "event", report->event);
     attr_put(&out, "client_address", addr_format(&report->client, client));
-    attr_put_uint(&out, "at", report->at_ms > 0 ? (uint64_t)report->at_ms / 1000 : 0);
+    if (report->at_ms >= 1000)
+        attr_put_uint(&out, "at", (uint64_t)report->at_ms / 1000);
     if (report->weight != 1)
         attr_put_uint(&out, "weight", report->weight);
     put_text(&out, "session", report->session);

@@ -17,7 +17,7 @@ struct report {
     const char *recipient;
     const char *session; /* a word for the log */
     unsigned weight;     /* 0: no jail counts it */
-    int64_t at_ms;       /* since 1970 */
+    int64_t at_ms;       /* since 1970; 0: when it arrives */
 };
 
 /* Bytes of a text that are sent; the rest of a longer one is cut. */

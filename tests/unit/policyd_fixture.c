@@ -217,6 +217,7 @@ struct told *fixture_fail(struct fixture *fixture, const char *client, const cha
     struct event event = {.kind = CONFIG_EVENT_AUTH_FAIL,
                           .login = "alice",
                           .fingerprint = fingerprint,
+                          .weight = 1,
                           .session = "S1"};
 
     *told = (struct told){0};

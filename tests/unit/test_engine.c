@@ -290,6 +290,67 @@ static void a_store_that_cannot_be_read_is_an_error(void **state)
     fixture->store_fault = NULL;
 }
 
+static void tell(struct fixture *fixture, struct event event, int64_t age_ms, struct told *told)
+{
+    struct origin_peer peer = fixture_peer(CLIENT);
+
+    event.login = event.fingerprint = "";
+    event.session = "S1";
+    event.at_wall_ms = age_ms ? fixture->wall_ms - age_ms : 0;
+    *told = (struct told){0};
+    engine_report(fixture->engine, &peer, &event, fixture_told, told);
+    assert_int_equal(told->status, ENGINE_OK);
+}
+
+static void an_event_counts_at_the_time_when_it_was(void **state)
+{
+    struct fixture *fixture = *state;
+    struct event event = {.kind = CONFIG_EVENT_AUTH_FAIL, .weight = 1};
+    struct told told;
+
+    for (int i = 0; i < 10; i++)
+        tell(fixture, event, 600000, &told);
+    assert_int_equal(engine_key_count(fixture->engine), 0);
+    assert_true(fixture_logged(fixture, "older than findtime"));
+    for (int i = 0; i < 4; i++)
+        tell(fixture, event, 599999 - i, &told);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+    /* Two findtimes behind the first of them nothing of them is left. */
+    fixture_pass(fixture, 600001);
+    tell(fixture, event, 0, &told);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+    /* One that says it comes from tomorrow is of now. */
+    for (int i = 0; i < 4; i++)
+        tell(fixture, event, -86400000, &told);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_BANNED);
+    fixture_commit(fixture);
+}
+
+static void each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does(void **state)
+{
+    static const struct {
+        unsigned kind;
+        enum stat stat;
+    } cases[] = {
+        {CONFIG_EVENT_RCPT_UNKNOWN, STAT_EVENT_RCPT_UNKNOWN},
+        {CONFIG_EVENT_RELAY_DENIED, STAT_EVENT_RELAY_DENIED},
+        {CONFIG_EVENT_RCPT_REJECTED, STAT_EVENT_RCPT_REJECTED},
+        {CONFIG_EVENT_SPF_FAIL, STAT_EVENT_SPF_FAIL},
+        {CONFIG_EVENT_DKIM_FAIL, STAT_EVENT_DKIM_FAIL},
+    };
+    struct fixture *fixture = *state;
+    struct told told;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        for (unsigned n = 0; n < 10 + i; n++)
+            tell(fixture, (struct event){.kind = cases[i].kind, .weight = 1}, 0, &told);
+        assert_int_equal(engine_stats(fixture->engine)->count[cases[i].stat], 10 + i);
+    }
+    assert_int_equal(engine_stats(fixture->engine)->count[STAT_EVENT_AUTH_FAIL], 0);
+    assert_int_equal(engine_key_count(fixture->engine), 0);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+}
+
 #define ENGINE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -309,6 +370,8 @@ int main(void)
         ENGINE_TEST(lifting_a_ban_forgets_what_was_counted),
         ENGINE_TEST(of_two_jails_the_longer_ban_holds),
         ENGINE_TEST(a_store_that_cannot_be_read_is_an_error),
+        ENGINE_TEST(an_event_counts_at_the_time_when_it_was),
+        ENGINE_TEST(each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

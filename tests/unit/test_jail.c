@@ -24,7 +24,7 @@ static enum jail_decision hit(const struct config_jail *jail, struct window *win
                               const char *login, const char *fingerprint, int64_t now_ms)
 {
     struct event event = {
-        .kind = CONFIG_EVENT_AUTH_FAIL, .login = login, .fingerprint = fingerprint};
+        .kind = CONFIG_EVENT_AUTH_FAIL, .login = login, .fingerprint = fingerprint, .weight = 1};
     return jail_hit(jail, window, &event, now_ms);
 }
 
@@ -148,11 +148,48 @@ static void other_events_are_not_its_business(void **state)
     assert_int_equal(window.current, 0);
 }
 
+static void an_event_counts_as_its_weight(void **state)
+{
+    static const struct {
+        unsigned weight;
+        const char *fingerprint;
+        enum jail_decision decision;
+        uint64_t count;
+    } cases[] = {
+        {0, "", JAIL_IGNORED, 0},  {0, "1", JAIL_IGNORED, 0}, {1, "2", JAIL_COUNTED, 1},
+        {2, "3", JAIL_COUNTED, 3}, {2, "3", JAIL_IGNORED, 3}, {1, "", JAIL_COUNTED, 4},
+        {3, "", JAIL_BAN, 7},
+    };
+    struct window window = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct event event = {.kind = CONFIG_EVENT_AUTH_FAIL,
+                              .login = "alice",
+                              .fingerprint = cases[i].fingerprint,
+                              .weight = cases[i].weight};
+        assert_int_equal(jail_hit(&logins, &window, &event, 0), cases[i].decision);
+        assert_int_equal(window_count(&window, 600000, 0), cases[i].count);
+    }
+    window_fini(&window);
+}
+
 static void events_have_names(void **state)
 {
+    static const struct {
+        unsigned kind;
+        const char *name;
+    } cases[] = {
+        {CONFIG_EVENT_AUTH_FAIL, "auth_fail"},       {CONFIG_EVENT_RCPT_UNKNOWN, "rcpt_unknown"},
+        {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
+        {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
+    };
+
     (void)state;
-    assert_string_equal(event_name(CONFIG_EVENT_AUTH_FAIL), "auth_fail");
-    assert_int_equal(event_kind("auth_fail"), CONFIG_EVENT_AUTH_FAIL);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_string_equal(event_name(cases[i].kind), cases[i].name);
+        assert_int_equal(event_kind(cases[i].name), cases[i].kind);
+    }
     assert_int_equal(event_kind(""), 0);
     assert_int_equal(event_kind("AUTH_FAIL"), 0);
 }
@@ -169,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_slow_guesser_stays_below),
         cmocka_unit_test(maxretry_1_bans_at_once),
         cmocka_unit_test(other_events_are_not_its_business),
+        cmocka_unit_test(an_event_counts_as_its_weight),
         cmocka_unit_test(events_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,14 +156,62 @@ static void prefixes_and_seconds_are_checked(void **state)
     }
 }
 
+static void an_event_is_read_whole_or_not(void **state)
+{
+    static const struct {
+        const char *name, *value, *wrong;
+    } cases[] = {
+        {"x", "y", NULL},
+        {"event", "", "event is none of"},
+        {"event", "AUTH_FAIL", "event is none of"},
+        {"client_address", "", "client_address"},
+        {"client_address", "203.0.113.0/24", "client_address"},
+        {"weight", "100", NULL},
+        {"weight", "101", "weight"},
+        {"weight", "-1", "weight"},
+        {"weight", "", "weight"},
+        {"at", "1790000000", NULL},
+        {"at", "0", "at is not"},
+        {"at", "1e9", "at is not"},
+        {"at", "253402300800", "at is not"},
+    };
+    struct origin_peer peer;
+    struct event event;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *wrong =
+            control_take_event(fixture_list(cases[i].name, cases[i].value, "event", "dkim_fail",
+                                            "client_address", "203.0.113.7", NULL),
+                               &peer, &event);
+        CASE(cases[i].value, !cases[i].wrong == !wrong);
+        CASE(cases[i].value, !wrong || strstr(wrong, cases[i].wrong));
+    }
+    assert_null(control_take_event(fixture_list("event", "spf_fail", "client_address",
+                                                "2001:db8::7", "at", "1790000000", "weight", "0",
+                                                "recipient", "bob@example.com", NULL),
+                                   &peer, &event));
+    assert_int_equal(event.kind, CONFIG_EVENT_SPF_FAIL);
+    assert_int_equal(event.at_wall_ms, 1790000000000);
+    assert_int_equal(event.weight, 0);
+    assert_string_equal(event.recipient, "bob@example.com");
+    assert_string_equal(event.login, "");
+    assert_null(event.session);
+    assert_null(control_take_event(
+        fixture_list("event", "auth_fail", "client_address", "203.0.113.7", NULL), &peer, &event));
+    assert_int_equal(event.weight, 1);
+    assert_int_equal(event.at_wall_ms, 0);
+}
+
 #define CONTROL_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CONTROL_TEST(status_has_every_counter), CONTROL_TEST(status_says_when_the_store_fails),
-        CONTROL_TEST(a_ban_is_shown_whole),     CONTROL_TEST(a_route_is_shown_with_its_relays),
-        CONTROL_TEST(no_route_is_no_error),     CONTROL_TEST(prefixes_and_seconds_are_checked),
+        CONTROL_TEST(status_has_every_counter),      CONTROL_TEST(status_says_when_the_store_fails),
+        CONTROL_TEST(a_ban_is_shown_whole),          CONTROL_TEST(a_route_is_shown_with_its_relays),
+        CONTROL_TEST(no_route_is_no_error),          CONTROL_TEST(prefixes_and_seconds_are_checked),
+        CONTROL_TEST(an_event_is_read_whole_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

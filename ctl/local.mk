@@ -12,6 +12,7 @@ posternctl_SOURCES = \
 	ctl/policyd.c \
 	ctl/show.c \
 	ctl/spf.c \
+	ctl/status.c \
 	ctl/verify.c
 posternctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 posternctl_LDADD = $(mailauth_libs)

@@ -29,29 +29,6 @@ static void put_yes_no(struct buf *out, const char *name, bool yes)
     attr_put(out, name, yes ? "yes" : "no");
 }
 
-void control_put_status(const struct control_server *server, struct buf *out)
-{
-    struct engine *engine = server->engine;
-    const char *store_error = engine_store_error(engine);
-    const struct stats *stats = engine_stats(engine);
-    struct connection_counts counts = server->connection_counts(server->ctx);
-
-    put_ok(out);
-    attr_put(out, "version", PACKAGE_VERSION);
-    attr_put_uint(out, "uptime", (uint64_t)engine_uptime_sec(engine));
-    put_yes_no(out, "enforce", engine_config(engine)->enforce);
-    attr_put(out, "store", store_error ? "degraded" : "ok");
-    if (store_error)
-        attr_put(out, "store_error", store_error);
-    attr_put_uint(out, "bans", engine_bans(engine)->count);
-    attr_put_uint(out, "keys", engine_key_count(engine));
-    attr_put_uint(out, "connections", counts.open);
-    attr_put_uint(out, "connections_closed", counts.closed);
-    for (enum stat stat = 0; stat < STAT_COUNT; stat++)
-        attr_put_uint(out, stat_name(stat), stats->count[stat]);
-    attr_end(out);
-}
-
 static void put_relay(const struct config_route *route, size_t index, struct buf *out)
 {
     const struct config_relay *relay = route->relays[index];
@@ -160,7 +137,7 @@ const char *control_take_event(const struct attr_list *request, struct origin_pe
 
 static struct engine *engine_of(struct service_conn *conn)
 {
-    return ((struct control_server *)service_conn_ctx(conn))->engine;
+    return ((struct status_source *)service_conn_ctx(conn))->engine;
 }
 
 static void count_answer(struct service_conn *conn, bool ok)
@@ -179,7 +156,7 @@ static enum service_step do_status(struct service_conn *conn, const struct attr_
 {
     (void)request;
     count_answer(conn, true);
-    control_put_status(service_conn_ctx(conn), service_conn_output(conn));
+    status_put(service_conn_ctx(conn), service_conn_output(conn));
     return SERVICE_NEXT;
 }
 

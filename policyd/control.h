@@ -6,6 +6,7 @@
 #include "common/wire/attr.h"
 #include "policyd/engine.h"
 #include "policyd/service.h"
+#include "policyd/status.h"
 
 /* The control socket: postern-control(7). */
 #define CONTROL_IDLE_MS    600000
@@ -13,20 +14,7 @@
 #define CONTROL_OUTPUT_MAX 65536
 #define CONTROL_PIECE      16384 /* a long answer is written in pieces of about this size */
 
-struct connection_counts {
-    size_t open;
-    uint64_t closed; /* without an answer, for what was no request or half of one */
-};
-
-/* What a request works on: the daemon's engine, and who knows its connections. */
-struct control_server {
-    struct engine *engine;
-    struct connection_counts (*connection_counts)(void *ctx);
-    void *ctx;
-};
-
-/* Append the records and the last list that answer request=status and request=route. */
-void control_put_status(const struct control_server *server, struct buf *out);
+/* Append the records and the last list that answer request=route. */
 void control_put_route(const struct config *config, const struct attr_list *request,
                        struct buf *out);
 
@@ -42,7 +30,7 @@ const char *control_take_seconds(const struct attr_list *request, uint64_t *seco
 const char *control_take_event(const struct attr_list *request, struct origin_peer *peer_r,
                                struct event *event_r);
 
-/* ctx of the service is a struct control_server. */
+/* ctx of the service is a struct status_source. */
 extern const struct service_protocol control_protocol;
 
 #endif

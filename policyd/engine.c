@@ -11,7 +11,6 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "policyd/counters.h"
-#include "policyd/keeper.h"
 
 struct engine {
     const struct config *config;
@@ -373,6 +372,11 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
 }
 
 /* --- what it shows -------------------------------------------------------------------- */
+
+const struct last_ban *engine_last_ban(const struct engine *engine)
+{
+    return keeper_last_ban(engine->keeper);
+}
 
 struct bans *engine_bans(struct engine *engine)
 {

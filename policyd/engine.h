@@ -11,6 +11,7 @@
 #include "common/net/origin.h"
 #include "policyd/bans.h"
 #include "policyd/jail.h"
+#include "policyd/keeper.h"
 #include "policyd/stats.h"
 #include "policyd/store.h"
 
@@ -96,6 +97,7 @@ void engine_unban(struct engine *engine, const struct prefix *prefix, engine_don
 /* --- for those who show it -------------------------------------------------------- */
 
 struct bans *engine_bans(struct engine *engine);
+const struct last_ban *engine_last_ban(const struct engine *engine);
 struct stats *engine_stats(struct engine *engine);
 const struct config *engine_config(const struct engine *engine);
 int64_t engine_now_mono_ms(const struct engine *engine);

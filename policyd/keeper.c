@@ -18,6 +18,7 @@ struct keeper {
     struct stats *stats;
     struct bans bans;
     size_t pending;
+    struct last_ban last;     /* no time: none */
     struct error store_error; /* of the last write, ERROR_NONE when it went well */
     int64_t retry_mono_ms;    /* 0: nothing is to be written again */
 };
@@ -35,6 +36,7 @@ struct put {
     struct keeper_change *change;
     struct prefix prefix;
     int64_t until_mono_ms;
+    int64_t asked_mono_ms;
 };
 
 struct keeper *keeper_new(const struct clock *clock, struct store *store, struct stats *stats)
@@ -84,6 +86,7 @@ static void note_result(struct keeper *keeper, const struct error *error)
 {
     bool was_well = keeper->store_error.code == ERROR_NONE;
 
+    keeper->stats->count[STAT_STORE_ERROR] += error != NULL;
     if (error && was_well) {
         log_error(NULL, "store-failed", LOG_ERR(error),
                   LOG_STR("effect", "bans hold in memory and are written again later"));
@@ -106,8 +109,11 @@ static void on_written(struct keeper_change *change, const struct error *error)
 static void on_put(const struct error *error, void *ctx)
 {
     struct put *put = ctx;
-    struct ban *ban = bans_find(&put->change->keeper->bans, &put->prefix);
+    struct keeper *keeper = put->change->keeper;
+    struct ban *ban = bans_find(&keeper->bans, &put->prefix);
 
+    if (!error)
+        histogram_add(&keeper->stats->commit, clock_mono_ms(keeper->clock) - put->asked_mono_ms);
     if (ban && !error && ban->until_mono_ms == put->until_mono_ms)
         ban->stored = true;
     on_written(put->change, error);
@@ -123,7 +129,8 @@ static void write_ban(struct keeper_change *change, const struct ban *ban)
 {
     struct keeper *keeper = change->keeper;
     struct put *put = x_calloc(1, sizeof(*put));
-    int64_t left_ms = ban->until_mono_ms - clock_mono_ms(keeper->clock);
+    int64_t now_ms = clock_mono_ms(keeper->clock);
+    int64_t left_ms = ban->until_mono_ms - now_ms;
     struct store_ban record = {
         .prefix = ban->node.prefix,
         .since_wall_ms = ban->since_wall_ms,
@@ -132,7 +139,7 @@ static void write_ban(struct keeper_change *change, const struct ban *ban)
 
     _Static_assert(sizeof(record.jail) == sizeof(ban->jail), "one limit");
     memcpy(record.jail, ban->jail, sizeof(record.jail));
-    *put = (struct put){change, ban->node.prefix, ban->until_mono_ms};
+    *put = (struct put){change, ban->node.prefix, ban->until_mono_ms, now_ms};
     change->shares++;
     keeper->pending++;
     keeper->store->put_ban(keeper->store, &record, on_put, put);
@@ -154,6 +161,13 @@ static void delete_unasked(struct keeper *keeper, const struct prefix *prefix)
     keeper_end(change);
 }
 
+static void note_last(struct keeper *keeper, const struct ban *ban)
+{
+    keeper->last =
+        (struct last_ban){.prefix = ban->node.prefix, .since_wall_ms = ban->since_wall_ms};
+    memcpy(keeper->last.jail, ban->jail, sizeof(keeper->last.jail));
+}
+
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
                const char *jail)
 {
@@ -164,6 +178,7 @@ int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64
     if (!ban)
         return -1;
     keeper->stats->count[STAT_BAN_SET]++;
+    note_last(keeper, ban);
     write_ban(change, ban);
     return 0;
 }
@@ -258,8 +273,11 @@ static void restore_ban(const struct store_ban *record, void *ctx)
     }
     struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail, record->since_wall_ms,
                                clock_mono_ms(keeper->clock) + left_ms);
-    if (ban)
-        ban->stored = true;
+    if (!ban)
+        return;
+    ban->stored = true;
+    if (ban->since_wall_ms > keeper->last.since_wall_ms)
+        note_last(keeper, ban);
 }
 
 int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, struct error *error_r)
@@ -292,6 +310,11 @@ void keeper_drop_protected(struct keeper *keeper, const struct origin_rules *rul
 }
 
 /* --- what it shows ---------------------------------------------------------------- */
+
+const struct last_ban *keeper_last_ban(const struct keeper *keeper)
+{
+    return keeper->last.since_wall_ms ? &keeper->last : NULL;
+}
 
 struct bans *keeper_bans(struct keeper *keeper)
 {

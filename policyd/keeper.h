@@ -55,6 +55,16 @@ int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64
 void keeper_remove(struct keeper_change *change, struct ban *ban);
 void keeper_end(struct keeper_change *change);
 
+/* The ban that was set last, whether it still holds or not. */
+struct last_ban {
+    struct prefix prefix;
+    char jail[BANS_JAIL_MAX];
+    int64_t since_wall_ms;
+};
+
+/* NULL: none that is known. */
+const struct last_ban *keeper_last_ban(const struct keeper *keeper);
+
 struct bans *keeper_bans(struct keeper *keeper);
 /* Why the store refuses now, or NULL while it takes what it is told. */
 const char *keeper_store_error(const struct keeper *keeper);

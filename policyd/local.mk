@@ -10,6 +10,7 @@ libpolicyd_a_SOURCES = \
 	policyd/engine.c policyd/engine.h \
 	policyd/jail.c policyd/jail.h \
 	policyd/keeper.c policyd/keeper.h \
+	policyd/metrics.c policyd/metrics.h \
 	policyd/policy.c policyd/policy.h \
 	policyd/route.c policyd/route.h \
 	policyd/server.c policyd/server.h \
@@ -17,6 +18,7 @@ libpolicyd_a_SOURCES = \
 	policyd/setup.c policyd/setup.h \
 	policyd/socketmap.c policyd/socketmap.h \
 	policyd/stats.c policyd/stats.h \
+	policyd/status.c policyd/status.h \
 	policyd/store.h \
 	policyd/store_file.c policyd/store_file.h \
 	policyd/store_record.c policyd/store_record.h \
@@ -27,9 +29,11 @@ policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS)
 sbin_PROGRAMS += postern-policyd
 postern_policyd_SOURCES = policyd/main.c
 postern_policyd_LDADD = $(policyd_libs)
-dist_check_SCRIPTS += tests/policyd/check-policyd tests/policyd/check-crash
+policyd_scripts = \
+	tests/policyd/check-crash tests/policyd/check-policyd tests/policyd/check-policyd-http
+dist_check_SCRIPTS += $(policyd_scripts)
 EXTRA_DIST += tests/policyd/daemon.py
-TESTS += tests/policyd/check-policyd tests/policyd/check-crash
+TESTS += $(policyd_scripts)
 
 # The same crash test as in make check, for as long as its word is worth.
 CRASH_ROUNDS = 1000

@@ -4,6 +4,7 @@
 #include "policyd/server.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,11 +17,15 @@
 #include "common/net/listener.h"
 #include "policyd/auth.h"
 #include "policyd/control.h"
+#include "policyd/metrics.h"
 #include "policyd/policy.h"
 #include "policyd/service.h"
 #include "policyd/socketmap.h"
+#include "policyd/status.h"
 
 #define OTHER_DESCRIPTORS 64 /* the store, the log, the loop, the listeners themselves */
+#define HTTP_ROUTES_MAX   3
+#define HTTP_SERVES_MAX   32 /* bytes of all their names, with commas */
 
 /* One listener: a service, or an HTTP server. */
 struct port {
@@ -30,16 +35,45 @@ struct port {
     const struct config_http *http_config; /* instead of a protocol */
     struct service *service;
     struct http_server *http;
+    struct http_route routes[HTTP_ROUTES_MAX];
+    size_t route_count;
+    char serves[HTTP_SERVES_MAX]; /* what the routes are, in words */
 };
 
 struct server {
     const struct config *config;
     struct port *ports;
     size_t count;
-    struct control_server control;
+    struct status_source source;
 };
 
-static const struct http_route http_routes[] = {{"POST", AUTH_PATH, auth_handle}};
+static void handle_auth(struct http_request *request, void *ctx)
+{
+    auth_handle(request, ((struct status_source *)ctx)->engine);
+}
+
+/* What an http section may serve; each with its route. */
+static const struct {
+    unsigned serve;
+    const char *name;
+    struct http_route route;
+} http_services[] = {
+    {CONFIG_SERVE_AUTH, "auth", {"POST", AUTH_PATH, handle_auth}},
+    {CONFIG_SERVE_METRICS, "metrics", {"GET", "/metrics", metrics_handle}},
+    {CONFIG_SERVE_STATUS, "status", {"GET", "/status", status_handle}},
+};
+_Static_assert(sizeof(http_services) / sizeof(*http_services) == HTTP_ROUTES_MAX, "room for each");
+
+/* The next http section from index on that this daemon is to open; NULL: no more. */
+static const struct config_http *next_http(const struct config *config, size_t *index)
+{
+    while (*index < config->http_count) {
+        const struct config_http *http = &config->https[(*index)++];
+        if (http->program == CONFIG_POLICYD && http->listen)
+            return http;
+    }
+    return NULL;
+}
 
 static int bind_port(struct server *server, const char *address, const char *group,
                      const struct service_protocol *protocol, const struct config_http *http_config,
@@ -72,12 +106,11 @@ static int bind_each(struct server *server, const struct config_strings *address
 
 static int bind_https(struct server *server, struct error *error_r)
 {
-    const struct config *config = server->config;
+    const struct config_http *http;
+    size_t index = 0;
 
-    for (size_t i = 0; i < config->http_count; i++) {
-        const struct config_http *http = &config->https[i];
-        if ((http->serve & CONFIG_SERVE_AUTH) &&
-            bind_port(server, http->listen, http->group, NULL, http, error_r))
+    while ((http = next_http(server->config, &index))) {
+        if (bind_port(server, http->listen, http->group, NULL, http, error_r))
             return -1;
     }
     return 0;
@@ -127,21 +160,40 @@ struct server *server_bind(const struct config *config, struct error *error_r)
     return server;
 }
 
-static struct connection_counts connection_counts(void *ctx)
+static bool show_listener(void *ctx, size_t index, struct status_listener *listener_r)
 {
     const struct server *server = ctx;
-    struct connection_counts counts = {0};
 
-    for (size_t i = 0; i < server->count; i++) {
-        const struct service *service = server->ports[i].service;
-        counts.open += service ? service_connection_count(service) : 0;
-        counts.closed += service ? service_bad_count(service) : 0;
+    if (index >= server->count)
+        return false;
+    const struct port *port = &server->ports[index];
+    *listener_r = (struct status_listener){
+        .serves = port->protocol ? port->protocol->name : port->serves,
+        .address = port->address,
+    };
+    if (port->service) {
+        listener_r->open = service_connection_count(port->service);
+        listener_r->closed = service_bad_count(port->service);
+    } else if (port->http) {
+        listener_r->open = http_server_connection_count(port->http);
     }
-    return counts;
+    return true;
+}
+
+static void choose_routes(struct port *port)
+{
+    for (size_t i = 0; i < HTTP_ROUTES_MAX; i++) {
+        size_t used = strlen(port->serves);
+        if (!(port->http_config->serve & http_services[i].serve))
+            continue;
+        port->routes[port->route_count++] = http_services[i].route;
+        snprintf(port->serves + used, sizeof(port->serves) - used, "%s%s", used ? "," : "",
+                 http_services[i].name);
+    }
 }
 
 static int start_http(struct server *server, struct port *port, struct loop *loop,
-                      struct engine *engine, struct error *error_r)
+                      struct error *error_r)
 {
     struct http_options options = {
         .fd = port->fd,
@@ -151,11 +203,13 @@ static int start_http(struct server *server, struct port *port, struct loop *loo
         .body_max = AUTH_BODY_MAX,
         .max_connections = server->config->policyd.max_connections,
         .idle_sec = AUTH_IDLE_SEC,
-        .routes = http_routes,
-        .route_count = sizeof(http_routes) / sizeof(*http_routes),
-        .ctx = engine,
+        .routes = port->routes,
+        .ctx = &server->source,
+        .counts = &server->source.http,
     };
 
+    choose_routes(port);
+    options.route_count = port->route_count;
     port->fd = -1;
     port->http = http_server_new(loop, &options, error_r);
     return port->http ? 0 : -1;
@@ -173,7 +227,7 @@ static void start_service(struct server *server, struct port *port, struct loop 
     };
 
     if (port->protocol == &control_protocol)
-        options.ctx = &server->control;
+        options.ctx = &server->source;
     port->fd = -1;
     port->service = service_new(loop, &options);
 }
@@ -181,15 +235,16 @@ static void start_service(struct server *server, struct port *port, struct loop 
 int server_start(struct server *server, struct loop *loop, struct engine *engine,
                  struct error *error_r)
 {
-    server->control = (struct control_server){engine, connection_counts, server};
+    server->source =
+        (struct status_source){.engine = engine, .listener = show_listener, .ctx = server};
     for (size_t i = 0; i < server->count; i++) {
         struct port *port = &server->ports[i];
         if (port->protocol)
             start_service(server, port, loop, engine);
-        else if (start_http(server, port, loop, engine, error_r))
+        else if (start_http(server, port, loop, error_r))
             return -1;
         log_info(NULL, "listening", LOG_STR("address", port->address),
-                 LOG_STR("serves", port->protocol ? port->protocol->name : "auth"));
+                 LOG_STR("serves", port->protocol ? port->protocol->name : port->serves));
     }
     return 0;
 }
@@ -224,18 +279,27 @@ static bool same_http(const struct config_http *a, const struct config_http *b)
            same_prefixes(&a->from, &b->from);
 }
 
+static bool same_https(const struct config *a, const struct config *b)
+{
+    size_t index_a = 0, index_b = 0;
+    const struct config_http *http_a, *http_b;
+
+    do {
+        http_a = next_http(a, &index_a);
+        http_b = next_http(b, &index_b);
+    } while (http_a && http_b && same_http(http_a, http_b));
+    return !http_a && !http_b;
+}
+
 bool server_fits(const struct server *server, const struct config *config)
 {
     const struct config_policyd *a = &server->config->policyd, *b = &config->policyd;
     bool same = same_strings(&a->policy, &b->policy) &&
                 same_strings(&a->socketmap, &b->socketmap) && same_text(a->control, b->control) &&
                 same_text(a->group, b->group) && same_text(a->control_group, b->control_group) &&
-                a->max_connections == b->max_connections &&
-                server->config->http_count == config->http_count;
+                a->max_connections == b->max_connections;
 
-    for (size_t i = 0; same && i < config->http_count; i++)
-        same = same_http(&server->config->https[i], &config->https[i]);
-    return same;
+    return same && same_https(server->config, config);
 }
 
 /* Over HTTP strangers report without end, over kept connections: they would keep us from ending. */

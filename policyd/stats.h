@@ -4,9 +4,10 @@
 
 #include <stdint.h>
 
+#include "common/base/histogram.h"
 #include "common/base/log_limit.h"
 
-/* Counters since the start, for `status`. */
+/* Counters since the start, for `status` and the metrics. */
 enum stat {
     STAT_POLICY_GO_ON,
     STAT_POLICY_BANNED,
@@ -32,16 +33,21 @@ enum stat {
     STAT_BAN_LIFTED,
     STAT_BAN_EXPIRED,
     STAT_BAN_PROTECTED,
+    STAT_STORE_ERROR,
     STAT_COUNT,
 };
 
 struct stats {
     uint64_t count[STAT_COUNT];
+    struct histogram commit;             /* of a ban, from asking to having it on disk */
     struct log_limit socketmap_refusals; /* counts too: of lines */
     struct log_limit auth_refusals;
 };
 
 /* "policy_go_on" and kin: names that the control protocol fixes. */
 const char *stat_name(enum stat stat);
+/* The metric that it is a sample of, and the value of that metric's label, NULL without one. */
+const char *stat_metric(enum stat stat);
+const char *stat_label(enum stat stat);
 
 #endif

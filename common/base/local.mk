@@ -8,6 +8,7 @@ libbase_a_SOURCES = \
 	common/base/bug.c common/base/bug.h \
 	common/base/clock.c common/base/clock.h \
 	common/base/error.c common/base/error.h \
+	common/base/histogram.c common/base/histogram.h \
 	common/base/log.c common/base/log.h \
 	common/base/log_limit.c common/base/log_limit.h \
 	common/base/map.c common/base/map.h \

@@ -50,13 +50,18 @@ struct config_policyd {
     unsigned max_connections;        /* each listener */
 };
 
-#define CONFIG_SERVE_AUTH 1u
+#define CONFIG_SERVE_AUTH    1u
+#define CONFIG_SERVE_METRICS 2u
+#define CONFIG_SERVE_STATUS  4u
+
+enum config_program { CONFIG_POLICYD, CONFIG_MILTER };
 
 struct config_http {
     char *name;
-    char *listen;
+    enum config_program program; /* that answers here */
+    char *listen;                /* NULL: off */
     char *group;
-    unsigned serve;         /* CONFIG_SERVE_* */
+    unsigned serve;         /* CONFIG_SERVE_*; auth of policyd only */
     char *token;            /* the content of token_file, NULL: none asked for */
     struct prefixlist from; /* empty: anybody who can connect */
 };

@@ -144,6 +144,17 @@ static void check_listeners(struct draft *draft)
     free(all.items);
 }
 
+static void check_http_service(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_http *http = in->base;
+
+    if (http->program == CONFIG_MILTER && (http->serve & CONFIG_SERVE_AUTH) != 0)
+        config_errors_add(draft->errors, draft_line(in, "serve"),
+                          "%sserve has \"auth\"%s, which postern-milter does not answer: "
+                          "{\"metrics\"}, {\"status\"} or both is right",
+                          in->where, says(in, "serve") ? "" : " when it is not given");
+}
+
 /* On a Unix socket the group decides; on TCP something else must. */
 static void check_http(struct draft *draft, const struct draft_section *in)
 {
@@ -309,8 +320,10 @@ void rules_apply(struct draft *draft)
     check_trusted(draft, draft->sections);
     check_gateways(draft);
     check_listeners(draft);
-    for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;)
+    for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;) {
+        check_http_service(draft, in);
         check_http(draft, in);
+    }
     check_relays(draft);
     check_routes(draft);
 }

@@ -20,8 +20,13 @@ static const struct option_word gateway_types[] = {
 static const struct option_word http_services[] = {
     {"auth", CONFIG_SERVE_AUTH},
     {"bans", WORD_LATER},
-    {"metrics", WORD_LATER},
-    {"status", WORD_LATER},
+    {"metrics", CONFIG_SERVE_METRICS},
+    {"status", CONFIG_SERVE_STATUS},
+    {NULL, 0},
+};
+static const struct option_word http_programs[] = {
+    {"policyd", CONFIG_POLICYD},
+    {"milter", CONFIG_MILTER},
     {NULL, 0},
 };
 static const struct option_word jail_events[] = {
@@ -123,12 +128,14 @@ static const struct option policyd_options[] = {
 };
 
 static const struct option http_options[] = {
+    {"program", OPTION_WORD, "policyd", .words = http_programs, FIELD(struct config_http, program),
+     .help = "who answers here: policyd or milter"},
     {"listen", OPTION_STRING, "", 0, 255, .form = form_listener, FIELD(struct config_http, listen),
-     .help = "where Dovecot finds it; empty: off"},
+     .help = "where it listens; empty: off"},
     {"group", OPTION_STRING, "", 0, 32, .form = form_account, FIELD(struct config_http, group),
      .help = "who may connect to its Unix socket; empty: the group the daemon is started with"},
     {"serve", OPTION_WORDS, "auth", 1, 8, .words = http_services, FIELD(struct config_http, serve),
-     .help = "what is answered here: auth (Dovecot's auth policy)"},
+     .help = "what is answered here: auth (Dovecot's auth policy), metrics, status"},
     {"token_file", OPTION_SECRET, "", 0, PATH_LEN_MAX, FIELD(struct config_http, token),
      .help = "a file with the token that every request must bear; empty: none"},
     {"from", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix, FIELD(struct config_http, from),
@@ -200,7 +207,7 @@ const struct section schema[] = {
      .titled = true,
      MANY(struct config_http, https, http_count),
      .options = http_options,
-     .help = "an HTTP listener of postern-policyd"},
+     .help = "an HTTP listener of postern-policyd or postern-milter"},
     {.name = "jail",
      .titled = true,
      MANY(struct config_jail, jails, jail_count),

@@ -213,6 +213,21 @@ static enum MHD_Result request_send(struct http_request *request)
     return result;
 }
 
+static void count_answer(struct http_counts *counts, unsigned status)
+{
+    size_t i = 0;
+
+    if (!counts)
+        return;
+    while (i < counts->count && counts->items[i].status != status)
+        i++;
+    if (i == HTTP_STATUSES_MAX)
+        return;
+    if (i == counts->count)
+        counts->items[counts->count++].status = status;
+    counts->items[i].count++;
+}
+
 static void request_answer(struct http_request *request, unsigned status, const char *content_type,
                            const void *body, size_t len)
 {
@@ -226,6 +241,7 @@ static void request_answer(struct http_request *request, unsigned status, const 
     BUG_ON(!request->response);
     request->status = status;
     request->state = REQUEST_ANSWERED;
+    count_answer(request->server->options.counts, status);
     MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 }
 
@@ -518,6 +534,11 @@ void http_server_free(struct http_server **server)
     loop_timer_free(&old->timer);
     free(old->name);
     free(old);
+}
+
+size_t http_server_connection_count(const struct http_server *server)
+{
+    return listener_open_count(server->listener);
 }
 
 /* --- for handlers --------------------------------------------------------- */

@@ -27,6 +27,17 @@ struct http_route {
     http_handler_fn fn;
 };
 
+/* Answers by status. Zeroes are none; those that libmicrohttpd gives itself are not among them. */
+#define HTTP_STATUSES_MAX 16 /* more than are ever given */
+
+struct http_counts {
+    struct {
+        unsigned status;
+        uint64_t count;
+    } items[HTTP_STATUSES_MAX];
+    size_t count;
+};
+
 struct http_options {
     int fd;           /* listening, from listener_bind(); owned from now on */
     const char *name; /* for log lines */
@@ -38,7 +49,8 @@ struct http_options {
     unsigned idle_sec;
     const struct http_route *routes;
     size_t route_count;
-    void *ctx; /* for the routes' fn */
+    void *ctx;                  /* for the routes' fn */
+    struct http_counts *counts; /* what to count in, or NULL; lives longer than the server */
 };
 
 /* Strings in options live as long as the server. NULL and error_r when libmicrohttpd will not
@@ -52,6 +64,8 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
 void http_server_stop(struct http_server *server);
 /* Requests that still wait for an answer are answered 503 first. */
 void http_server_free(struct http_server **server);
+
+size_t http_server_connection_count(const struct http_server *server);
 
 /* The value of a query argument or header, or NULL. Borrowed from the request. */
 const char *http_request_argument(const struct http_request *request, const char *name);

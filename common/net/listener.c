@@ -319,6 +319,11 @@ struct listener *listener_new(struct loop *loop, int fd, const char *name, size_
     return listener;
 }
 
+size_t listener_open_count(const struct listener *listener)
+{
+    return listener->open;
+}
+
 void listener_released(struct listener *listener)
 {
     if (!listener)

@@ -42,6 +42,7 @@ typedef void (*listener_accept_fn)(int fd, const struct addr *peer, void *ctx);
 struct listener;
 struct listener *listener_new(struct loop *loop, int fd, const char *name, size_t max,
                               listener_accept_fn fn, void *ctx);
+size_t listener_open_count(const struct listener *listener);
 /* NULL: the listener went before this connection. */
 void listener_released(struct listener *listener);
 /* Stops accepting and closes; the socket file of a Unix listener is removed. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 noinst_LIBRARIES += libnet.a
-libnet_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(MHD_CFLAGS)
+libnet_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS)
 libnet_a_SOURCES = \
 	common/net/control.c common/net/control.h \
 	common/net/dns.c common/net/dns.h \
@@ -14,6 +14,7 @@ libnet_a_SOURCES = \
 	common/net/report_queue.c common/net/report_queue.h \
 	common/net/reporter.c common/net/reporter.h \
 	common/net/resolver.c common/net/resolver.h \
+	common/net/status.c common/net/status.h \
 	common/net/stream.c common/net/stream.h
 
 noinst_HEADERS += tests/unit/http_fixture.h tests/unit/net_fixture.h
@@ -23,7 +24,7 @@ net_tests = \
 	tests/unit/test_control tests/unit/test_dns tests/unit/test_http tests/unit/test_http_life \
 	tests/unit/test_listener tests/unit/test_loop tests/unit/test_origin \
 	tests/unit/test_report tests/unit/test_report_link tests/unit/test_resolver \
-	tests/unit/test_stream
+	tests/unit/test_status tests/unit/test_stream
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 net_test_libs = $(net_libs) $(CMOCKA_LIBS)
@@ -37,6 +38,8 @@ tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
 tests_unit_test_listener_LDADD = $(net_test_libs)
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = $(net_test_libs)
+tests_unit_test_status_SOURCES = tests/unit/test_status.c
+tests_unit_test_status_LDADD = $(net_test_libs)
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_LDADD = $(net_test_libs)
 tests_unit_test_dns_SOURCES = tests/unit/test_dns.c

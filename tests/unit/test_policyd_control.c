@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "common/base/str.h"
+#include "policyd/metrics.h"
+#include "policyd/status.h"
 #include "tests/unit/policyd_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -29,10 +31,17 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct connection_counts seven(void *ctx)
+static bool two_listeners(void *ctx, size_t index, struct status_listener *listener_r)
 {
+    static const struct status_listener listeners[] = {
+        {"policy", "unix:/run/postern/policy", 5, 3},
+        {"auth,status", "127.0.0.1:8893", 2, 0},
+    };
+
     (void)ctx;
-    return (struct connection_counts){.open = 7, .closed = 3};
+    if (index < COUNT(listeners))
+        *listener_r = listeners[index];
+    return index < COUNT(listeners);
 }
 
 /* The last list of an answer. */
@@ -51,12 +60,12 @@ static const struct attr_list *last_list(const struct buf *out)
 static void status_has_every_counter(void **state)
 {
     struct fixture *fixture = *state;
-    struct control_server server = {.engine = fixture->engine, .connection_counts = seven};
+    struct status_source source = {.engine = fixture->engine, .listener = two_listeners};
     struct buf out = {0};
 
     fixture_pass(fixture, 61500);
     engine_stats(fixture->engine)->count[STAT_POLICY_BANNED] = 42;
-    control_put_status(&server, &out);
+    status_put(&source, &out);
     const struct attr_list *list = last_list(&out);
     assert_string_equal(attr_get(list, "status"), "ok");
     assert_string_equal(attr_get(list, "version"), PACKAGE_VERSION);
@@ -65,6 +74,8 @@ static void status_has_every_counter(void **state)
     assert_string_equal(attr_get(list, "connections"), "7");
     assert_string_equal(attr_get(list, "connections_closed"), "3");
     assert_string_equal(attr_get(list, "policy_banned"), "42");
+    assert_string_equal(attr_get(list, "listener"), "policy 5 3 unix:/run/postern/policy");
+    assert_null(attr_get(list, "last_ban"));
     for (enum stat stat = 0; stat < STAT_COUNT; stat++)
         CASE(stat_name(stat), attr_get(list, stat_name(stat)) != NULL);
     buf_fini(&out);
@@ -73,7 +84,7 @@ static void status_has_every_counter(void **state)
 static void status_says_when_the_store_fails(void **state)
 {
     struct fixture *fixture = *state;
-    struct control_server server = {.engine = fixture->engine, .connection_counts = seven};
+    struct status_source source = {.engine = fixture->engine, .listener = two_listeners};
     struct prefix prefix = fixture_prefix("203.0.113.7");
     struct told told;
     struct buf out = {0};
@@ -81,9 +92,91 @@ static void status_says_when_the_store_fails(void **state)
     fixture->store_fault = "disk on fire";
     engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
     fixture_commit(fixture);
-    control_put_status(&server, &out);
+    status_put(&source, &out);
     assert_string_equal(attr_get(last_list(&out), "store"), "degraded");
     assert_string_equal(attr_get(last_list(&out), "store_error"), "disk on fire");
+    buf_fini(&out);
+}
+
+static void status_remembers_the_last_ban(void **state)
+{
+    struct fixture *fixture = *state;
+    struct status_source source = {.engine = fixture->engine, .listener = two_listeners};
+    struct prefix prefix = fixture_prefix("203.0.113.7");
+    struct told told = {0};
+    struct buf out = {0};
+
+    engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
+    fixture_commit(fixture);
+    fixture_pass(fixture, 20000);
+    status_put(&source, &out);
+    const struct attr_list *list = last_list(&out);
+    assert_string_equal(attr_get(list, "last_ban"), "203.0.113.7");
+    assert_string_equal(attr_get(list, "last_ban_jail"), "operator");
+    assert_string_equal(attr_get(list, "last_ban_since"), "1790000000");
+    assert_string_equal(attr_get(list, "last_ban_seconds"), "40");
+    fixture_restart(fixture, 1000);
+    source.engine = fixture->engine;
+    buf_reset(&out);
+    status_put(&source, &out);
+    assert_string_equal(attr_get(last_list(&out), "last_ban"), "203.0.113.7");
+    fixture_pass(fixture, 60000);
+    engine_tick(fixture->engine);
+    buf_reset(&out);
+    status_put(&source, &out);
+    assert_string_equal(attr_get(last_list(&out), "last_ban_seconds"), "0");
+    assert_string_equal(attr_get(last_list(&out), "bans"), "0");
+    buf_fini(&out);
+}
+
+static bool has(const struct buf *text, const char *line)
+{
+    return strstr(buf_str(text), line) != NULL;
+}
+
+static void every_counter_is_a_sample(void **state)
+{
+    struct fixture *fixture = *state;
+    struct status_source source = {.engine = fixture->engine,
+                                   .listener = two_listeners,
+                                   .http = {.items = {{200, 8}, {401, 9}}, .count = 2}};
+    struct buf out = {0};
+
+    for (enum stat stat = 0; stat < STAT_COUNT; stat++)
+        engine_stats(fixture->engine)->count[stat] = 1000 + stat;
+    metrics_put(&source, &out);
+    for (enum stat stat = 0; stat < STAT_COUNT; stat++) {
+        char value[16];
+        snprintf(value, sizeof(value), " %u\n", 1000 + (unsigned)stat);
+        CASE(stat_name(stat), has(&out, value));
+    }
+    assert_true(has(&out, "\npostern_policyd_policy_requests_total{verdict=\"banned\"} 1001\n"));
+    assert_true(has(&out, "\npostern_policyd_connections{serves=\"auth,status\","
+                          "listener=\"127.0.0.1:8893\"} 2\n"));
+    assert_true(has(&out, "\npostern_policyd_http_requests_total{code=\"401\"} 9\n"));
+    buf_fini(&out);
+}
+
+static void a_commit_is_timed_and_a_refusal_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct status_source source = {.engine = fixture->engine, .listener = two_listeners};
+    struct prefix prefix = fixture_prefix("203.0.113.7");
+    struct told told = {0};
+    struct buf out = {0};
+
+    engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
+    fixture_pass(fixture, 30);
+    fixture_commit(fixture);
+    fixture->store_fault = "disk on fire";
+    engine_ban(fixture->engine, &prefix, 90, fixture_told, &told);
+    fixture_commit(fixture);
+    metrics_put(&source, &out);
+    assert_true(has(&out, "\npostern_policyd_store_commit_seconds_bucket{le=\"0.025\"} 0\n"));
+    assert_true(has(&out, "\npostern_policyd_store_commit_seconds_bucket{le=\"0.05\"} 1\n"));
+    assert_true(has(&out, "\npostern_policyd_store_commit_seconds_sum 0.030\n"));
+    assert_true(has(&out, "\npostern_policyd_store_errors_total 1\n"));
+    assert_true(has(&out, "\npostern_policyd_store_up 0\n"));
     buf_fini(&out);
 }
 
@@ -208,9 +301,15 @@ static void an_event_is_read_whole_or_not(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CONTROL_TEST(status_has_every_counter),      CONTROL_TEST(status_says_when_the_store_fails),
-        CONTROL_TEST(a_ban_is_shown_whole),          CONTROL_TEST(a_route_is_shown_with_its_relays),
-        CONTROL_TEST(no_route_is_no_error),          CONTROL_TEST(prefixes_and_seconds_are_checked),
+        CONTROL_TEST(status_has_every_counter),
+        CONTROL_TEST(status_says_when_the_store_fails),
+        CONTROL_TEST(status_remembers_the_last_ban),
+        CONTROL_TEST(every_counter_is_a_sample),
+        CONTROL_TEST(a_commit_is_timed_and_a_refusal_counted),
+        CONTROL_TEST(a_ban_is_shown_whole),
+        CONTROL_TEST(a_route_is_shown_with_its_relays),
+        CONTROL_TEST(no_route_is_no_error),
+        CONTROL_TEST(prefixes_and_seconds_are_checked),
         CONTROL_TEST(an_event_is_read_whole_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

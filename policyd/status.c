@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/status.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bug.h"
+#include "common/base/mem.h"
+#include "common/wire/attr.h"
+
+static void put_time(struct buf *out, const char *name, int64_t wall_ms)
+{
+    attr_put_uint(out, name, wall_ms > 0 ? (uint64_t)wall_ms / 1000 : 0);
+}
+
+static void put_store(struct engine *engine, struct buf *out)
+{
+    const char *error = engine_store_error(engine);
+
+    attr_put(out, "store", error ? "degraded" : "ok");
+    if (error)
+        attr_put(out, "store_error", error);
+    attr_put_uint(out, "store_pending", engine_pending(engine));
+}
+
+static void put_bans(struct engine *engine, struct buf *out)
+{
+    const struct last_ban *last = engine_last_ban(engine);
+    char text[PREFIX_TEXT_MAX];
+
+    attr_put_uint(out, "bans", engine_bans(engine)->count);
+    if (last) {
+        const struct ban *ban = bans_find(engine_bans(engine), &last->prefix);
+        attr_put(out, "last_ban", prefix_format(&last->prefix, text));
+        attr_put(out, "last_ban_jail", last->jail);
+        put_time(out, "last_ban_since", last->since_wall_ms);
+        attr_put_uint(out, "last_ban_seconds",
+                      ban ? bans_seconds_left(ban, engine_now_mono_ms(engine)) : 0);
+    }
+    attr_put_uint(out, "keys", engine_key_count(engine));
+}
+
+static void put_listeners(const struct status_source *source, struct buf *out)
+{
+    uint64_t open = 0, closed = 0;
+    struct status_listener listener;
+
+    for (size_t i = 0; source->listener(source->ctx, i, &listener); i++) {
+        open += listener.open;
+        closed += listener.closed;
+        if (i < STATUS_LISTENERS_MAX)
+            status_put_listener(out, &listener);
+    }
+    attr_put_uint(out, "connections", open);
+    attr_put_uint(out, "connections_closed", closed);
+}
+
+void status_put(const struct status_source *source, struct buf *out)
+{
+    struct engine *engine = source->engine;
+    const struct stats *stats = engine_stats(engine);
+
+    attr_put(out, "status", "ok");
+    attr_put(out, "program", "postern-policyd");
+    attr_put(out, "version", PACKAGE_VERSION);
+    attr_put_uint(out, "uptime", (uint64_t)engine_uptime_sec(engine));
+    attr_put(out, "enforce", engine_config(engine)->enforce ? "yes" : "no");
+    put_store(engine, out);
+    put_bans(engine, out);
+    put_listeners(source, out);
+    for (enum stat stat = 0; stat < STAT_COUNT; stat++)
+        attr_put_uint(out, stat_name(stat), stats->count[stat]);
+    attr_end(out);
+}
+
+void status_handle(struct http_request *request, void *ctx)
+{
+    struct attr_list *list = x_malloc(sizeof(*list));
+    struct buf out = {0};
+    size_t consumed;
+
+    status_put(ctx, &out);
+    BUG_ON(attr_parse(out.data, out.len, list, &consumed) != ATTR_OK);
+    json_t *json = status_json(list);
+    char *text = json_dumps(json, JSON_INDENT(2));
+    http_respond(request, 200, "application/json", text, strlen(text));
+    free(text);
+    json_decref(json);
+    buf_fini(&out);
+    free(list);
+}

@@ -71,6 +71,23 @@ def test_control_characters(lab):
     deliver(lab, b"From: a\x01b <x@example.net>\r\nSubject: \x7f\x1b[31m\r\n\r\n\x00\x01\xff\r\n")
 
 
+def test_a_smuggled_mail_stays_in_the_one_around_it(lab):
+    """A line feed alone before the dot ends nothing: else SPF would pass for whoever it names."""
+    mark = new_mark("outer")
+    inner = (b"\n.\r\nMAIL FROM:<boss@sender.example.net>\r\nRCPT TO:<" + ALICE.encode() +
+             b">\r\nDATA\r\nFrom: boss@sender.example.net\r\n\r\npay\r\n")
+    with lab.smtp("203.0.113.50", helo="sender.example.net") as session:
+        session.ehlo()
+        session.mail("joe@sender.example.net")
+        session.rcpt(ALICE)
+        expect_equal(session.docmd("DATA")[0], 354, "DATA")
+        session.send(marked(mark, message()).rstrip(b"\r\n") + inner + b".\r\n")
+        expect_equal(session.getreply()[0], 250, "the mail")
+    raw = lab.wait_for_mail(mark)
+    expect(b"MAIL FROM:<boss@" in raw, "it became a mail of its own")
+    served(lab)
+
+
 def test_without_helo(lab):
     with lab.smtp(CLIENT) as session:
         code, _ = session.docmd("MAIL", "FROM:<joe@sender.example.net>")

@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     if (rc != 0)
         log_error(NULL, "failed", LOG_ERR(&error));
     if (!drained)
-        _exit(EXIT_SUCCESS);
+        _exit(rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     config_free(&config);
     return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -110,7 +110,8 @@ int socket_open(const char *listen, const char *group, struct error *error_r)
         return -1;
     if (open_with_mode(listen, error_r) != 0)
         return -1;
-    if (gid != (gid_t)-1 && chown(path, (uid_t)-1, gid) != 0)
+    /* Whoever owns the directory could put a link in its place. */
+    if (gid != (gid_t)-1 && lchown(path, (uid_t)-1, gid) != 0)
         return error_set_errno(error_r, "milter: cannot give %s to group %s", path, group);
     return 0;
 }

@@ -154,7 +154,20 @@ static int unix_remove_stale(const struct sockaddr_un *sun, struct error *error_
     return 0;
 }
 
-/* Before listen(2) every connect(2) is refused, so owner and mode are right before anyone can. */
+/*
+ * The mode comes from umask(2): whoever owns the directory could put a link in the place
+ * of the socket, and chmod(2) would follow it.
+ */
+static int bind_with_mode(int fd, const struct sockaddr_un *sun)
+{
+    mode_t old = umask(0777 & ~SOCKET_MODE);
+    int rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+
+    umask(old);
+    return rc;
+}
+
+/* Before listen(2) every connect(2) is refused, so the group is right before anyone can. */
 static int unix_open(int fd, const struct sockaddr_un *sun, const char *group,
                      struct error *error_r)
 {
@@ -165,12 +178,10 @@ static int unix_open(int fd, const struct sockaddr_un *sun, const char *group,
         return -1;
     if (unix_remove_stale(sun, error_r) < 0)
         return -1;
-    if (bind(fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0)
+    if (bind_with_mode(fd, sun) < 0)
         return error_set_errno(error_r, "cannot listen on %s", path);
     if (group && lchown(path, (uid_t)-1, gid) < 0)
         error_set_errno(error_r, "cannot give %s to the group %s", path, group);
-    else if (chmod(path, SOCKET_MODE) < 0)
-        error_set_errno(error_r, "cannot set the mode of %s", path);
     else if (listen(fd, BACKLOG) < 0)
         error_set_errno(error_r, "cannot listen on %s", path);
     else

@@ -4,7 +4,6 @@
 #include "milter/socket.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "common/base/addr.h"
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/base/process.h"
 #include "common/base/str.h"
 
 const char *socket_path(const char *listen)
@@ -70,18 +70,6 @@ static bool is_in_use(const char *path)
     return used;
 }
 
-static int find_group(const char *name, gid_t *gid_r, struct error *error_r)
-{
-    const struct group *group;
-
-    errno = 0;
-    group = getgrnam(name);
-    if (group == NULL)
-        return error_set(error_r, ERROR_CONFIG, "milter: there is no group %s", name);
-    *gid_r = group->gr_gid;
-    return 0;
-}
-
 /* The mode must be right from the first moment: umask, not chmod. */
 static int open_with_mode(const char *listen, struct error *error_r)
 {
@@ -106,7 +94,7 @@ int socket_open(const char *listen, const char *group, struct error *error_r)
 
     if (path != NULL && is_in_use(path))
         return error_set(error_r, ERROR_SYSTEM, "milter: %s is in use by a running program", path);
-    if (path != NULL && group != NULL && find_group(group, &gid, error_r) != 0)
+    if (path != NULL && group != NULL && process_find_group(group, &gid, error_r) != 0)
         return -1;
     if (open_with_mode(listen, error_r) != 0)
         return -1;

@@ -18,7 +18,7 @@
 
 #include "common/base/mem.h"
 
-#define USER_BUFFER_MAX (1u << 20)
+#define LOOKUP_BUFFER_MAX (1u << 20)
 
 #ifndef __has_feature
 #define __has_feature(feature) 0
@@ -29,7 +29,7 @@ static int user_find(const char *user, uid_t *uid_r, gid_t *gid_r, struct error 
     struct passwd passwd, *found = NULL;
     int rc = ERANGE;
 
-    for (size_t size = 1024; rc == ERANGE && size <= USER_BUFFER_MAX; size *= 2) {
+    for (size_t size = 1024; rc == ERANGE && size <= LOOKUP_BUFFER_MAX; size *= 2) {
         char *scratch = x_malloc(size);
         rc = getpwnam_r(user, &passwd, scratch, size, &found);
         if (found) {
@@ -45,6 +45,27 @@ static int user_find(const char *user, uid_t *uid_r, gid_t *gid_r, struct error 
         return error_set_errno(error_r, "cannot look up the user %s", user);
     }
     return error_set(error_r, ERROR_CONFIG, "there is no user %s", user);
+}
+
+int process_find_group(const char *name, gid_t *gid_r, struct error *error_r)
+{
+    struct group group, *found = NULL;
+    int rc = ERANGE;
+
+    for (size_t size = 1024; rc == ERANGE && size <= LOOKUP_BUFFER_MAX; size *= 2) {
+        char *scratch = x_malloc(size);
+        rc = getgrnam_r(name, &group, scratch, size, &found);
+        if (found)
+            *gid_r = group.gr_gid;
+        free(scratch);
+    }
+    if (found)
+        return 0;
+    if (rc) {
+        errno = rc;
+        return error_set_errno(error_r, "cannot look up the group %s", name);
+    }
+    return error_set(error_r, ERROR_CONFIG, "there is no group %s", name);
 }
 
 static int become(const char *user, struct error *error_r)

@@ -2,6 +2,8 @@
 #ifndef PN_BASE_PROCESS_H
 #define PN_BASE_PROCESS_H
 
+#include <sys/types.h>
+
 #include "common/base/error.h"
 
 /*
@@ -10,6 +12,10 @@
  * 0, or -1 when the user does not exist, is root itself, or a step fails.
  */
 int process_drop_root(const char *user, struct error *error_r) __attribute__((warn_unused_result));
+
+/* The number of a group: 0, or -1 when there is none of that name, or nobody to ask. */
+int process_find_group(const char *name, gid_t *gid_r, struct error *error_r)
+    __attribute__((warn_unused_result));
 
 /*
  * Go to the background: fork, new session, / as directory, /dev/null as stdin, stdout,

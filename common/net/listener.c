@@ -4,7 +4,6 @@
 #include "common/net/listener.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -18,13 +17,13 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/process.h"
 #include "common/base/str.h"
 
-#define SOCKET_MODE      0660
-#define BACKLOG          512
-#define ACCEPT_PAUSE_MS  200 /* when the system has no descriptor or memory left */
-#define ACCEPT_LOG_MS    60000
-#define GROUP_BUFFER_MAX (1u << 20)
+#define SOCKET_MODE     0660
+#define BACKLOG         512
+#define ACCEPT_PAUSE_MS 200 /* when the system has no descriptor or memory left */
+#define ACCEPT_LOG_MS   60000
 
 struct listener {
     struct loop_io *io;
@@ -99,27 +98,6 @@ int listen_address_parse(const char *text, struct listen_address *address_r, con
     return 0;
 }
 
-static int group_find(const char *name, gid_t *gid_r, struct error *error_r)
-{
-    struct group group, *found = NULL;
-    int rc = ERANGE;
-
-    for (size_t size = 1024; rc == ERANGE && size <= GROUP_BUFFER_MAX; size *= 2) {
-        char *scratch = x_malloc(size);
-        rc = getgrnam_r(name, &group, scratch, size, &found);
-        if (found)
-            *gid_r = group.gr_gid;
-        free(scratch);
-    }
-    if (found)
-        return 0;
-    if (rc) {
-        errno = rc;
-        return error_set_errno(error_r, "cannot look up the group %s", name);
-    }
-    return error_set(error_r, ERROR_CONFIG, "there is no group %s", name);
-}
-
 static void unix_sockaddr(const char *path, struct sockaddr_un *sun_r)
 {
     memset(sun_r, 0, sizeof(*sun_r));
@@ -174,7 +152,7 @@ static int unix_open(int fd, const struct sockaddr_un *sun, const char *group,
     const char *path = sun->sun_path;
     gid_t gid = (gid_t)-1;
 
-    if (group && group_find(group, &gid, error_r) < 0)
+    if (group && process_find_group(group, &gid, error_r) < 0)
         return -1;
     if (unix_remove_stale(sun, error_r) < 0)
         return -1;

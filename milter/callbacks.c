@@ -22,10 +22,11 @@ static struct milter *the_milter;
 #define STAGES_NOREPLY (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH)
 
 /* libmilter takes char * and changes nothing. */
-static char macros_connect[] = "{daemon_addr}";
+static char macros_connect[] = "{daemon_addr} {daemon_name}";
 static char macros_mail[] = "{auth_authen}";
 static char macros_eom[] = "i";
 static char macro_daemon_addr[] = "{daemon_addr}";
+static char macro_daemon_name[] = "{daemon_name}";
 static char macro_auth_authen[] = "{auth_authen}";
 static char macro_queue_id[] = "i";
 static char field_name[] = "Authentication-Results";
@@ -99,6 +100,7 @@ static sfsistat handle_connect(SMFICTX *ctx, struct session *session, const _SOC
 {
     struct origin_peer peer = envelope_peer(addr, smfi_getsymval(ctx, macro_daemon_addr));
 
+    peer.daemon_name = smfi_getsymval(ctx, macro_daemon_name);
     if (session == NULL) {
         session = session_new(&the_milter->roster);
         smfi_setpriv(ctx, session);

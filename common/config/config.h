@@ -31,6 +31,7 @@ struct config_gateway {
     struct prefixlist public_addresses; /* single addresses */
     struct prefixlist
         header_destinations; /* single addresses; the public ones when the file names none */
+    struct config_strings daemon_names; /* of the smtpd that take its PROXY headers */
     struct prefixlist tunnel_addresses; /* single addresses: the peer as home sees it */
 };
 

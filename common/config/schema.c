@@ -91,6 +91,9 @@ static const struct option gateway_options[] = {
     {"tunnel_addresses", OPTION_PREFIXES, NULL, 1, 64, .form = form_address,
      FIELD(struct config_gateway, tunnel_addresses),
      .help = "its addresses as the mail server at home sees them"},
+    {"daemon_names", OPTION_STRINGS, "gateway", 0, 16, .form = form_name,
+     FIELD(struct config_gateway, daemon_names),
+     .help = "milter_macro_daemon_name of the Postfix services that take its PROXY headers"},
     {.name = NULL},
 };
 

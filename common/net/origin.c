@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 
 /*
  * The order of the rules:
@@ -19,8 +20,10 @@
  *      not global, or is ours, a gateway's or trusted: refused. Believing it would
  *      let a forged header into mynetworks.
  *   2. The peer is a gateway's tunnel address, even a loopback one: masked.
- *   3. No address, loopback, or a trusted net: local.
- *   4. Anything else is known; the label says whether a PROXY header named it.
+ *   3. The smtpd is one that takes a gateway's PROXY headers: as in 1, whatever
+ *      destination the header made up.
+ *   4. No address, loopback, or a trusted net: local.
+ *   5. Anything else is known; the label says whether a PROXY header named it.
  */
 
 /* Bits of a netmask as getifaddrs(3) gives it. */
@@ -111,27 +114,52 @@ static bool cannot_be_client(const struct origin_rules *rules, const struct addr
            find_gateway(rules, is_gateway_address, addr);
 }
 
+static const struct config_gateway *find_gateway_of_daemon(const struct origin_rules *rules,
+                                                           const char *name)
+{
+    for (size_t i = 0; name && i < rules->config->gateway_count; i++) {
+        const struct config_strings *names = &rules->config->gateways[i].daemon_names;
+        for (size_t k = 0; k < names->count; k++) {
+            if (str_eq(names->items[k], name))
+                return &rules->config->gateways[i];
+        }
+    }
+    return NULL;
+}
+
+/* A header that Postfix or Dovecot believed names addr. */
+static struct origin claimed(const struct origin_rules *rules, const struct origin_peer *peer,
+                             const struct config_gateway *gateway)
+{
+    return (struct origin){
+        .kind = cannot_be_client(rules, &peer->addr) ? ORIGIN_REFUSED : ORIGIN_KNOWN,
+        .addr = peer->addr,
+        .port = peer->port,
+        .source = ORIGIN_SOURCE_PROXY,
+        .gateway = gateway,
+    };
+}
+
 struct origin origin_find(const struct origin_rules *rules, const struct origin_peer *peer)
 {
+    const struct config_gateway *by_daemon = find_gateway_of_daemon(rules, peer->daemon_name);
     struct origin origin = {.port = peer->port};
     const struct addr *addr = &peer->addr;
 
-    if (addr->family == ADDR_NONE) {
+    if (addr->family == ADDR_NONE && !by_daemon) {
         origin.kind = ORIGIN_LOCAL;
         return origin;
     }
     origin.gateway = find_gateway(rules, is_header_destination, &peer->destination);
-    if (origin.gateway) {
-        origin.kind = cannot_be_client(rules, addr) ? ORIGIN_REFUSED : ORIGIN_KNOWN;
-        origin.source = ORIGIN_SOURCE_PROXY;
-        origin.addr = *addr;
-        return origin;
-    }
+    if (origin.gateway)
+        return claimed(rules, peer, origin.gateway);
     origin.gateway = find_gateway(rules, is_tunnel_address, addr);
     if (origin.gateway) {
         origin.kind = ORIGIN_MASKED;
         return origin;
     }
+    if (by_daemon)
+        return claimed(rules, peer, by_daemon);
     origin.addr = *addr;
     if (addr_scope(addr) == ADDR_SCOPE_LOOPBACK ||
         prefixlist_contains(&rules->config->trusted, addr)) {

@@ -35,6 +35,7 @@ struct origin_peer {
     struct addr addr;        /* who it calls its client; ADDR_NONE: Unix socket or sendmail(1) */
     uint16_t port;           /* 0: not told */
     struct addr destination; /* what the client connected to; ADDR_NONE: not told */
+    const char *daemon_name; /* of the smtpd that took it, borrowed; NULL: not told */
 };
 
 /* The addresses of this host and the nets they are in, read once at start. */

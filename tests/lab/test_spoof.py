@@ -50,13 +50,16 @@ def without_firewall(lab):
 
 
 def test_the_milter_believes_no_claim_of_an_address_inside(lab):
-    """A header as a gateway writes it, but for the client."""
-    for client in ("127.0.0.1", "192.168.1.10", "10.8.0.1", "10.8.0.2", "100.64.0.2", GATEWAY4):
+    """Whether the header has a destination as the gateway writes it or a made-up one."""
+    clients = ("127.0.0.1", "192.168.1.10", "10.8.0.1", "10.8.0.2", "100.64.0.2", GATEWAY4)
+    for client, destination in itertools.product(clients, (GATEWAY4, "127.0.0.1")):
+        if (client, destination) == ("10.8.0.1", "127.0.0.1"):
+            continue  # the gateway itself: masked
         with lab.connect((HOME, 25), host=lab.vps) as connection:
-            talk = Talk(connection, f"PROXY TCP4 {client} {GATEWAY4} 40000 25\r\n".encode())
+            talk = Talk(connection, f"PROXY TCP4 {client} {destination} 40000 25\r\n".encode())
             talk.say("EHLO spoof.example.org")
             answer = talk.say("MAIL FROM:<spammer@nospf.example.org>")[-1]
-            expect(answer[:3] == "550", f"{client}: MAIL {answer}")
+            expect(answer[:3] == "550", f"{client} to {destination}: MAIL {answer}")
             expect(f"reject client={client}" in lab.home.read("/var/log/postern-milter.log"),
                    f"{client}: the milter's log says nothing")
 

@@ -128,6 +128,42 @@ static void test_find(void **state)
     }
 }
 
+static void test_find_by_daemon(void **state)
+{
+    static const struct {
+        const char *addr, *destination, *daemon_name;
+        enum origin_kind kind;
+    } cases[] = {
+        {"192.0.2.1", "10.8.0.2", "door", ORIGIN_KNOWN},
+        {"127.0.0.1", "127.0.0.1", "door", ORIGIN_REFUSED},
+        {"192.168.1.7", "192.0.2.77", "door", ORIGIN_REFUSED},
+        {"", "127.0.0.1", "door", ORIGIN_REFUSED},
+        {"10.8.0.1", "10.8.0.2", "door", ORIGIN_MASKED},
+        {"10.8.0.1", "203.0.113.1", "door", ORIGIN_REFUSED},
+        {"127.0.0.1", "127.0.0.1", "Door", ORIGIN_LOCAL},
+        {"127.0.0.1", "127.0.0.1", "mail.example.com", ORIGIN_LOCAL},
+    };
+    static char door[] = "door";
+    static char *names[] = {door};
+
+    (void)state;
+    gateways[0].daemon_names = (struct config_strings){names, 1};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct origin_peer peer = {.port = 4321, .daemon_name = cases[i].daemon_name};
+        if (cases[i].addr[0])
+            assert_int_equal(addr_parse(cases[i].addr, &peer.addr), 0);
+        assert_int_equal(addr_parse(cases[i].destination, &peer.destination), 0);
+        struct origin origin = origin_find(&rules, &peer);
+        if (origin.kind != cases[i].kind)
+            fail_msg("%s to %s: %s", cases[i].addr, cases[i].destination,
+                     origin_kind_name(origin.kind));
+        if (origin.kind == ORIGIN_KNOWN)
+            assert_int_equal(origin.source, ORIGIN_SOURCE_PROXY);
+        assert_ptr_equal(origin.gateway, origin.kind == ORIGIN_LOCAL ? NULL : &gateways[0]);
+    }
+    gateways[0].daemon_names = (struct config_strings){0};
+}
+
 static void test_protects(void **state)
 {
     static const struct {
@@ -209,9 +245,8 @@ static void test_own_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_protects),
-        cmocka_unit_test(test_long_gateway_name),
+        cmocka_unit_test(test_find),          cmocka_unit_test(test_find_by_daemon),
+        cmocka_unit_test(test_protects),      cmocka_unit_test(test_long_gateway_name),
         cmocka_unit_test(test_own_addresses),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

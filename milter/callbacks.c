@@ -44,12 +44,18 @@ static void negotiate_macros(SMFICTX *ctx, unsigned long offered, unsigned long 
     (void)smfi_setsymlist(ctx, SMFIM_EOM, macros_eom);
 }
 
+static void count(enum tally_id id)
+{
+    tally_add(&the_milter->tally, id, 0, 1);
+}
+
 static sfsistat handle_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
                                  unsigned long *actions_r, unsigned long *steps_r)
 {
     struct session *session = session_new(&the_milter->roster);
 
     if ((actions & ACTIONS) != ACTIONS) {
+        count(TALLY_NEGOTIATION_FAILED);
         log_error(session->name, "negotiate-failed",
                   LOG_STR("reason", "the server does not let a milter change header fields"));
         session_free(&the_milter->roster, &session);
@@ -79,6 +85,7 @@ static bool admit(struct session *session)
                     LOG_UINT("max_sessions", the_milter->sessions.max),
                     LOG_STR("action", "refused for now"));
     session->is_counted = status == LIMIT_OK;
+    count(status == LIMIT_OK ? TALLY_SESSION : TALLY_TOO_MANY_SESSIONS);
     return session->is_counted;
 }
 
@@ -89,6 +96,7 @@ static sfsistat refuse_origin(const struct session *session)
     const struct origin *origin = &session->origin;
     bool enforce = the_milter->bench.config->enforce;
 
+    count(TALLY_ORIGIN_REFUSED);
     log_info(session->name, enforce ? "reject" : "would reject",
              LOG_STR("client", addr_format(&origin->addr, client)),
              LOG_STR("gateway", origin->gateway == NULL ? "-" : origin->gateway->name),
@@ -199,6 +207,7 @@ static int add_field(SMFICTX *ctx, enum spacing spacing, const struct buf *value
 
 static sfsistat refuse_fields(SMFICTX *ctx, const char *queue_id, unsigned seen)
 {
+    count(TALLY_MESSAGE_REFUSED);
     log_info(queue_id, "reject", LOG_UINT("fields", seen),
              LOG_STR("reason", "more Authentication-Results to remove than can be"));
     (void)smfi_setreply(ctx, reply_code, reply_status, reply_text);
@@ -221,6 +230,7 @@ static sfsistat end_message(SMFICTX *ctx, struct session *session, const char *q
     buf_fini(&value);
     if (rc == 0)
         return SMFIS_CONTINUE;
+    count(TALLY_CHANGE_FAILED);
     log_error(queue_id, "change-failed",
               LOG_STR("reason", "the server took no change of the header"),
               LOG_STR("session", session->name));
@@ -254,8 +264,10 @@ static sfsistat handle_close(SMFICTX *ctx, struct session *session)
     if (session == NULL)
         return SMFIS_CONTINUE;
     let_go(session);
-    if (session->is_counted)
+    if (session->is_counted) {
         limit_release(&the_milter->sessions);
+        count(TALLY_SESSION_CLOSED);
+    }
     session_free(&the_milter->roster, &session);
     smfi_setpriv(ctx, NULL);
     return SMFIS_CONTINUE;

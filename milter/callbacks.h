@@ -4,6 +4,7 @@
 
 #include "milter/gate.h"
 #include "milter/limit.h"
+#include "milter/monitor.h"
 #include "milter/session.h"
 
 /* Everything that a callback may use; libmilter hands none of it through, so one is set. */
@@ -13,6 +14,8 @@ struct milter {
     struct roster roster;
     struct limit sessions;
     struct gate gate;
+    struct tally tally;
+    struct monitor *monitor;
 };
 
 /*

@@ -7,8 +7,10 @@ libmilter_pn_a_SOURCES = \
 	milter/judge.c milter/judge.h \
 	milter/limit.c milter/limit.h \
 	milter/message.c milter/message.h \
+	milter/monitor.c milter/monitor.h \
 	milter/session.c milter/session.h \
-	milter/socket.c milter/socket.h
+	milter/socket.c milter/socket.h \
+	milter/tally.c milter/tally.h
 
 sbin_PROGRAMS += postern-milter
 postern_milter_SOURCES = \
@@ -18,7 +20,8 @@ postern_milter_SOURCES = \
 postern_milter_LDADD = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
 EXTRA_DIST += tests/milter/dnsd.py tests/milter/harness.py tests/milter/mta.py \
 	tests/milter/session.lua tests/milter/signer.py
-milter_scripts = tests/milter/check-milter tests/milter/check-milter-server
+milter_scripts = tests/milter/check-milter tests/milter/check-milter-http \
+	tests/milter/check-milter-server
 dist_check_SCRIPTS += $(milter_scripts)
 TESTS += $(milter_scripts)
 

@@ -23,6 +23,9 @@ static int open_and_detach(struct milter *milter, const struct config *config, b
         return error_set(error_r, ERROR_SYSTEM, "libmilter refuses this program");
     if (socket_open(config->milter.listen, config->milter.group, error_r) != 0)
         return -1;
+    milter->monitor = monitor_bind(config, error_r);
+    if (milter->monitor == NULL)
+        return -1;
     if (process_drop_root(config->user, error_r) != 0)
         return -1;
     process_guard_secrets();
@@ -36,7 +39,8 @@ static int start_engines(struct milter *milter, const struct config *config,
     *resolver_r = resolver_new(&config->resolver, config->dnssec, error_r);
     if (*resolver_r == NULL)
         return -1;
-    milter->bench.dns = resolver_dns(*resolver_r);
+    milter->bench.dns = tally_dns(&milter->tally, resolver_dns(*resolver_r));
+    milter->bench.tally = &milter->tally;
     milter->bench.dkim = dkim_library_new(error_r);
     return milter->bench.dkim == NULL ? -1 : 0;
 }
@@ -54,6 +58,7 @@ static void init(struct milter *milter, const struct config *config)
 /* All but the gate, to which libmilter's threads come until the very end. */
 static void fini(struct milter *milter, struct resolver **resolver)
 {
+    monitor_free(&milter->monitor);
     roster_fini(&milter->roster);
     dkim_library_free(&milter->bench.dkim);
     resolver_free(resolver);
@@ -72,6 +77,8 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
     server_reserve_descriptors(config->milter.max_sessions);
     if (rc == 0)
         rc = start_engines(milter, config, &resolver, error_r);
+    if (rc == 0)
+        rc = monitor_start(milter->monitor, &milter->tally, &clock_system, error_r);
     if (rc == 0) {
         log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
                  LOG_STR("listen", config->milter.listen),

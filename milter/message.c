@@ -173,11 +173,43 @@ static void log_judged(const struct message *message, const char *queue_id,
     buf_fini(&dkim);
 }
 
+static void count(const struct message *message, enum tally_id id, unsigned which)
+{
+    tally_add(message->bench->tally, id, which, 1);
+}
+
+static void count_all(const struct message *message)
+{
+    count(message, TALLY_MESSAGE, message->client.origin->kind);
+    if (message->login != NULL)
+        count(message, TALLY_AUTHENTICATED, 0);
+    tally_add(message->bench->tally, TALLY_FIELD_REMOVED, 0, message->fields.remove_count);
+}
+
+static void count_judged(const struct message *message, const struct judge_facts *facts)
+{
+    const struct judgement *judgement = &message->judgement;
+
+    if (judgement->has_spf && judgement->spf.mailfrom.ran)
+        count(message, TALLY_SPF, judgement->spf.mailfrom.result);
+    if (judgement->has_spf && judgement->spf.helo.ran)
+        count(message, TALLY_SPF_HELO, judgement->spf.helo.result);
+    if (judgement->has_iprev)
+        count(message, TALLY_IPREV, judgement->iprev.result);
+    for (size_t i = 0; i < facts->dkim_count; i++)
+        count(message, TALLY_DKIM, facts->dkim[i].result);
+    if (facts->dkim_count == 0)
+        count(message, TALLY_DKIM, AUTH_NONE);
+    if (message->bench->tally != NULL)
+        histogram_add(&message->bench->tally->message_time, message->busy_ms);
+}
+
 void message_finish(struct message *message, const char *queue_id, struct buf *field)
 {
     struct judge_facts facts = facts_of(message);
     int64_t began = clock_mono_ms(message->bench->clock);
 
+    count_all(message);
     if (!message->is_judged) {
         log_unjudged(message, queue_id);
         return;
@@ -186,5 +218,6 @@ void message_finish(struct message *message, const char *queue_id, struct buf *f
     facts.dkim = dkim_verifier_finish(message->verifier, &facts.dkim_count);
     judge_field(&facts, &message->judgement, field);
     message->busy_ms += clock_mono_ms(message->bench->clock) - began;
+    count_judged(message, &facts);
     log_judged(message, queue_id, &facts, &message->judgement);
 }

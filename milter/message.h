@@ -10,6 +10,7 @@
 #include "common/config/config.h"
 #include "milter/fields.h"
 #include "milter/judge.h"
+#include "milter/tally.h"
 
 /* What all messages are judged with; constant while there are sessions. */
 struct workbench {
@@ -18,6 +19,7 @@ struct workbench {
     struct dns *dns;
     struct dkim_library *dkim;
     const struct clock *clock;
+    struct tally *tally; /* NULL: nobody counts */
 };
 
 /* Whether the server gives a header field's value with the space behind the colon. */

@@ -3,12 +3,6 @@
 
 #include "policyd/status.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "common/base/bug.h"
-#include "common/base/mem.h"
 #include "common/wire/attr.h"
 
 static void put_time(struct buf *out, const char *name, int64_t wall_ms)
@@ -78,17 +72,9 @@ void status_put(const struct status_source *source, struct buf *out)
 
 void status_handle(struct http_request *request, void *ctx)
 {
-    struct attr_list *list = x_malloc(sizeof(*list));
     struct buf out = {0};
-    size_t consumed;
 
     status_put(ctx, &out);
-    BUG_ON(attr_parse(out.data, out.len, list, &consumed) != ATTR_OK);
-    json_t *json = status_json(list);
-    char *text = json_dumps(json, JSON_INDENT(2));
-    http_respond(request, 200, "application/json", text, strlen(text));
-    free(text);
-    json_decref(json);
+    status_respond(request, &out);
     buf_fini(&out);
-    free(list);
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/bug.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
@@ -116,4 +117,17 @@ json_t *status_json(const struct attr_list *list)
         json_object_set(object, "listeners", listeners);
     json_decref(listeners);
     return object;
+}
+
+void status_respond(struct http_request *request, const struct buf *attributes)
+{
+    struct attr_list list;
+    size_t consumed;
+
+    BUG_ON(attr_parse(attributes->data, attributes->len, &list, &consumed) != ATTR_OK);
+    json_t *json = status_json(&list);
+    char *text = json_dumps(json, JSON_INDENT(2));
+    http_respond(request, 200, "application/json", text, strlen(text));
+    free(text);
+    json_decref(json);
 }

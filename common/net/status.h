@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "common/net/http.h"
 #include "common/wire/attr.h"
 
 /*
@@ -34,5 +35,8 @@ int status_parse_listener(char *value, struct status_listener *listener_r)
  * yes and no of what is a flag as booleans, numbers as numbers.
  */
 json_t *status_json(const struct attr_list *list);
+
+/* Answer GET /status with this list, whole and well-formed, as JSON. */
+void status_respond(struct http_request *request, const struct buf *attributes);
 
 #endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_MILTER_TALLY_H
+#define PN_MILTER_TALLY_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/histogram.h"
+#include "common/mailauth/result.h"
+#include "common/net/dns.h"
+#include "common/net/origin.h"
+
+#define TALLY_RESULTS      (AUTH_PERMERROR + 1)
+#define TALLY_ORIGINS      (ORIGIN_REFUSED + 1)
+#define TALLY_DNS_STATUSES (DNS_BOGUS + 1)
+
+/* What is counted since the start. Of one with results, the count for each follows it. */
+enum tally_id {
+    TALLY_SESSION,
+    TALLY_SESSION_CLOSED,
+    TALLY_TOO_MANY_SESSIONS,
+    TALLY_ORIGIN_REFUSED,
+    TALLY_NEGOTIATION_FAILED,
+    TALLY_MESSAGE,
+    TALLY_AUTHENTICATED = TALLY_MESSAGE + TALLY_ORIGINS,
+    TALLY_MESSAGE_REFUSED,
+    TALLY_CHANGE_FAILED,
+    TALLY_FIELD_REMOVED,
+    TALLY_SPF,
+    TALLY_SPF_HELO = TALLY_SPF + TALLY_RESULTS,
+    TALLY_DKIM = TALLY_SPF_HELO + TALLY_RESULTS,
+    TALLY_IPREV = TALLY_DKIM + TALLY_RESULTS,
+    TALLY_DNS = TALLY_IPREV + TALLY_RESULTS,
+    TALLY_COUNT = TALLY_DNS + TALLY_DNS_STATUSES,
+};
+
+/* Zeroes are an empty one. Any thread; counting never waits. */
+struct tally {
+    atomic_uint_fast64_t counts[TALLY_COUNT];
+    struct histogram message_time;
+    struct dns dns;
+    struct dns *asked; /* by dns */
+};
+
+/* tally may be NULL: then nobody counts. which: the result, for those that have one. */
+void tally_add(struct tally *tally, enum tally_id id, unsigned which, uint64_t count);
+uint64_t tally_get(const struct tally *tally, enum tally_id id, unsigned which);
+
+/* What asks `asked` and counts each answer. Lives as long as tally. */
+struct dns *tally_dns(struct tally *tally, struct dns *asked);
+
+/* Append all of it: as metrics, postern-milter(8), and as attributes of a status. */
+void tally_put_metrics(const struct tally *tally, struct buf *out);
+void tally_put_status(const struct tally *tally, struct buf *out);
+
+#endif

@@ -134,7 +134,8 @@ static void print_listeners(const struct attr_list *status)
     print_section("listeners", &table);
 }
 
-/* --- counters: of one kind, "policy_go_on" and kin, in one line ------------------------- */
+/* --- counters: those of one kind that are not 0, "policy_go_on" and kin, in one line
+ * ------------------------- */
 
 static const char *const counter_kinds[] = {"policy",  "auth",  "socketmap",
                                             "control", "event", "ban"};
@@ -143,17 +144,25 @@ static void add_counters(struct table *table, const struct attr_list *status, co
 {
     struct buf text = {0};
     size_t len = strlen(kind);
+    bool known = false;
 
     for (size_t i = 0; i < status->count; i++) {
         const struct attr *attr = &status->items[i];
         if (strncmp(attr->name, kind, len) != 0 || attr->name[len] != '_')
             continue;
+        known = true;
+        if (str_eq(attr->value, "0"))
+            continue;
         buf_printf(&text, "%s%s ", text.len ? ", " : "", attr->value);
         for (const char *p = attr->name + len + 1; *p; p++)
             buf_putc(&text, *p == '_' ? ' ' : *p);
     }
-    if (text.len)
+    if (!text.len)
+        buf_puts(&text, "nothing");
+    if (known)
         add_line(table, kind, &text);
+    else
+        buf_fini(&text);
 }
 
 static void print_counters(const struct attr_list *status)

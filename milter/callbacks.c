@@ -18,16 +18,19 @@
 static struct milter *the_milter;
 
 #define ACTIONS        (SMFIF_ADDHDRS | SMFIF_CHGHDRS)
-#define STAGES_UNUSED  (SMFIP_NORCPT | SMFIP_NODATA | SMFIP_NOUNKNOWN)
+#define STAGES_UNUSED  (SMFIP_NODATA | SMFIP_NOUNKNOWN)
 #define STAGES_NOREPLY (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH)
 
 /* libmilter takes char * and changes nothing. */
 static char macros_connect[] = "{daemon_addr} {daemon_name}";
 static char macros_mail[] = "{auth_authen}";
+static char macros_rcpt[] = "{rcpt_mailer} {rcpt_host}";
 static char macros_eom[] = "i";
 static char macro_daemon_addr[] = "{daemon_addr}";
 static char macro_daemon_name[] = "{daemon_name}";
 static char macro_auth_authen[] = "{auth_authen}";
+static char macro_rcpt_mailer[] = "{rcpt_mailer}";
+static char macro_rcpt_host[] = "{rcpt_host}";
 static char macro_queue_id[] = "i";
 static char field_name[] = "Authentication-Results";
 static char reply_code[] = "550";
@@ -41,12 +44,30 @@ static void negotiate_macros(SMFICTX *ctx, unsigned long offered, unsigned long 
     *actions_r |= SMFIF_SETSYMLIST;
     (void)smfi_setsymlist(ctx, SMFIM_CONNECT, macros_connect);
     (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, macros_mail);
+    if (the_milter->bench.report != NULL)
+        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, macros_rcpt);
     (void)smfi_setsymlist(ctx, SMFIM_EOM, macros_eom);
 }
 
 static void count(enum tally_id id)
 {
     tally_add(&the_milter->tally, id, 0, 1);
+}
+
+/*
+ * Recipients are of interest only where those that the server refuses are among them.
+ * They are answered: Postfix keeps what needs no answer until the next thing that does,
+ * or until it closes, and libmilter does not read what lies behind a Unix socket that
+ * is closed.
+ */
+static unsigned long stages(unsigned long offered)
+{
+    unsigned long stages =
+        STAGES_NOREPLY | (offered & (STAGES_UNUSED | SMFIP_HDR_LEADSPC | SMFIP_SKIP));
+
+    if (the_milter->bench.report != NULL && (offered & SMFIP_RCPT_REJ) != 0)
+        return stages | SMFIP_RCPT_REJ;
+    return stages | (offered & SMFIP_NORCPT);
 }
 
 static sfsistat handle_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
@@ -65,7 +86,7 @@ static sfsistat handle_negotiate(SMFICTX *ctx, unsigned long actions, unsigned l
     negotiate_macros(ctx, actions, actions_r);
     session->spacing = (steps & SMFIP_HDR_LEADSPC) != 0 ? SPACING_KEPT : SPACING_REMOVED;
     session->body_reply = (steps & SMFIP_SKIP) != 0 ? BODY_SKIP : BODY_NOREPLY;
-    *steps_r = STAGES_NOREPLY | (steps & (STAGES_UNUSED | SMFIP_HDR_LEADSPC | SMFIP_SKIP));
+    *steps_r = stages(steps);
     if (session->body_reply == BODY_NOREPLY)
         *steps_r |= SMFIP_NR_BODY;
     smfi_setpriv(ctx, session);
@@ -147,6 +168,15 @@ static sfsistat handle_mail(SMFICTX *ctx, struct session *session, char **argv)
 static struct message *message_of(const struct session *session)
 {
     return session == NULL ? NULL : session->message;
+}
+
+static sfsistat handle_recipient(SMFICTX *ctx, struct session *session, char **argv)
+{
+    if (message_of(session) != NULL)
+        message_recipient(session->message, argv[0] == NULL ? "" : argv[0],
+                          smfi_getsymval(ctx, macro_rcpt_mailer),
+                          smfi_getsymval(ctx, macro_rcpt_host));
+    return SMFIS_CONTINUE;
 }
 
 static sfsistat handle_header(struct session *session, const char *name, const char *value)
@@ -312,6 +342,13 @@ static sfsistat on_mail(SMFICTX *ctx, char **argv)
     THROUGH_GATE(session, SMFIS_NOREPLY, handle_mail(ctx, session, argv));
 }
 
+static sfsistat on_recipient(SMFICTX *ctx, char **argv)
+{
+    struct session *session = smfi_getpriv(ctx);
+
+    THROUGH_GATE(session, SMFIS_CONTINUE, handle_recipient(ctx, session, argv));
+}
+
 static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 {
     struct session *session = smfi_getpriv(ctx);
@@ -365,6 +402,7 @@ int callbacks_register(struct milter *milter)
         .xxfi_connect = on_connect,
         .xxfi_helo = on_helo,
         .xxfi_envfrom = on_mail,
+        .xxfi_envrcpt = on_recipient,
         .xxfi_header = on_header,
         .xxfi_eoh = on_end_header,
         .xxfi_body = on_body,

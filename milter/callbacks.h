@@ -2,6 +2,7 @@
 #ifndef PN_MILTER_CALLBACKS_H
 #define PN_MILTER_CALLBACKS_H
 
+#include "common/net/reporter.h"
 #include "milter/gate.h"
 #include "milter/limit.h"
 #include "milter/monitor.h"
@@ -16,6 +17,7 @@ struct milter {
     struct gate gate;
     struct tally tally;
     struct monitor *monitor;
+    struct reporter *reporter; /* NULL: policyd is not told */
 };
 
 /*

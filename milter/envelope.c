@@ -19,7 +19,7 @@ static bool is_clean(const char *text)
     return str_is_utf8(text);
 }
 
-char *envelope_sender(const char *argument)
+static char *path_of(const char *argument)
 {
     if (*argument == '<')
         argument++;
@@ -34,6 +34,16 @@ char *envelope_sender(const char *argument)
     if (len > ENVELOPE_SENDER_MAX || !is_clean(argument))
         return NULL;
     return x_strndup(argument, len);
+}
+
+char *envelope_sender(const char *argument)
+{
+    return path_of(argument);
+}
+
+char *envelope_recipient(const char *argument)
+{
+    return path_of(argument);
 }
 
 char *envelope_helo(const char *argument)

@@ -20,6 +20,9 @@
  */
 char *envelope_sender(const char *argument) __attribute__((warn_unused_result));
 
+/* The same for an argument of RCPT. */
+char *envelope_recipient(const char *argument) __attribute__((warn_unused_result));
+
 /* The name of HELO; "" when it cannot be one, likewise. The caller frees. */
 char *envelope_helo(const char *argument) __attribute__((warn_unused_result));
 

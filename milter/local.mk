@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libmilter_pn.a
 libmilter_pn_a_SOURCES = \
 	milter/envelope.c milter/envelope.h \
+	milter/event.c milter/event.h \
 	milter/fields.c milter/fields.h \
 	milter/gate.c milter/gate.h \
 	milter/judge.c milter/judge.h \
@@ -18,16 +19,18 @@ postern_milter_SOURCES = \
 	milter/main.c \
 	milter/server.c milter/server.h
 postern_milter_LDADD = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
-EXTRA_DIST += tests/milter/dnsd.py tests/milter/harness.py tests/milter/mta.py \
+EXTRA_DIST += tests/milter/dnsd.py tests/milter/fake_policyd.py \
+	tests/milter/harness.py tests/milter/mta.py \
 	tests/milter/session.lua tests/milter/signer.py
 milter_scripts = tests/milter/check-milter tests/milter/check-milter-http \
+	tests/milter/check-milter-reports \
 	tests/milter/check-milter-server
 dist_check_SCRIPTS += $(milter_scripts)
 TESTS += $(milter_scripts)
 
 if TESTS_BUILT
 milter_tests = \
-	tests/unit/test_milter_envelope tests/unit/test_milter_fields \
+	tests/unit/test_milter_envelope tests/unit/test_milter_event tests/unit/test_milter_fields \
 	tests/unit/test_milter_limits tests/unit/test_milter_message \
 	tests/unit/test_milter_socket
 check_PROGRAMS += $(milter_tests)
@@ -35,6 +38,8 @@ TESTS += $(milter_tests)
 milter_test_libs = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_milter_envelope_SOURCES = tests/unit/test_milter_envelope.c
 tests_unit_test_milter_envelope_LDADD = $(milter_test_libs)
+tests_unit_test_milter_event_SOURCES = tests/unit/test_milter_event.c
+tests_unit_test_milter_event_LDADD = $(milter_test_libs)
 tests_unit_test_milter_fields_SOURCES = tests/unit/test_milter_fields.c
 tests_unit_test_milter_fields_LDADD = $(milter_test_libs)
 tests_unit_test_milter_limits_SOURCES = tests/unit/test_milter_limits.c

@@ -32,6 +32,11 @@ static int open_and_detach(struct milter *milter, const struct config *config, b
     return foreground ? 0 : process_detach(error_r);
 }
 
+static void tell_policyd(const struct report *report, void *ctx)
+{
+    reporter_put(ctx, report);
+}
+
 /* Threads start here, after the last fork. */
 static int start_engines(struct milter *milter, const struct config *config,
                          struct resolver **resolver_r, struct error *error_r)
@@ -42,7 +47,14 @@ static int start_engines(struct milter *milter, const struct config *config,
     milter->bench.dns = tally_dns(&milter->tally, resolver_dns(*resolver_r));
     milter->bench.tally = &milter->tally;
     milter->bench.dkim = dkim_library_new(error_r);
-    return milter->bench.dkim == NULL ? -1 : 0;
+    if (milter->bench.dkim == NULL)
+        return -1;
+    if (config->milter.report == NULL)
+        return 0;
+    milter->reporter = reporter_new(config->milter.report, error_r);
+    milter->bench.report = tell_policyd;
+    milter->bench.report_ctx = milter->reporter;
+    return milter->reporter == NULL ? -1 : 0;
 }
 
 static void init(struct milter *milter, const struct config *config)
@@ -59,6 +71,7 @@ static void init(struct milter *milter, const struct config *config)
 static void fini(struct milter *milter, struct resolver **resolver)
 {
     monitor_free(&milter->monitor);
+    reporter_free(&milter->reporter);
     roster_fini(&milter->roster);
     dkim_library_free(&milter->bench.dkim);
     resolver_free(resolver);

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "milter/envelope.h"
+#include "milter/event.h"
 
 static char *take_login(const char *login)
 {
@@ -44,6 +45,45 @@ void message_free(struct message **message)
     free(old->sender);
     free(old);
     *message = NULL;
+}
+
+static void report(const struct message *message, const struct event *event, const char *session,
+                   const char *recipient)
+{
+    const struct workbench *bench = message->bench;
+    struct report report = {
+        .event = event->name,
+        .client = message->client.origin->addr,
+        .login = message->login,
+        .recipient = recipient,
+        .session = session,
+        .weight = event->weight,
+        .at_ms = clock_wall_ms(bench->clock),
+    };
+
+    if (event->name != NULL)
+        bench->report(&report, bench->report_ctx);
+}
+
+void message_recipient(const struct message *message, const char *argument, const char *mailer,
+                       const char *host)
+{
+    const struct workbench *bench = message->bench;
+    struct event_refusal refusal = {
+        .mailer = mailer,
+        .status = host,
+        .is_authenticated = message->login != NULL,
+        .is_bounce = message->sender != NULL && *message->sender == '\0',
+    };
+    char *recipient;
+
+    if (bench->report == NULL || message->client.origin->kind != ORIGIN_KNOWN)
+        return;
+    recipient = envelope_recipient(argument);
+    refusal.recipient = recipient;
+    struct event event = event_of_refusal(&bench->config->domains, &refusal);
+    report(message, &event, message->client.session, recipient);
+    free(recipient);
 }
 
 static bool lacks_space(enum spacing spacing, const char *value)
@@ -204,6 +244,18 @@ static void count_judged(const struct message *message, const struct judge_facts
         histogram_add(&message->bench->tally->message_time, message->busy_ms);
 }
 
+static void report_failures(const struct message *message, const char *queue_id,
+                            const struct judge_facts *facts)
+{
+    struct event spf = event_of_spf(facts, &message->judgement);
+    struct event dkim = event_of_dkim(facts, &message->judgement);
+
+    if (message->bench->report == NULL)
+        return;
+    report(message, &spf, queue_id, NULL);
+    report(message, &dkim, queue_id, NULL);
+}
+
 void message_finish(struct message *message, const char *queue_id, struct buf *field)
 {
     struct judge_facts facts = facts_of(message);
@@ -217,6 +269,7 @@ void message_finish(struct message *message, const char *queue_id, struct buf *f
     judge_once(message); /* where the server told of no end of the header */
     facts.dkim = dkim_verifier_finish(message->verifier, &facts.dkim_count);
     judge_field(&facts, &message->judgement, field);
+    report_failures(message, queue_id, &facts);
     message->busy_ms += clock_mono_ms(message->bench->clock) - began;
     count_judged(message, &facts);
     log_judged(message, queue_id, &facts, &message->judgement);

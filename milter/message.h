@@ -8,9 +8,13 @@
 
 #include "common/base/clock.h"
 #include "common/config/config.h"
+#include "common/net/report.h"
 #include "milter/fields.h"
 #include "milter/judge.h"
 #include "milter/tally.h"
+
+/* Tell policyd; never waits. Texts are borrowed for the call. */
+typedef void (*message_report_fn)(const struct report *report, void *ctx);
 
 /* What all messages are judged with; constant while there are sessions. */
 struct workbench {
@@ -20,6 +24,8 @@ struct workbench {
     struct dkim_library *dkim;
     const struct clock *clock;
     struct tally *tally; /* NULL: nobody counts */
+    message_report_fn report; /* NULL: nobody is told */
+    void *report_ctx;
 };
 
 /* Whether the server gives a header field's value with the space behind the colon. */
@@ -61,6 +67,13 @@ struct message *message_new(const struct workbench *bench, const struct message_
                             const char *sender, const char *login);
 void message_free(struct message **message);
 
+/*
+ * A recipient, with the server's macros {rcpt_mailer} and {rcpt_host}, each NULL when
+ * not told: one that is refused may be an event of the client.
+ */
+void message_recipient(const struct message *message, const char *argument, const char *mailer,
+                       const char *host);
+
 /* All header fields in order, then message_end_header(), then the body in pieces. */
 void message_header(struct message *message, const char *name, const char *value);
 void message_end_header(struct message *message);
@@ -71,8 +84,8 @@ bool message_wants_body(const struct message *message);
 
 /*
  * Judge, append our field's value to field (nothing for a message that is not
- * judged), and write the line that the log has for each message; queue_id is its
- * first word, NULL when there is none.
+ * judged), report what is wrong with it, and write the line that the log has for each
+ * message; queue_id is its first word, NULL when there is none.
  */
 void message_finish(struct message *message, const char *queue_id, struct buf *field);
 

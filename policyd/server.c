@@ -12,6 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/process.h"
 #include "common/base/str.h"
 #include "common/net/http.h"
 #include "common/net/listener.h"
@@ -116,6 +117,18 @@ static int bind_https(struct server *server, struct error *error_r)
     return 0;
 }
 
+/* Bound while still root, it is nevertheless for the group that the daemon will have. */
+static int bind_control(struct server *server, struct error *error_r)
+{
+    const struct config_policyd *config = &server->config->policyd;
+    char *own = geteuid() == 0 ? process_group_of(server->config->user) : NULL;
+    int rc = bind_port(server, config->control, config->control_group ? config->control_group : own,
+                       &control_protocol, NULL, error_r);
+
+    free(own);
+    return rc;
+}
+
 static int bind_all(struct server *server, struct error *error_r)
 {
     const struct config_policyd *config = &server->config->policyd;
@@ -124,10 +137,7 @@ static int bind_all(struct server *server, struct error *error_r)
         bind_each(server, &config->socketmap, &socketmap_protocol, error_r) ||
         bind_https(server, error_r))
         return -1;
-    if (!config->control)
-        return 0;
-    return bind_port(server, config->control, config->control_group, &control_protocol, NULL,
-                     error_r);
+    return config->control ? bind_control(server, error_r) : 0;
 }
 
 /* The default of 1024 is less than what max_connections may ask for. */

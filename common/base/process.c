@@ -126,6 +126,26 @@ int process_detach(struct error *error_r)
     return stdio_to_null(error_r);
 }
 
+char *process_group_of(const char *user)
+{
+    struct group group, *found = NULL;
+    uid_t uid;
+    gid_t gid;
+    int rc = ERANGE;
+    char *name = NULL;
+
+    if (user_find(user, &uid, &gid, NULL) < 0)
+        return NULL;
+    for (size_t size = 1024; rc == ERANGE && size <= LOOKUP_BUFFER_MAX; size *= 2) {
+        char *scratch = x_malloc(size);
+        rc = getgrgid_r(gid, &group, scratch, size, &found);
+        if (found)
+            name = x_strdup(group.gr_name);
+        free(scratch);
+    }
+    return name;
+}
+
 void process_guard_secrets(void)
 {
     const struct rlimit none = {0, 0};

@@ -23,6 +23,9 @@ int process_find_group(const char *name, gid_t *gid_r, struct error *error_r)
  */
 int process_detach(struct error *error_r) __attribute__((warn_unused_result));
 
+/* The name of that user's own group; the caller frees. NULL when there is none. */
+char *process_group_of(const char *user) __attribute__((warn_unused_result));
+
 /* No core dumps and no ptrace by others: secrets are in memory. */
 void process_guard_secrets(void);
 

@@ -40,6 +40,7 @@ struct config_milter {
     char *group;  /* of a Unix socket, NULL: the process's own */
     unsigned max_sessions;
     unsigned max_signatures; /* verified a message; the rest is ignored */
+    char *report;            /* policyd's control socket, "unix:PATH"; NULL: it is told nothing */
 };
 
 struct config_policyd {

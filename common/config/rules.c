@@ -85,6 +85,18 @@ static void check_gateways(struct draft *draft)
     }
 }
 
+/* What the file says of policyd's socket need not be said again. */
+static void complete_milter(struct draft *draft)
+{
+    struct config *config = draft->config;
+
+    if (draft_given(draft_next(draft, "milter", NULL), "report") != NULL)
+        return;
+    free(config->milter.report);
+    config->milter.report =
+        config->policyd.control == NULL ? NULL : x_strdup(config->policyd.control);
+}
+
 /* Whether the file gives an option something, be it right or wrong. */
 static bool says(const struct draft_section *in, const char *option)
 {
@@ -319,6 +331,7 @@ void rules_apply(struct draft *draft)
 {
     check_trusted(draft, draft->sections);
     check_gateways(draft);
+    complete_milter(draft);
     check_listeners(draft);
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;) {
         check_http_service(draft, in);

@@ -106,6 +106,9 @@ static const struct option milter_options[] = {
      .help = "SMTP sessions at a time; more are told to come back later"},
     {"max_signatures", OPTION_NUMBER, "8", 1, 50, FIELD(struct config_milter, max_signatures),
      .help = "DKIM signatures verified in a message; the rest is ignored"},
+    {"report", OPTION_STRING, RUN("control"), 0, 255, .form = form_unix_listener,
+     FIELD(struct config_milter, report),
+     .help = "policyd's control socket, to tell it of events; empty: off"},
     {.name = NULL},
 };
 

@@ -201,24 +201,28 @@ bool report_link_is_idle(struct report_link *link)
 
 /* --- once a minute ----------------------------------------------------------------------- */
 
+static void tell_losses(struct report_link *link, const struct report_counts *counts)
+{
+    if (counts->dropped != link->dropped_told || counts->refused != link->refused_told)
+        log_warning(NULL, "reports-lost", LOG_UINT("dropped", counts->dropped - link->dropped_told),
+                    LOG_UINT("refused", counts->refused - link->refused_told),
+                    LOG_UINT("waiting", counts->waiting + link->count));
+    link->dropped_told = counts->dropped;
+    link->refused_told = counts->refused;
+}
+
 static void on_summary(void *ctx)
 {
     struct report_link *link = ctx;
     struct report_counts counts = report_queue_counts(link->options.queue);
     uint64_t done = counts.accepted + counts.refused;
-
     bool waits = link->stream && link->count;
 
     if (waits && link->waited && done == link->done_seen)
         tell_away(link, "policyd does not answer");
-    if (counts.dropped != link->dropped_told || counts.refused != link->refused_told)
-        log_warning(NULL, "reports-lost", LOG_UINT("dropped", counts.dropped - link->dropped_told),
-                    LOG_UINT("refused", counts.refused - link->refused_told),
-                    LOG_UINT("waiting", counts.waiting + link->count));
+    tell_losses(link, &counts);
     link->waited = waits;
     link->done_seen = done;
-    link->dropped_told = counts.dropped;
-    link->refused_told = counts.refused;
     link->reason_is_told = false;
     loop_timer_start(link->summary, link->options.summary_ms);
 }
@@ -242,6 +246,8 @@ size_t report_link_free(struct report_link **link)
     if (!old)
         return 0;
     *link = NULL;
+    struct report_counts counts = report_queue_counts(old->options.queue);
+    tell_losses(old, &counts);
     size_t lost = old->count;
     /* on_end finds nothing to send again. */
     while (old->count)

@@ -59,14 +59,15 @@ class Milter:
     """The program with a configuration of its own; the log is collected."""
 
     def __init__(self, folder, name, dns_port, enforce="true", max_sessions=100, timeout="5s",
-                 tunnel=TUNNEL, path=None, group="", listen=None):
+                 tunnel=TUNNEL, path=None, group="", listen=None, report="", hostname=HOST):
         self.path = path or os.path.join(folder, name + ".sock")
         self.log_path = os.path.join(folder, name + ".log")
         listen = f"unix:{self.path}" if listen is None else listen
         self.config = os.path.join(folder, name + ".conf")
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f'''
-hostname = "{HOST}"
+hostname = "{hostname}"
+domains = {{"example.org"}}
 user = "{USER}"
 resolver = {{"127.0.0.1@{dns_port}"}}
 dns_timeout = "{timeout}"
@@ -81,6 +82,7 @@ milter {{
   listen = "{listen}"
   group = "{group}"
   max_sessions = {max_sessions}
+  report = "{report}"
 }}
 ''')
         self.process = None

@@ -124,6 +124,12 @@ class Mta:
         self.step(b"R", b"<bob@example.org>\0")
         return reply
 
+    def rcpt(self, argument, mailer=None, host=None):
+        """A recipient as Postfix shows it: refused ones have the mailer "error"."""
+        if mailer:
+            self.macros(b"R", {"{rcpt_mailer}": mailer, "{rcpt_host}": host, "{rcpt_addr}": "x"})
+        return self.step(b"R", argument.encode("latin-1") + b"\0")
+
     def header(self, name, value):
         if not self.steps & LEADSPC:
             value = value.lstrip(" ")

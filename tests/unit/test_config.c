@@ -488,6 +488,7 @@ static void test_defaults(void **state)
     assert_string_equal(config->store_path, PN_LOCALSTATEDIR "/lib/postern");
     assert_string_equal(config->milter.listen, "unix:" PN_RUNSTATEDIR "/postern/milter");
     assert_int_equal(config->milter.max_signatures, 8);
+    assert_string_equal(config->milter.report, "unix:" PN_RUNSTATEDIR "/postern/control");
     assert_int_equal(config->policyd.policy.count, 1);
     assert_string_equal(config->policyd.policy.items[0], "unix:" PN_RUNSTATEDIR "/postern/policy");
     assert_null(config->policyd.control_group);
@@ -521,6 +522,7 @@ static void test_values(void **state)
     assert_null(config->milter.listen);
     assert_int_equal(config->policyd.policy.count, 0);
     assert_null(config->policyd.control);
+    assert_null(config->milter.report);
     assert_false(config->jails[0].distinct_password);
     assert_int_equal(config->jails[0].bantime_sec, 14 * 86400);
     assert_string_equal(config->relays[0].host, "r.example");
@@ -531,6 +533,30 @@ static void test_values(void **state)
     assert_ptr_equal(config->routes[0].relays[0], &config->relays[1]);
     assert_ptr_equal(config->routes[0].relays[1], &config->relays[0]);
     config_free(&config);
+}
+
+static void test_milter_reports_where_policyd_listens(void **state)
+{
+    static const struct {
+        const char *text, *report;
+    } cases[] = {
+        {"", "unix:" PN_RUNSTATEDIR "/postern/control"},
+        {"policyd { control = \"unix:/c\" }\n", "unix:/c"},
+        {"policyd { control = \"\" }\n", NULL},
+        {"policyd { control = \"\" }\nmilter { report = \"unix:/r\" }\n", "unix:/r"},
+        {"milter { report = \"unix:/r\" }\n", "unix:/r"},
+        {"milter { report = \"\" }\n", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "hostname = mx.example.com\n%s", cases[i].text);
+        struct config *config = load(text);
+        CASE(text, (config->milter.report == NULL) == (cases[i].report == NULL));
+        CASE(text, cases[i].report == NULL || str_eq(config->milter.report, cases[i].report));
+        config_free(&config);
+    }
 }
 
 static int setup(void **state)
@@ -556,11 +582,17 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax_errors),   cmocka_unit_test(test_name_errors),
-        cmocka_unit_test(test_value_errors),    cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_secret_paths),    cmocka_unit_test(test_file_errors),
-        cmocka_unit_test(test_too_many_errors), cmocka_unit_test(test_too_many_sections),
-        cmocka_unit_test(test_errors_print),    cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_syntax_errors),
+        cmocka_unit_test(test_name_errors),
+        cmocka_unit_test(test_milter_reports_where_policyd_listens),
+        cmocka_unit_test(test_value_errors),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_secret_paths),
+        cmocka_unit_test(test_file_errors),
+        cmocka_unit_test(test_too_many_errors),
+        cmocka_unit_test(test_too_many_sections),
+        cmocka_unit_test(test_errors_print),
+        cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),
     };
 

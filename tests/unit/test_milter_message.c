@@ -262,6 +262,87 @@ static void test_body_is_wanted_for_signatures(void **state)
     }
 }
 
+/* The last report, and how many there were. */
+static struct {
+    unsigned count, weight;
+    char event[32], recipient[64], session[32], login[32];
+} told;
+
+static void tell(const struct report *report, void *ctx)
+{
+    assert_ptr_equal(ctx, &told);
+    told.count++;
+    told.weight = report->weight;
+    assert_int_equal(report->at_ms, now_ms);
+    snprintf(told.event, sizeof(told.event), "%s", report->event);
+    snprintf(told.session, sizeof(told.session), "%s", report->session);
+    snprintf(told.login, sizeof(told.login), "%s", report->login ? report->login : "");
+    snprintf(told.recipient, sizeof(told.recipient), "%s",
+             report->recipient ? report->recipient : "-");
+}
+
+static void test_refused_recipients_are_told(void **state)
+{
+    static const struct {
+        enum origin_kind kind;
+        const char *sender, *login, *status;
+        unsigned count;
+    } cases[] = {
+        {ORIGIN_KNOWN, "<a@example.net>", NULL, "5.1.1", 1},
+        {ORIGIN_KNOWN, "<a@example.net>", "alice", "5.1.1", 1},
+        {ORIGIN_KNOWN, "<a@example.net>", NULL, "4.1.1", 0},
+        {ORIGIN_MASKED, "<a@example.net>", NULL, "5.1.1", 0},
+        {ORIGIN_LOCAL, "<a@example.net>", NULL, "5.1.1", 0},
+        {ORIGIN_REFUSED, "<a@example.net>", NULL, "5.1.1", 0},
+    };
+
+    (void)state;
+    bench.report = tell;
+    bench.report_ctx = &told;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct session *session = session_from(cases[i].kind, "203.0.113.9");
+        told.count = 0;
+        session_mail(session, &bench, cases[i].sender, cases[i].login);
+        message_recipient(session->message, "<bob@example.org>", "error", cases[i].status);
+        assert_int_equal(told.count, cases[i].count);
+        session_free(&roster, &session);
+    }
+    bench.report = NULL;
+    assert_string_equal(told.event, "rcpt_unknown");
+    assert_string_equal(told.recipient, "bob@example.org");
+    assert_string_equal(told.login, "alice");
+    assert_int_equal(told.session[0], 'c');
+}
+
+static void test_a_failed_check_is_told_once(void **state)
+{
+    struct session *session = session_from(ORIGIN_KNOWN, "203.0.113.66");
+    struct buf field;
+
+    (void)state;
+    buf_init(&field);
+    told.count = 0;
+    bench.report = tell;
+    bench.report_ctx = &told;
+    free(judge(session, "<a@example.net>", NULL));
+    assert_int_equal(told.count, 1);
+    assert_string_equal(told.event, "spf_fail");
+    assert_string_equal(told.recipient, "-");
+    assert_string_equal(told.session, "4QUEUE");
+    free(judge(session, "<a@nothing.example.net>", NULL));
+    assert_int_equal(told.count, 1);
+    session_mail(session, &bench, "<a@nothing.example.net>", NULL);
+    message_header(session->message, "DKIM-Signature", " garbage");
+    message_header(session->message, "From", " a@example.net");
+    message_end_header(session->message);
+    message_finish(session->message, "4QUEUE", &field);
+    bench.report = NULL;
+    assert_int_equal(told.count, 2);
+    assert_string_equal(told.event, "dkim_fail");
+    buf_fini(&field);
+    session_free(&roster, &session);
+}
+
 static void test_helo_and_mail_replace(void **state)
 {
     struct session *session = session_from(ORIGIN_KNOWN, "203.0.113.9");
@@ -331,6 +412,8 @@ int main(void)
         cmocka_unit_test(test_not_judged),
         cmocka_unit_test(test_unusable_sender),
         cmocka_unit_test(test_body_is_wanted_for_signatures),
+        cmocka_unit_test(test_refused_recipients_are_told),
+        cmocka_unit_test(test_a_failed_check_is_told_once),
         cmocka_unit_test(test_helo_and_mail_replace),
         cmocka_unit_test(test_roster),
         cmocka_unit_test(test_summary),

@@ -297,6 +297,14 @@ static void test_rules(void **state)
          "address of its own\n"},
         {"policyd { policy = {\"127.0.0.1:10\", \"127.0.0.1:11\", \"[::1]:10\"} }", ""},
         {"http \"a\" { listen = \"unix:/a\" }", ""},
+        {"http \"a\" { program = milter serve = {metrics, status} }", ""},
+        {"http \"a\" { serve = {auth, metrics, status} }", ""},
+        {"http \"a\" { program = milter }",
+         "2: http \"a\": serve has \"auth\" when it is not given, which postern-milter does not "
+         "answer: {\"metrics\"}, {\"status\"} or both is right\n"},
+        {"http \"a\" { program = milter serve = {metrics, auth} }",
+         "2: http \"a\": serve has \"auth\", which postern-milter does not answer: "
+         "{\"metrics\"}, {\"status\"} or both is right\n"},
         {"http \"a\" { listen = \"127.0.0.1:80\" from = \"127.0.0.1\" }",
          "2: http \"a\": listen \"127.0.0.1:80\" is open to every user of this machine: set "
          "token_file, or listen on a Unix socket\n"},

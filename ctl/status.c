@@ -137,8 +137,8 @@ static void print_listeners(const struct attr_list *status)
 /* --- counters: those of one kind that are not 0, "policy_go_on" and kin, in one line
  * ------------------------- */
 
-static const char *const counter_kinds[] = {"policy",  "auth",  "socketmap",
-                                            "control", "event", "ban"};
+static const char *const counter_kinds[] = {"policy", "auth", "socketmap", "control",
+                                            "event",  "ban",  "reload"};
 
 static void add_counters(struct table *table, const struct attr_list *status, const char *kind)
 {

@@ -77,6 +77,7 @@ static void on_hangup(void *ctx)
     struct daemon *daemon = ctx;
     struct setup *setup = setup_reload(daemon->path);
 
+    engine_stats(daemon->engine)->count[setup ? STAT_RELOAD_OK : STAT_RELOAD_ERROR]++;
     if (!setup)
         return;
     engine_reconfigure(daemon->engine, setup->config, &setup->rules);

@@ -161,6 +161,7 @@ static const struct {
       "From asking for a ban to having it on disk.",
       {NULL}},
      put_commit},
+    {{NAME("reloads_total"), METRIC_COUNTER, "Readings of the file anew.", {"result"}}, put_stats},
     {{NAME("http_requests_total"), METRIC_COUNTER, "HTTP requests answered.", {"code"}}, put_http},
 };
 

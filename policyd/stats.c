@@ -35,6 +35,8 @@ static const struct {
     [STAT_BAN_EXPIRED] = {"ban_expired", METRIC("bans_expired"), NULL},
     [STAT_BAN_PROTECTED] = {"ban_protected", METRIC("bans_refused"), NULL},
     [STAT_STORE_ERROR] = {"store_errors", METRIC("store_errors"), NULL},
+    [STAT_RELOAD_OK] = {"reload_ok", METRIC("reloads"), "ok"},
+    [STAT_RELOAD_ERROR] = {"reload_error", METRIC("reloads"), "error"},
 };
 _Static_assert(sizeof(rows) / sizeof(*rows) == STAT_COUNT, "a row for each counter");
 

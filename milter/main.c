@@ -87,7 +87,7 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
 
     *drained_r = true;
     server_block_signals();
-    server_reserve_descriptors(config->milter.max_sessions);
+    server_reserve_descriptors(config);
     if (rc == 0)
         rc = start_engines(milter, config, &resolver, error_r);
     if (rc == 0)

@@ -19,11 +19,8 @@
 #include "common/net/status.h"
 #include "common/wire/metric.h"
 
-#define BODY_MAX        1024u /* nobody who asks has anything to say */
-#define CONNECTIONS_MAX 32
-#define IDLE_SEC        60
-#define ROUTES_MAX      2
-#define NUMBER_MAX      24
+#define ROUTES_MAX 2
+#define NUMBER_MAX 24
 
 struct port {
     const struct config_http *config;
@@ -159,9 +156,10 @@ static int start_port(struct monitor *monitor, struct port *port, struct error *
         .name = port->config->name,
         .token = port->config->token,
         .from = &port->config->from,
-        .body_max = BODY_MAX,
-        .max_connections = CONNECTIONS_MAX,
-        .idle_sec = IDLE_SEC,
+        .body_max = port->config->max_request,
+        .max_connections = port->config->max_connections,
+        .idle_sec = port->config->idle_timeout_sec,
+        .request_sec = port->config->request_timeout_sec,
         .routes = port->routes,
         .route_count = port->route_count,
         .ctx = monitor,

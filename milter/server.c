@@ -41,11 +41,14 @@ void server_block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-void server_reserve_descriptors(unsigned max_sessions)
+void server_reserve_descriptors(const struct config *config)
 {
-    rlim_t wanted = (rlim_t)max_sessions * 2 + DESCRIPTORS_OWN;
+    rlim_t wanted = (rlim_t)config->milter.max_sessions * 2 + DESCRIPTORS_OWN;
     struct rlimit limit;
 
+    for (size_t i = 0; i < config->http_count; i++)
+        if (config->https[i].program == CONFIG_MILTER)
+            wanted += config->https[i].max_connections;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;

@@ -3,6 +3,7 @@
 #define PN_MILTER_SERVER_H
 
 #include "common/base/error.h"
+#include "common/config/config.h"
 #include "milter/callbacks.h"
 
 /*
@@ -15,7 +16,7 @@ void server_block_signals(void);
  * Allow this process the descriptors that max_sessions need, and those that are told to
  * come back: libmilter ends when it gets none. Says so when the system allows fewer.
  */
-void server_reserve_descriptors(unsigned max_sessions);
+void server_reserve_descriptors(const struct config *config);
 
 /*
  * Run libmilter on the open socket until SIGTERM or SIGINT, then let the callbacks that

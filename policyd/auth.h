@@ -19,9 +19,7 @@
  * here never locks everybody out.
  */
 #define AUTH_PATH      "/auth"
-#define AUTH_BODY_MAX  16384
-#define AUTH_DEPTH_MAX 8  /* of objects within objects; ours and Dovecot's have one or two */
-#define AUTH_IDLE_SEC  60 /* Dovecot keeps a connection for 10 s */
+#define AUTH_DEPTH_MAX 8 /* of objects within objects; ours and Dovecot's have one or two */
 
 /* What a request says; text is the parsed document's, "" when absent. */
 struct auth_request {

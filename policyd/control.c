@@ -346,10 +346,8 @@ static enum service_step control_step(struct service_conn *conn, struct buf *in,
 
 const struct service_protocol control_protocol = {
     .name = "control",
-    .limits = {.input_max = ATTR_LIST_MAX,
-               .output_max = CONTROL_OUTPUT_MAX,
-               .idle_ms = CONTROL_IDLE_MS},
-    .request_ms = CONTROL_REQUEST_MS,
+    .input_max = ATTR_LIST_MAX,
+    .output_max = CONTROL_OUTPUT_MAX,
     .step = control_step,
     .more = more_bans,
     .abandon = end_listing,

@@ -9,8 +9,6 @@
 #include "policyd/status.h"
 
 /* The control socket: postern-control(7). */
-#define CONTROL_IDLE_MS    600000
-#define CONTROL_REQUEST_MS 30000
 #define CONTROL_OUTPUT_MAX 65536
 #define CONTROL_PIECE      16384 /* a long answer is written in pieces of about this size */
 

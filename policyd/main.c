@@ -18,9 +18,10 @@
 
 #define NAME          "postern-policyd"
 #define TICK_MS       1000
-#define REFRESH_TICKS 60 /* between two looks at the addresses of this host */
-#define DRAIN_MS      10 /* between two looks whether all is answered */
-#define DRAIN_LOOK    2  /* in a row, so that the last answer is on its way too */
+#define REFRESH_TICKS 60  /* between two looks at the addresses of this host */
+#define DRAIN_MS      10  /* between two looks whether all is answered */
+#define DRAIN_LOOK    2   /* in a row, so that the last answer is on its way too */
+#define DRAIN_LOOKS   300 /* at most, for a peer that does not read or finish its request */
 
 struct daemon {
     char *path;            /* of the file, whatever the directory */
@@ -36,7 +37,7 @@ struct daemon {
     struct loop_signal *interrupt;
     struct loop_signal *hangup;
     unsigned ticks;
-    unsigned quiet_looks;
+    unsigned looks, quiet_looks; /* while draining */
 };
 
 static void on_tick(void *ctx)
@@ -54,7 +55,10 @@ static void on_drain(void *ctx)
 {
     struct daemon *daemon = ctx;
 
-    daemon->quiet_looks = engine_pending(daemon->engine) ? 0 : daemon->quiet_looks + 1;
+    bool busy = engine_pending(daemon->engine) ||
+                (++daemon->looks < DRAIN_LOOKS && server_is_busy(daemon->server));
+
+    daemon->quiet_looks = busy ? 0 : daemon->quiet_looks + 1;
     if (daemon->quiet_looks == DRAIN_LOOK)
         loop_stop(daemon->loop);
     else

@@ -124,9 +124,7 @@ static enum service_step policy_step(struct service_conn *conn, struct buf *in,
 
 const struct service_protocol policy_protocol = {
     .name = "policy",
-    .limits = {.input_max = ATTR_LIST_MAX,
-               .output_max = POLICY_OUTPUT_MAX,
-               .idle_ms = POLICY_IDLE_MS},
-    .request_ms = POLICY_REQUEST_MS,
+    .input_max = ATTR_LIST_MAX,
+    .output_max = POLICY_OUTPUT_MAX,
     .step = policy_step,
 };

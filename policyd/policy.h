@@ -12,8 +12,6 @@
  * request; a request that is none closes the connection, and Postfix then does
  * what the default_action of its service says.
  */
-#define POLICY_IDLE_MS    1200000 /* Postfix keeps a connection 1000 s at most, idle for 300 s */
-#define POLICY_REQUEST_MS 30000   /* a request comes in one piece; half of one is nobody's */
 #define POLICY_OUTPUT_MAX 65536
 
 /*

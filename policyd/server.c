@@ -24,6 +24,7 @@
 #include "policyd/socketmap.h"
 #include "policyd/status.h"
 
+#define MIB               (1024u * 1024u)
 #define OTHER_DESCRIPTORS 64 /* the store, the log, the loop, the listeners themselves */
 #define HTTP_ROUTES_MAX   3
 #define HTTP_SERVES_MAX   32 /* bytes of all their names, with commas */
@@ -140,12 +141,20 @@ static int bind_all(struct server *server, struct error *error_r)
     return config->control ? bind_control(server, error_r) : 0;
 }
 
+static unsigned max_connections_of(const struct server *server, const struct port *port)
+{
+    return port->http_config ? port->http_config->max_connections
+                             : server->config->policyd.max_connections;
+}
+
 /* The default of 1024 is less than what max_connections may ask for. */
 static void raise_descriptor_limit(const struct server *server)
 {
     struct rlimit limit;
-    rlim_t wanted = OTHER_DESCRIPTORS + server->count * server->config->policyd.max_connections;
+    rlim_t wanted = OTHER_DESCRIPTORS;
 
+    for (size_t i = 0; i < server->count; i++)
+        wanted += max_connections_of(server, &server->ports[i]);
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
         return;
     if (limit.rlim_max < wanted)
@@ -210,9 +219,10 @@ static int start_http(struct server *server, struct port *port, struct loop *loo
         .name = port->http_config->name,
         .token = port->http_config->token,
         .from = &port->http_config->from,
-        .body_max = AUTH_BODY_MAX,
-        .max_connections = server->config->policyd.max_connections,
-        .idle_sec = AUTH_IDLE_SEC,
+        .body_max = port->http_config->max_request,
+        .max_connections = port->http_config->max_connections,
+        .idle_sec = port->http_config->idle_timeout_sec,
+        .request_sec = port->http_config->request_timeout_sec,
         .routes = port->routes,
         .ctx = &server->source,
         .counts = &server->source.http,
@@ -228,10 +238,16 @@ static int start_http(struct server *server, struct port *port, struct loop *loo
 static void start_service(struct server *server, struct port *port, struct loop *loop,
                           struct engine *engine)
 {
+    const struct config_policyd *config = &server->config->policyd;
     struct service_options options = {
         .fd = port->fd,
         .is_unix = str_has_prefix(port->address, "unix:"),
-        .max_connections = server->config->policyd.max_connections,
+        .max_connections = config->max_connections,
+        .from = &config->from,
+        .request_max = config->max_request,
+        .memory_max = (size_t)config->max_memory * MIB,
+        .idle_ms = (int64_t)config->idle_timeout_sec * 1000,
+        .request_ms = (int64_t)config->request_timeout_sec * 1000,
         .protocol = port->protocol,
         .ctx = engine,
     };
@@ -286,7 +302,19 @@ static bool same_http(const struct config_http *a, const struct config_http *b)
 {
     return same_text(a->listen, b->listen) && same_text(a->group, b->group) &&
            a->serve == b->serve && same_text(a->token, b->token) &&
-           same_prefixes(&a->from, &b->from);
+           same_prefixes(&a->from, &b->from) && a->max_connections == b->max_connections &&
+           a->max_request == b->max_request && a->idle_timeout_sec == b->idle_timeout_sec &&
+           a->request_timeout_sec == b->request_timeout_sec;
+}
+
+static bool same_policyd(const struct config_policyd *a, const struct config_policyd *b)
+{
+    return same_strings(&a->policy, &b->policy) && same_strings(&a->socketmap, &b->socketmap) &&
+           same_text(a->control, b->control) && same_text(a->group, b->group) &&
+           same_text(a->control_group, b->control_group) && same_prefixes(&a->from, &b->from) &&
+           a->max_connections == b->max_connections && a->max_request == b->max_request &&
+           a->max_memory == b->max_memory && a->idle_timeout_sec == b->idle_timeout_sec &&
+           a->request_timeout_sec == b->request_timeout_sec;
 }
 
 static bool same_https(const struct config *a, const struct config *b)
@@ -303,13 +331,8 @@ static bool same_https(const struct config *a, const struct config *b)
 
 bool server_fits(const struct server *server, const struct config *config)
 {
-    const struct config_policyd *a = &server->config->policyd, *b = &config->policyd;
-    bool same = same_strings(&a->policy, &b->policy) &&
-                same_strings(&a->socketmap, &b->socketmap) && same_text(a->control, b->control) &&
-                same_text(a->group, b->group) && same_text(a->control_group, b->control_group) &&
-                a->max_connections == b->max_connections;
-
-    return same && same_https(server->config, config);
+    return same_policyd(&server->config->policyd, &config->policyd) &&
+           same_https(server->config, config);
 }
 
 /* Over HTTP strangers report without end, over kept connections: they would keep us from ending. */
@@ -321,6 +344,17 @@ void server_stop(struct server *server)
         if (server->ports[i].http)
             http_server_stop(server->ports[i].http);
     }
+}
+
+bool server_is_busy(const struct server *server)
+{
+    for (size_t i = 0; i < server->count; i++) {
+        const struct port *port = &server->ports[i];
+        if ((port->service && service_is_busy(port->service)) ||
+            (port->http && http_server_is_busy(port->http)))
+            return true;
+    }
+    return false;
 }
 
 void server_free(struct server **server)

@@ -24,6 +24,8 @@ bool server_fits(const struct server *server, const struct config *config);
 
 /* Accept nobody any more; who is connected is still answered, over HTTP with 503. */
 void server_stop(struct server *server);
+/* Whether anybody waits for an answer, or is amid a request. */
+bool server_is_busy(const struct server *server);
 
 /* Closes all connections. Nothing may wait for the engine. */
 void server_free(struct server **server);

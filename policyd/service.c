@@ -15,6 +15,8 @@ struct service {
     struct loop *loop;
     struct listener *listener;
     struct service_options options;
+    struct stream_limits limits;
+    struct stream_memory memory;
     struct service_conn *first;
     size_t count;
     uint64_t bad_count;
@@ -81,7 +83,7 @@ static void on_request_timeout(void *ctx)
 static void time_request(struct service_conn *conn, bool is_partial)
 {
     if (is_partial && !conn->request_timed)
-        loop_timer_start(conn->request, protocol_of(conn)->request_ms);
+        loop_timer_start(conn->request, conn->service->options.request_ms);
     else if (!is_partial && conn->request_timed)
         loop_timer_stop(conn->request);
     conn->request_timed = is_partial;
@@ -130,7 +132,7 @@ static void on_end(struct stream *stream, enum stream_end why, void *ctx)
     struct service_conn *conn = ctx;
 
     (void)stream;
-    if (why == STREAM_END_INPUT || why == STREAM_END_OUTPUT)
+    if (why == STREAM_END_INPUT || why == STREAM_END_OUTPUT || why == STREAM_END_MEMORY)
         log_closed(conn, stream_strend(why));
     if (conn->streams)
         protocol_of(conn)->abandon(conn);
@@ -160,18 +162,33 @@ static void on_accept(int fd, const struct addr *peer, void *ctx)
     service->first = conn;
     service->count++;
     conn->request = loop_timer_new(service->loop, on_request_timeout, conn);
-    conn->stream =
-        stream_new(service->loop, fd, &handlers, &service->options.protocol->limits, conn);
+    conn->stream = stream_new(service->loop, fd, &handlers, &service->limits, conn);
 }
 
 struct service *service_new(struct loop *loop, const struct service_options *options)
 {
+    const struct service_protocol *protocol = options->protocol;
     struct service *service = x_calloc(1, sizeof(*service));
 
     service->loop = loop;
     service->options = *options;
-    service->listener = listener_new(loop, options->fd, options->protocol->name,
-                                     options->max_connections, on_accept, service);
+    service->memory.max = options->memory_max;
+    service->limits = (struct stream_limits){
+        .input_max =
+            options->request_max < protocol->input_max ? options->request_max : protocol->input_max,
+        .output_max = protocol->output_max,
+        .idle_ms = options->idle_ms,
+        .output_ms = options->request_ms,
+        .memory = &service->memory,
+    };
+    service->listener = listener_new(loop, &(struct listener_options){
+                                               .fd = options->fd,
+                                               .name = protocol->name,
+                                               .max = options->max_connections,
+                                               .from = options->from,
+                                               .fn = on_accept,
+                                               .ctx = service,
+                                           });
     return service;
 }
 
@@ -194,6 +211,14 @@ void service_free(struct service **service)
     }
     free(*service);
     *service = NULL;
+}
+
+bool service_is_busy(const struct service *service)
+{
+    for (const struct service_conn *conn = service->first; conn; conn = conn->next)
+        if (conn->waits || conn->streams || conn->request_timed || stream_output(conn->stream)->len)
+            return true;
+    return false;
 }
 
 size_t service_connection_count(const struct service *service)

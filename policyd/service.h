@@ -26,9 +26,9 @@ enum service_step {
 };
 
 struct service_protocol {
-    const char *name; /* for the log */
-    struct stream_limits limits;
-    int64_t request_ms; /* from the first byte of a request to its last */
+    const char *name;  /* for the log */
+    size_t input_max;  /* bytes of the longest request */
+    size_t output_max; /* bytes of answers that a peer may leave unread */
     /* Look for one request at the start of `in`; take it with buf_consume(). */
     enum service_step (*step)(struct service_conn *conn, struct buf *in, const char **reason_r);
     /* After SERVICE_STREAM, and then each time all output is sent: true when the answer is whole.
@@ -42,6 +42,11 @@ struct service_options {
     int fd; /* from listener_bind(), owned from now on */
     bool is_unix;
     size_t max_connections;
+    const struct prefixlist *from; /* whose TCP connections are taken; NULL or empty: all */
+    size_t request_max;            /* bytes, where that is less than the protocol's input_max */
+    size_t memory_max;             /* of all connections together, stream_memory's */
+    int64_t idle_ms;
+    int64_t request_ms; /* from the first byte of a request to its last, and to read its answer */
     const struct service_protocol *protocol;
     void *ctx;
 };
@@ -51,6 +56,9 @@ struct service *service_new(struct loop *loop, const struct service_options *opt
 void service_stop(struct service *service);
 /* Nothing may wait for an answer. */
 void service_free(struct service **service);
+
+/* Whether anybody has sent half a request or waits for an answer, or for the rest of one. */
+bool service_is_busy(const struct service *service);
 
 size_t service_connection_count(const struct service *service);
 /* Requests that were closed without an answer. */

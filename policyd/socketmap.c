@@ -176,9 +176,7 @@ static enum service_step socketmap_step(struct service_conn *conn, struct buf *i
 
 const struct service_protocol socketmap_protocol = {
     .name = "socketmap",
-    .limits = {.input_max = FRAME_MAX,
-               .output_max = SOCKETMAP_OUTPUT_MAX,
-               .idle_ms = SOCKETMAP_IDLE_MS},
-    .request_ms = SOCKETMAP_REQUEST_MS,
+    .input_max = FRAME_MAX,
+    .output_max = SOCKETMAP_OUTPUT_MAX,
     .step = socketmap_step,
 };

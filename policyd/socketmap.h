@@ -24,8 +24,6 @@
  * whatever relay it falls back to. Answers come from the configuration: never TEMP.
  */
 #define SOCKETMAP_REQUEST_MAX 10000 /* bytes of "name key"; Postfix's own limit */
-#define SOCKETMAP_IDLE_MS     1200000
-#define SOCKETMAP_REQUEST_MS  30000
 #define SOCKETMAP_OUTPUT_MAX  262144
 
 /*

@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	common/base/buf.c common/base/buf.h \
 	common/base/bug.c common/base/bug.h \
 	common/base/clock.c common/base/clock.h \
+	common/base/endpoint.c common/base/endpoint.h \
 	common/base/error.c common/base/error.h \
 	common/base/histogram.c common/base/histogram.h \
 	common/base/log.c common/base/log.h \
@@ -19,7 +20,8 @@ libbase_a_SOURCES = \
 
 if TESTS_BUILT
 base_tests = \
-	tests/unit/test_addr tests/unit/test_buf tests/unit/test_log tests/unit/test_map \
+	tests/unit/test_addr tests/unit/test_buf tests/unit/test_endpoint tests/unit/test_log \
+	tests/unit/test_map \
 	tests/unit/test_prefixset tests/unit/test_process tests/unit/test_str
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
@@ -28,6 +30,8 @@ tests_unit_test_addr_SOURCES = tests/unit/test_addr.c
 tests_unit_test_addr_LDADD = $(base_test_libs)
 tests_unit_test_buf_SOURCES = tests/unit/test_buf.c
 tests_unit_test_buf_LDADD = $(base_test_libs)
+tests_unit_test_endpoint_SOURCES = tests/unit/test_endpoint.c
+tests_unit_test_endpoint_LDADD = $(base_test_libs)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c
 tests_unit_test_log_LDADD = $(base_test_libs)
 tests_unit_test_map_SOURCES = tests/unit/test_map.c

@@ -175,3 +175,13 @@ void process_notify_stopping(void)
 {
     notify("STOPPING=1");
 }
+
+int process_inherited_count(void)
+{
+#ifdef HAVE_SYSTEMD
+    int count = sd_listen_fds(0);
+    return count > 0 ? count : 0;
+#else
+    return 0;
+#endif
+}

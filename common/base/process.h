@@ -33,4 +33,11 @@ void process_guard_secrets(void);
 void process_notify_ready(void);
 void process_notify_stopping(void);
 
+/*
+ * How many sockets a service manager has passed on to this process (sd_listen_fds(3)),
+ * close-on-exec; the first is PROCESS_INHERITED_FIRST. None after process_detach().
+ */
+#define PROCESS_INHERITED_FIRST 3
+int process_inherited_count(void);
+
 #endif

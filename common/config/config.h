@@ -49,7 +49,12 @@ struct config_policyd {
     char *control;                   /* Unix socket path with "unix:" before it; NULL: off */
     char *group;                     /* of policy's and socketmap's Unix sockets */
     char *control_group;             /* of the control socket; NULL: the process's own */
-    unsigned max_connections;        /* each listener */
+    struct prefixlist from;          /* of policy's and socketmap's TCP listeners; empty: all */
+    unsigned max_connections;        /* these and the rest: each listener */
+    unsigned max_request;            /* bytes */
+    unsigned max_memory;             /* MiB of all connections' buffers beyond STREAM_BASE each */
+    unsigned idle_timeout_sec;
+    unsigned request_timeout_sec;
 };
 
 #define CONFIG_SERVE_AUTH    1u
@@ -66,6 +71,10 @@ struct config_http {
     unsigned serve;         /* CONFIG_SERVE_*; auth of policyd only */
     char *token;            /* the content of token_file, NULL: none asked for */
     struct prefixlist from; /* empty: anybody who can connect */
+    unsigned max_connections;
+    unsigned max_request; /* bytes of a body */
+    unsigned idle_timeout_sec;
+    unsigned request_timeout_sec;
 };
 
 #define CONFIG_EVENT_AUTH_FAIL     1u

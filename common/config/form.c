@@ -4,8 +4,8 @@
 #include "common/config/form.h"
 
 #include <string.h>
-#include <sys/un.h>
 
+#include "common/base/endpoint.h"
 #include "common/base/str.h"
 
 #define DOMAIN_MAX       253
@@ -137,65 +137,19 @@ const char *form_resolver(char *text)
     return NULL;
 }
 
-static int endpoint_unix(const char *path, struct form_endpoint *endpoint_r)
+/* Port 0 is for tests: nobody would find the listener. */
+static bool is_listener(const char *text)
 {
-    if (path[0] != '/' || strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-        return -1;
-    endpoint_r->path = path;
-    return 0;
-}
+    struct endpoint endpoint;
+    const char *reason;
 
-static int endpoint_tcp(const char *text, struct form_endpoint *endpoint_r)
-{
-    const char *colon = strrchr(text, ':');
-    size_t len;
-
-    if (colon == NULL || parse_port(colon + 1, &endpoint_r->port) != 0)
-        return -1;
-    len = (size_t)(colon - text);
-    if (text[0] == '[' && len > 2 && text[len - 1] == ']')
-        return parse_addr_n(text + 1, len - 2, &endpoint_r->addr);
-    /* "2001:db8::1:25" could mean two things. */
-    return memchr(text, ':', len) == NULL ? parse_addr_n(text, len, &endpoint_r->addr) : -1;
-}
-
-/* libmilter: "inet:PORT@ADDRESS", "inet6:PORT@ADDRESS". */
-static int endpoint_inet(const char *text, struct form_endpoint *endpoint_r)
-{
-    size_t len = strcspn(text, "@");
-    char port[6] = "";
-
-    if (text[len] != '@' || len >= sizeof(port))
-        return -1;
-    memcpy(port, text, len);
-    return parse_port(port, &endpoint_r->port) == 0 ? addr_parse(text + len + 1, &endpoint_r->addr)
-                                                    : -1;
-}
-
-int form_endpoint(const char *text, struct form_endpoint *endpoint_r)
-{
-    *endpoint_r = (struct form_endpoint){0};
-    if (str_has_prefix(text, "unix:"))
-        return endpoint_unix(text + strlen("unix:"), endpoint_r);
-    if (str_has_prefix(text, "inet:"))
-        return endpoint_inet(text + strlen("inet:"), endpoint_r);
-    if (str_has_prefix(text, "inet6:"))
-        return endpoint_inet(text + strlen("inet6:"), endpoint_r);
-    return endpoint_tcp(text, endpoint_r);
-}
-
-bool form_endpoint_eq(const struct form_endpoint *a, const struct form_endpoint *b)
-{
-    if (a->path != NULL || b->path != NULL)
-        return a->path != NULL && b->path != NULL && str_eq(a->path, b->path);
-    return a->port == b->port && addr_eq(&a->addr, &b->addr);
+    return endpoint_parse_milter(text, &endpoint, &reason) == 0 &&
+           (endpoint.is_unix || endpoint.port != 0);
 }
 
 const char *form_milter(char *text)
 {
-    struct form_endpoint endpoint;
-
-    return form_endpoint(text, &endpoint) == 0
+    return is_listener(text)
                ? NULL
                : "a listener: \"unix:/PATH\", \"ADDRESS:PORT\", \"[ADDRESS]:PORT\" or "
                  "\"inet:PORT@ADDRESS\"";
@@ -203,14 +157,14 @@ const char *form_milter(char *text)
 
 const char *form_listener(char *text)
 {
-    if (str_has_prefix(text, "inet") || form_milter(text) != NULL)
+    if (str_has_prefix(text, "inet") || !is_listener(text))
         return "a listener: \"unix:/PATH\", \"ADDRESS:PORT\" or \"[ADDRESS]:PORT\"";
     return NULL;
 }
 
 const char *form_unix_listener(char *text)
 {
-    if (!str_has_prefix(text, "unix:") || form_milter(text) != NULL)
+    if (!str_has_prefix(text, "unix:") || !is_listener(text))
         return "a Unix socket \"unix:/PATH\": who may command is a matter of its group";
     return NULL;
 }

@@ -2,11 +2,6 @@
 #ifndef PN_CONFIG_FORM_H
 #define PN_CONFIG_FORM_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "common/base/addr.h"
-
 /*
  * What a single text must look like. Pure. Each returns NULL when text is right,
  * in its canonical form afterwards (lower case; never longer), or otherwise what
@@ -27,17 +22,5 @@ const char *form_milter(char *text);   /* the same, or inet:PORT@ADDRESS as libm
 const char *form_unix_listener(char *text); /* unix:PATH */
 const char *form_store(char *text);         /* file:PATH; PATH remains */
 const char *form_sender(char *text);        /* "*", "<>", "@domain" or an address */
-
-/* Where a listener of one of the forms above listens. */
-struct form_endpoint {
-    const char *path; /* inside the text it was read from; NULL: TCP */
-    struct addr addr;
-    uint16_t port;
-};
-
-/* text is of form_milter(), the widest of them; -1 when it is not. */
-int form_endpoint(const char *text, struct form_endpoint *endpoint_r)
-    __attribute__((warn_unused_result));
-bool form_endpoint_eq(const struct form_endpoint *a, const struct form_endpoint *b);
 
 #endif

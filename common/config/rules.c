@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/endpoint.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/config/errors.h"
@@ -110,7 +111,7 @@ struct listener {
     const char *where;
     const char *option;
     unsigned line;
-    struct form_endpoint endpoint;
+    struct endpoint endpoint;
 };
 
 struct listeners {
@@ -123,11 +124,12 @@ static void add_listener(struct listeners *all, const struct draft_section *in, 
                          const char *text)
 {
     struct listener listener = {in->where, option, draft_line(in, option), {0}};
+    const char *reason;
 
-    if (text == NULL || form_endpoint(text, &listener.endpoint) != 0)
+    if (text == NULL || endpoint_parse_milter(text, &listener.endpoint, &reason) != 0)
         return;
     for (size_t i = 0; i < all->count; i++) {
-        if (!form_endpoint_eq(&all->items[i].endpoint, &listener.endpoint))
+        if (!endpoint_eq(&all->items[i].endpoint, &listener.endpoint))
             continue;
         config_errors_add(all->draft->errors, listener.line,
                           "%s%s \"%s\" is taken by %s%s: each listener needs an address of its own",
@@ -172,10 +174,11 @@ static void check_http(struct draft *draft, const struct draft_section *in)
 {
     const struct config_http *http = in->base;
     unsigned line = draft_line(in, "listen");
-    struct form_endpoint endpoint;
+    struct endpoint endpoint;
+    const char *reason;
 
-    if (http->listen == NULL || form_endpoint(http->listen, &endpoint) != 0 ||
-        endpoint.path != NULL || says(in, "token_file"))
+    if (http->listen == NULL || endpoint_parse(http->listen, &endpoint, &reason) != 0 ||
+        endpoint.is_unix || says(in, "token_file"))
         return;
     if (addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK)
         config_errors_add(draft->errors, line,
@@ -187,6 +190,33 @@ static void check_http(struct draft *draft, const struct draft_section *in)
                           "%slisten \"%s\" is open to whoever can reach it: set from (who may "
                           "ask) or token_file, or listen on a Unix socket",
                           in->where, http->listen);
+}
+
+/* Neither protocol has a password: whoever reaches them may ask. */
+static void check_tcp(struct draft *draft, const struct draft_section *in, const char *option,
+                      const struct config_strings *listeners)
+{
+    struct endpoint endpoint;
+    const char *reason;
+
+    for (size_t i = 0; i < listeners->count; i++) {
+        const char *text = listeners->items[i];
+        if (text == NULL || endpoint_parse(text, &endpoint, &reason) != 0 || endpoint.is_unix ||
+            addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK || says(in, "from"))
+            continue;
+        config_errors_add(draft->errors, draft_line(in, option),
+                          "%s%s \"%s\" is open to whoever can reach it: set from (who may "
+                          "connect), or listen on a Unix socket",
+                          in->where, option, text);
+    }
+}
+
+static void check_policyd(struct draft *draft)
+{
+    const struct draft_section *in = draft_next(draft, "policyd", NULL);
+
+    check_tcp(draft, in, "policy", &draft->config->policyd.policy);
+    check_tcp(draft, in, "socketmap", &draft->config->policyd.socketmap);
 }
 
 static void complete_relay(struct config_relay *relay)
@@ -333,6 +363,7 @@ void rules_apply(struct draft *draft)
     check_gateways(draft);
     complete_milter(draft);
     check_listeners(draft);
+    check_policyd(draft);
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;) {
         check_http_service(draft, in);
         check_http(draft, in);

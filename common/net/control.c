@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/endpoint.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "common/net/listener.h"
 
 #define READ_SIZE 4096u
 
@@ -41,10 +41,10 @@ static int connect_unix(int fd, const char *path, struct error *error_r)
 
 int control_dial(const char *address, struct error *error_r)
 {
-    struct listen_address where;
+    struct endpoint where;
     const char *reason = "it must be unix:PATH";
 
-    if (listen_address_parse(address, &where, &reason) < 0 || !where.is_unix)
+    if (endpoint_parse(address, &where, &reason) < 0 || !where.is_unix)
         return error_set(error_r, ERROR_CONFIG, "control socket %s: %s", address, reason);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)

@@ -3,15 +3,12 @@
 
 #include "common/net/http.h"
 
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
@@ -19,10 +16,12 @@
 #include "common/base/buf.h"
 #include "common/base/bug.h"
 #include "common/base/clock.h"
+#include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/base/log_limit.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/net/http_token.h"
 #include "common/net/listener.h"
 
 #define HEADERS_MAX                                                                                \
@@ -37,6 +36,13 @@ enum request_state {
     REQUEST_HANDLED, /* its handler is running */
     REQUEST_WAITING, /* for http_respond(); its connection is suspended */
     REQUEST_ANSWERED,
+};
+
+/* A connection, with the time that is left until a request on it has to be over. */
+struct http_conn {
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    struct loop_timer *deadline;
 };
 
 struct http_request {
@@ -57,6 +63,9 @@ struct http_request {
 
 struct http_server {
     struct http_options options;
+    struct loop *loop;
+    size_t conn_count;
+    size_t request_count; /* begun and not over */
     char *name;
     struct MHD_Daemon *daemon;
     struct listener *listener; /* NULL: stopped */
@@ -67,44 +76,6 @@ struct http_server {
     bool due;     /* a connection was resumed: libmicrohttpd has to be run */
     bool started; /* it took the connection last given to it, and will say when it closed */
 };
-
-static const char *request_header(struct MHD_Connection *connection, const char *name)
-{
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
-/* --- who may ask ---------------------------------------------------------- */
-
-static bool basic_password_matches(struct MHD_Connection *connection, const char *token)
-{
-    char *password = NULL;
-    char *user = MHD_basic_auth_get_username_password(connection, &password);
-    bool matches = false;
-
-    if (password) {
-        matches = str_eq_secret(password, token);
-        explicit_bzero(password, strlen(password));
-        MHD_free(password);
-    }
-    if (user)
-        MHD_free(user);
-    return matches;
-}
-
-static bool token_is_shown(struct MHD_Connection *connection, const char *token)
-{
-    static const char bearer[] = "Bearer ";
-    const char *key = request_header(connection, "X-API-Key");
-    const char *authorization = request_header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
-
-    if (key && str_eq_secret(key, token))
-        return true;
-    if (!authorization)
-        return false;
-    if (strncasecmp(authorization, bearer, sizeof(bearer) - 1) == 0)
-        return str_eq_secret(authorization + sizeof(bearer) - 1, token);
-    return basic_password_matches(connection, token);
-}
 
 /* --- what they may ask ---------------------------------------------------- */
 
@@ -142,12 +113,68 @@ static unsigned request_judge(struct http_request *request, const char *method, 
 {
     const struct http_options *options = &request->server->options;
 
-    if (options->token && !token_is_shown(request->connection, options->token))
+    if (options->token && !http_token_is_shown(request->connection, options->token))
         return MHD_HTTP_UNAUTHORIZED;
     request->route = route_find(options, method, path, request->allow);
     if (!request->route)
         return request->allow[0] ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND;
     return 0;
+}
+
+/* --- a connection's life -------------------------------------------------- */
+
+/*
+ * libmicrohttpd closes who is silent; who sends a byte now and then it would keep for
+ * ever. It does not say when the first byte of a request comes, so the time for
+ * silence before it is part of the deadline.
+ */
+static void conn_restart(struct http_conn *conn)
+{
+    const struct http_options *options = &conn->server->options;
+
+    if (options->request_sec)
+        loop_timer_start(conn->deadline,
+                         ((int64_t)options->idle_sec + options->request_sec) * 1000);
+}
+
+static struct http_conn *conn_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info->socket_context;
+}
+
+/* The library has no call to close a connection; it finds this one closed by the peer. */
+static void on_deadline(void *ctx)
+{
+    struct http_conn *conn = ctx;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+    if (log_limit_allows(&conn->server->refusals, conn->server->name, clock_mono_ms(&clock_system)))
+        log_info(NULL, "connection-closed", LOG_STR("listener", conn->server->name),
+                 LOG_STR("reason", "no whole request in request_timeout"));
+    shutdown(info->connect_fd, SHUT_RDWR);
+}
+
+static struct http_conn *conn_new(struct http_server *server, struct MHD_Connection *connection)
+{
+    struct http_conn *conn = x_calloc(1, sizeof(*conn));
+
+    server->conn_count++;
+    conn->server = server;
+    conn->connection = connection;
+    conn->deadline = loop_timer_new(server->loop, on_deadline, conn);
+    conn_restart(conn);
+    return conn;
+}
+
+static void conn_free(struct http_conn *conn)
+{
+    conn->server->conn_count--;
+    loop_timer_free(&conn->deadline);
+    free(conn);
 }
 
 /* --- a request's life ----------------------------------------------------- */
@@ -169,6 +196,7 @@ static struct http_request *request_new(struct http_server *server,
 
     request->server = server;
     request->connection = connection;
+    server->request_count++;
     request_read_peer(request);
     return request;
 }
@@ -176,6 +204,7 @@ static struct http_request *request_new(struct http_server *server,
 static void request_free(struct http_request *request)
 {
     BUG_ON(request->state == REQUEST_WAITING);
+    request->server->request_count--;
     if (request->response)
         MHD_destroy_response(request->response);
     buf_fini(&request->body);
@@ -187,6 +216,7 @@ static void waiting_add(struct http_request *request)
     struct http_server *server = request->server;
 
     request->state = REQUEST_WAITING;
+    loop_timer_stop(conn_of(request->connection)->deadline);
     request->next = server->waiting;
     if (request->next)
         request->next->prev = request;
@@ -201,6 +231,7 @@ static void waiting_remove(struct http_request *request)
         request->server->waiting = request->next;
     if (request->next)
         request->next->prev = request->prev;
+    conn_restart(conn_of(request->connection));
 }
 
 static enum MHD_Result request_send(struct http_request *request)
@@ -284,7 +315,8 @@ static enum MHD_Result request_refuse(struct http_request *request, const char *
 static enum MHD_Result request_begin(struct http_request *request, const char *method,
                                      const char *path)
 {
-    const char *text = request_header(request->connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *text = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
+                                                   MHD_HTTP_HEADER_CONTENT_LENGTH);
     size_t body_max = request->server->options.body_max;
     uint64_t len;
 
@@ -357,8 +389,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
                          enum MHD_RequestTerminationCode why)
 {
     (void)ctx;
-    (void)connection;
     (void)why;
+    conn_restart(conn_of(connection));
     if (*request_slot)
         request_free(*request_slot);
     *request_slot = NULL;
@@ -392,46 +424,13 @@ static void on_timer(void *ctx)
     server_run(ctx);
 }
 
-static socklen_t peer_sockaddr(const struct addr *peer, struct sockaddr_storage *ss_r)
-{
-    memset(ss_r, 0, sizeof(*ss_r));
-    if (peer->family == ADDR_IPV4) {
-        ss_r->ss_family = AF_INET;
-        memcpy(&((struct sockaddr_in *)ss_r)->sin_addr, peer->bytes, sizeof(struct in_addr));
-        return sizeof(struct sockaddr_in);
-    }
-    if (peer->family == ADDR_IPV6) {
-        ss_r->ss_family = AF_INET6;
-        memcpy(&((struct sockaddr_in6 *)ss_r)->sin6_addr, peer->bytes, sizeof(struct in6_addr));
-        return sizeof(struct sockaddr_in6);
-    }
-    ss_r->ss_family = AF_UNIX;
-    return sizeof(struct sockaddr_un);
-}
-
-/* A Unix socket is guarded by its mode and group instead. */
-static bool peer_may_connect(const struct http_server *server, const struct addr *peer)
-{
-    const struct prefixlist *from = server->options.from;
-
-    return !from || !from->count || peer->family == ADDR_NONE || prefixlist_contains(from, peer);
-}
-
 static void on_accept(int fd, const struct addr *peer, void *ctx)
 {
     struct http_server *server = ctx;
+    struct endpoint from = {.is_unix = peer->family == ADDR_NONE, .addr = *peer};
     struct sockaddr_storage ss;
-    char text[ADDR_TEXT_MAX];
+    socklen_t len = endpoint_to_sockaddr(&from, &ss);
 
-    if (!peer_may_connect(server, peer)) {
-        if (may_log_refusal(server))
-            log_info(NULL, "http-refused", LOG_STR("listener", server->name),
-                     LOG_STR("peer", addr_format(peer, text)), LOG_STR("reason", "not in from"));
-        close(fd);
-        listener_released(server->listener);
-        return;
-    }
-    socklen_t len = peer_sockaddr(peer, &ss);
     server->started = false;
     /* Whatever it answers, the descriptor is the library's from here on. */
     if (MHD_add_connection(server->daemon, fd, (const struct sockaddr *)&ss, len) == MHD_YES)
@@ -445,12 +444,13 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
 {
     struct http_server *server = ctx;
 
-    (void)connection;
-    (void)slot;
-    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *slot = conn_new(server, connection);
         server->started = true;
-    else
-        listener_released(server->listener);
+        return;
+    }
+    conn_free(*slot);
+    listener_released(server->listener);
 }
 
 static void on_log(void *ctx, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
@@ -484,6 +484,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
     struct http_server *server = x_calloc(1, sizeof(*server));
 
     server->options = *options;
+    server->loop = loop;
     server->name = x_strdup(options->name);
     server->daemon = daemon_start(server);
     const union MHD_DaemonInfo *info =
@@ -496,9 +497,20 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
     }
     server->io = loop_io_new(loop, info->epoll_fd, LOOP_READ, on_readable, server);
     server->timer = loop_timer_new(loop, on_timer, server);
-    server->listener =
-        listener_new(loop, options->fd, options->name, options->max_connections, on_accept, server);
+    server->listener = listener_new(loop, &(struct listener_options){
+                                              .fd = options->fd,
+                                              .name = options->name,
+                                              .max = options->max_connections,
+                                              .from = options->from,
+                                              .fn = on_accept,
+                                              .ctx = server,
+                                          });
     return server;
+}
+
+bool http_server_is_busy(const struct http_server *server)
+{
+    return server->request_count > 0;
 }
 
 static void server_answer_waiting(struct http_server *server)
@@ -538,7 +550,7 @@ void http_server_free(struct http_server **server)
 
 size_t http_server_connection_count(const struct http_server *server)
 {
-    return listener_open_count(server->listener);
+    return server->conn_count;
 }
 
 /* --- for handlers --------------------------------------------------------- */
@@ -550,7 +562,7 @@ const char *http_request_argument(const struct http_request *request, const char
 
 const char *http_request_header(const struct http_request *request, const char *name)
 {
-    return request_header(request->connection, name);
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
 const uint8_t *http_request_body(const struct http_request *request, size_t *len_r)

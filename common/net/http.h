@@ -2,6 +2,7 @@
 #ifndef PN_NET_HTTP_H
 #define PN_NET_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,7 +47,8 @@ struct http_options {
     const struct prefixlist *from; /* empty: all */
     size_t body_max;
     unsigned max_connections;
-    unsigned idle_sec;
+    unsigned idle_sec;    /* without a byte either way */
+    unsigned request_sec; /* more than that, and no request came to its end: closed */
     const struct http_route *routes;
     size_t route_count;
     void *ctx;                  /* for the routes' fn */
@@ -62,6 +64,8 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
  * waits for its answer still gets it.
  */
 void http_server_stop(struct http_server *server);
+/* Whether a request is on its way in, or its answer on its way out. */
+bool http_server_is_busy(const struct http_server *server);
 /* Requests that still wait for an answer are answered 503 first. */
 void http_server_free(struct http_server **server);
 

@@ -4,6 +4,7 @@
 #include "common/net/listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -15,101 +16,34 @@
 
 #include "common/base/bug.h"
 #include "common/base/clock.h"
+#include "common/base/endpoint.h"
 #include "common/base/log.h"
+#include "common/base/log_limit.h"
 #include "common/base/mem.h"
 #include "common/base/process.h"
-#include "common/base/str.h"
 
 #define SOCKET_MODE     0660
 #define BACKLOG         512
 #define ACCEPT_PAUSE_MS 200 /* when the system has no descriptor or memory left */
-#define ACCEPT_LOG_MS   60000
+#define LOG_PAUSE_MS    60000
 
 struct listener {
+    struct listener_options options;
     struct loop_io *io;
     struct loop_timer *pause;
-    int fd;
     char *name;
-    listener_accept_fn fn;
-    void *ctx;
     size_t open;
-    size_t max;
     bool paused;
-    int64_t logged_at; /* of the line about a pause, in mono_ms; 0: never */
+    int64_t pause_logged_at; /* of the last line about each, in mono_ms; 0: never */
+    int64_t full_logged_at;
+    struct log_limit refusals;
 };
 
-static int parse_unix(const char *path, struct listen_address *address_r, const char **reason_r)
-{
-    size_t len = strlen(path);
-
-    if (path[0] != '/' || path[len - 1] == '/') {
-        *reason_r = "behind unix: goes the absolute path of a socket, unix:/run/postern/policy";
-        return -1;
-    }
-    if (len >= sizeof(address_r->path)) {
-        *reason_r = "the path of a Unix socket has at most 107 bytes";
-        return -1;
-    }
-    address_r->is_unix = true;
-    memcpy(address_r->path, path, len + 1);
-    return 0;
-}
-
-/* "[HOST]" or a HOST without colons in text[0..len). */
-static int parse_host(const char *text, size_t len, struct addr *addr_r)
-{
-    char host[ADDR_TEXT_MAX];
-    bool brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
-
-    if (brackets) {
-        text++;
-        len -= 2;
-    }
-    if (len >= sizeof(host))
-        return -1;
-    memcpy(host, text, len);
-    host[len] = '\0';
-    if ((strchr(host, ':') != NULL) != brackets)
-        return -1;
-    return addr_parse(host, addr_r);
-}
-
-int listen_address_parse(const char *text, struct listen_address *address_r, const char **reason_r)
-{
-    uint64_t port;
-
-    memset(address_r, 0, sizeof(*address_r));
-    if (str_has_prefix(text, "unix:"))
-        return parse_unix(text + strlen("unix:"), address_r, reason_r);
-    const char *colon = strrchr(text, ':');
-    if (!colon || colon == text) {
-        *reason_r = "an address to listen on is unix:PATH, HOST:PORT or [IPV6]:PORT";
-        return -1;
-    }
-    if (str_parse_u64(colon + 1, 0, 65535, &port) < 0) {
-        *reason_r = "the port behind the last colon is a number up to 65535";
-        return -1;
-    }
-    if (parse_host(text, (size_t)(colon - text), &address_r->addr) < 0) {
-        *reason_r = "the host is an IPv4 address, or an IPv6 address in brackets";
-        return -1;
-    }
-    address_r->port = (unsigned short)port;
-    return 0;
-}
-
-static void unix_sockaddr(const char *path, struct sockaddr_un *sun_r)
-{
-    memset(sun_r, 0, sizeof(*sun_r));
-    sun_r->sun_family = AF_UNIX;
-    memcpy(sun_r->sun_path, path, strlen(path) + 1);
-}
-
 /* Nobody answers on a socket that a killed process left behind. */
-static int unix_remove_stale(const struct sockaddr_un *sun, struct error *error_r)
+static int unix_remove_stale(const char *path, const struct sockaddr *sa, socklen_t len,
+                             struct error *error_r)
 {
     struct stat st;
-    const char *path = sun->sun_path;
 
     if (lstat(path, &st) < 0)
         return errno == ENOENT ? 0 : error_set_errno(error_r, "%s", path);
@@ -118,7 +52,7 @@ static int unix_remove_stale(const struct sockaddr_un *sun, struct error *error_
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return error_set_errno(error_r, "socket");
-    int rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+    int rc = connect(fd, sa, len);
     int reason = errno;
     close(fd);
     if (rc == 0 || reason == EAGAIN)
@@ -136,27 +70,29 @@ static int unix_remove_stale(const struct sockaddr_un *sun, struct error *error_
  * The mode comes from umask(2): whoever owns the directory could put a link in the place
  * of the socket, and chmod(2) would follow it.
  */
-static int bind_with_mode(int fd, const struct sockaddr_un *sun)
+static int bind_with_mode(int fd, const struct sockaddr *sa, socklen_t len)
 {
     mode_t old = umask(0777 & ~SOCKET_MODE);
-    int rc = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
+    int rc = bind(fd, sa, len);
 
     umask(old);
     return rc;
 }
 
 /* Before listen(2) every connect(2) is refused, so the group is right before anyone can. */
-static int unix_open(int fd, const struct sockaddr_un *sun, const char *group,
-                     struct error *error_r)
+static int unix_open(int fd, const struct endpoint *where, const char *group, struct error *error_r)
 {
-    const char *path = sun->sun_path;
+    struct sockaddr_storage ss;
+    socklen_t len = endpoint_to_sockaddr(where, &ss);
+    const struct sockaddr *sa = (const struct sockaddr *)&ss;
+    const char *path = where->path;
     gid_t gid = (gid_t)-1;
 
     if (group && process_find_group(group, &gid, error_r) < 0)
         return -1;
-    if (unix_remove_stale(sun, error_r) < 0)
+    if (unix_remove_stale(path, sa, len, error_r) < 0)
         return -1;
-    if (bind_with_mode(fd, sun) < 0)
+    if (bind_with_mode(fd, sa, len) < 0)
         return error_set_errno(error_r, "cannot listen on %s", path);
     if (group && lchown(path, (uid_t)-1, gid) < 0)
         error_set_errno(error_r, "cannot give %s to the group %s", path, group);
@@ -168,82 +104,136 @@ static int unix_open(int fd, const struct sockaddr_un *sun, const char *group,
     return -1;
 }
 
-static socklen_t tcp_sockaddr(const struct listen_address *address, struct sockaddr_storage *ss_r)
+/*
+ * An address that is not up yet, as of a tunnel that comes later: connections arrive
+ * once it is. Only then, so that the kernel still refuses what it can refuse.
+ */
+static int tcp_bind_free(int fd, const struct endpoint *where, const struct sockaddr *sa,
+                         socklen_t len, const char *text)
 {
-    memset(ss_r, 0, sizeof(*ss_r));
-    if (address->addr.family == ADDR_IPV4) {
-        struct sockaddr_in *sin = (struct sockaddr_in *)ss_r;
-        sin->sin_family = AF_INET;
-        sin->sin_port = htons(address->port);
-        memcpy(&sin->sin_addr, address->addr.bytes, sizeof(sin->sin_addr));
-        return sizeof(*sin);
-    }
-    struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss_r;
-    sin6->sin6_family = AF_INET6;
-    sin6->sin6_port = htons(address->port);
-    memcpy(&sin6->sin6_addr, address->addr.bytes, sizeof(sin6->sin6_addr));
-    return sizeof(*sin6);
+    bool is_ipv4 = where->addr.family == ADDR_IPV4;
+    int on = 1;
+
+    if (setsockopt(fd, is_ipv4 ? IPPROTO_IP : IPPROTO_IPV6, is_ipv4 ? IP_FREEBIND : IPV6_FREEBIND,
+                   &on, sizeof(on)) < 0 ||
+        bind(fd, sa, len) < 0)
+        return -1;
+    log_warning(NULL, "address-not-up", LOG_STR("listener", text),
+                LOG_STR("effect", "nobody can connect until this host has the address"));
+    return 0;
 }
 
-static int tcp_open(int fd, const struct listen_address *address, const char *text,
-                    struct error *error_r)
+static int tcp_open(int fd, const struct endpoint *where, const char *text, struct error *error_r)
 {
     struct sockaddr_storage ss;
-    socklen_t len = tcp_sockaddr(address, &ss);
+    socklen_t len = endpoint_to_sockaddr(where, &ss);
+    const struct sockaddr *sa = (const struct sockaddr *)&ss;
     int on = 1;
 
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
-        (address->addr.family == ADDR_IPV6 &&
+        (where->addr.family == ADDR_IPV6 &&
          setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0))
         return error_set_errno(error_r, "setsockopt");
-    if (bind(fd, (const struct sockaddr *)&ss, len) < 0 || listen(fd, BACKLOG) < 0)
+    int rc = bind(fd, sa, len);
+    if (rc < 0 && errno == EADDRNOTAVAIL)
+        rc = tcp_bind_free(fd, where, sa, len, text);
+    if (rc < 0 || listen(fd, BACKLOG) < 0)
         return error_set_errno(error_r, "cannot listen on %s", text);
     return 0;
 }
 
+static bool is_listening(int fd)
+{
+    int type = 0, accepts = 0;
+    socklen_t len = sizeof(int);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) == 0 && accepts;
+}
+
+/* The descriptor of a socket there that a service manager has opened for us, or -1. */
+static int inherited_find(const struct endpoint *where)
+{
+    int end = PROCESS_INHERITED_FIRST + process_inherited_count();
+
+    for (int fd = PROCESS_INHERITED_FIRST; fd < end; fd++) {
+        struct sockaddr_storage ss = {0};
+        socklen_t len = sizeof(ss);
+        struct endpoint bound;
+        if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
+            endpoint_from_sockaddr((const struct sockaddr *)&ss, len, &bound) < 0)
+            continue;
+        if (endpoint_eq(&bound, where) && is_listening(fd))
+            return fd;
+    }
+    return -1;
+}
+
+static bool is_inherited(int fd)
+{
+    return fd >= PROCESS_INHERITED_FIRST &&
+           fd < PROCESS_INHERITED_FIRST + process_inherited_count();
+}
+
+static int inherited_adopt(int fd, const char *text, struct error *error_r)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return error_set_errno(error_r, "cannot use the inherited socket %s", text);
+    log_info(NULL, "inherited", LOG_STR("listener", text));
+    return fd;
+}
+
 int listener_bind(const char *address, const char *group, struct error *error_r)
 {
-    struct listen_address where;
-    struct sockaddr_un sun;
+    struct endpoint where;
     const char *reason;
 
-    if (listen_address_parse(address, &where, &reason) < 0)
+    if (endpoint_parse(address, &where, &reason) < 0)
         return error_set(error_r, ERROR_CONFIG, "%s: %s", address, reason);
+    int fd = inherited_find(&where);
+    if (fd >= 0)
+        return inherited_adopt(fd, address, error_r);
     int family = where.is_unix ? AF_UNIX : where.addr.family == ADDR_IPV4 ? AF_INET : AF_INET6;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return error_set_errno(error_r, "cannot make a socket for %s", address);
-    int rc;
-    if (where.is_unix) {
-        unix_sockaddr(where.path, &sun);
-        rc = unix_open(fd, &sun, group, error_r);
-    } else {
-        rc = tcp_open(fd, &where, address, error_r);
-    }
+    int rc = where.is_unix ? unix_open(fd, &where, group, error_r)
+                           : tcp_open(fd, &where, address, error_r);
     if (rc == 0)
         return fd;
     close(fd);
     return -1;
 }
 
+/* One line a minute, whatever happens. */
+static bool is_log_due(int64_t *logged_at)
+{
+    int64_t now = clock_mono_ms(&clock_system);
+
+    if (*logged_at && now - *logged_at < LOG_PAUSE_MS)
+        return false;
+    *logged_at = now;
+    return true;
+}
+
 static void listener_watch(struct listener *listener)
 {
-    bool accepts = !listener->paused && listener->open < listener->max;
+    bool accepts = !listener->paused && listener->open < listener->options.max;
 
     loop_io_want(listener->io, accepts ? LOOP_READ : 0);
 }
 
 static void listener_pause(struct listener *listener, int reason)
 {
-    int64_t now = clock_mono_ms(&clock_system);
     char scratch[128];
 
     listener->paused = true;
     loop_timer_start(listener->pause, ACCEPT_PAUSE_MS);
-    if (listener->logged_at && now - listener->logged_at < ACCEPT_LOG_MS)
+    if (!is_log_due(&listener->pause_logged_at))
         return;
-    listener->logged_at = now;
     log_error(NULL, "accept-paused", LOG_STR("listener", listener->name),
               LOG_UINT("open", listener->open),
               LOG_STR("error", strerror_r(reason, scratch, sizeof(scratch))));
@@ -265,13 +255,40 @@ static bool is_of_the_connection(int reason)
            reason == EHOSTUNREACH || reason == ENONET || reason == ENOPROTOOPT;
 }
 
+/* A Unix socket is guarded by its mode and group instead. */
+static bool peer_may_connect(const struct listener *listener, const struct addr *peer)
+{
+    const struct prefixlist *from = listener->options.from;
+
+    return !from || !from->count || peer->family == ADDR_NONE || prefixlist_contains(from, peer);
+}
+
+static void refuse(struct listener *listener, int fd, const struct addr *peer)
+{
+    char text[ADDR_TEXT_MAX];
+
+    close(fd);
+    if (log_limit_allows(&listener->refusals, listener->name, clock_mono_ms(&clock_system)))
+        log_info(NULL, "connection-refused", LOG_STR("listener", listener->name),
+                 LOG_STR("peer", addr_format(peer, text)), LOG_STR("reason", "not in from"));
+}
+
+static void hand_over(struct listener *listener, int fd, const struct addr *peer)
+{
+    if (++listener->open == listener->options.max && is_log_due(&listener->full_logged_at))
+        log_warning(NULL, "listener-full", LOG_STR("listener", listener->name),
+                    LOG_UINT("open", listener->open), LOG_STR("effect", "more connections wait"));
+    listener->options.fn(fd, peer, listener->options.ctx);
+}
+
 static void listener_accept_one(struct listener *listener)
 {
     struct sockaddr_storage ss = {0};
     socklen_t len = sizeof(ss);
     struct addr peer;
 
-    int fd = accept4(listener->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd =
+        accept4(listener->options.fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && !is_of_the_connection(errno))
             listener_pause(listener, errno);
@@ -279,8 +296,10 @@ static void listener_accept_one(struct listener *listener)
     }
     if (addr_from_sockaddr((const struct sockaddr *)&ss, &peer, NULL) < 0)
         memset(&peer, 0, sizeof(peer));
-    listener->open++;
-    listener->fn(fd, &peer, listener->ctx);
+    if (peer_may_connect(listener, &peer))
+        hand_over(listener, fd, &peer);
+    else
+        refuse(listener, fd, &peer);
 }
 
 static void on_acceptable(unsigned events, void *ctx)
@@ -292,25 +311,16 @@ static void on_acceptable(unsigned events, void *ctx)
     listener_watch(listener);
 }
 
-struct listener *listener_new(struct loop *loop, int fd, const char *name, size_t max,
-                              listener_accept_fn fn, void *ctx)
+struct listener *listener_new(struct loop *loop, const struct listener_options *options)
 {
     struct listener *listener = x_calloc(1, sizeof(*listener));
 
-    listener->fd = fd;
-    listener->name = x_strdup(name);
-    listener->max = max;
-    listener->fn = fn;
-    listener->ctx = ctx;
-    listener->io = loop_io_new(loop, fd, 0, on_acceptable, listener);
+    listener->options = *options;
+    listener->name = x_strdup(options->name);
+    listener->io = loop_io_new(loop, options->fd, 0, on_acceptable, listener);
     listener->pause = loop_timer_new(loop, on_pause_over, listener);
     listener_watch(listener);
     return listener;
-}
-
-size_t listener_open_count(const struct listener *listener)
-{
-    return listener->open;
 }
 
 void listener_released(struct listener *listener)
@@ -339,10 +349,11 @@ void listener_free(struct listener **listener)
     if (!old)
         return;
     *listener = NULL;
-    remove_socket_file(old->fd);
+    if (!is_inherited(old->options.fd))
+        remove_socket_file(old->options.fd);
     loop_io_free(&old->io);
     loop_timer_free(&old->pause);
-    close(old->fd);
+    close(old->options.fd);
     free(old->name);
     free(old);
 }

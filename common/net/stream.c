@@ -23,11 +23,13 @@ struct stream {
     struct loop_io *io;
     struct loop_timer *work; /* started with 0: stream_work() is due */
     struct loop_timer *idle;
+    struct loop_timer *late; /* runs while output waits */
     const struct stream_handlers *handlers;
     struct stream_limits limits;
     void *ctx;
     struct buf in;
     struct buf out;
+    size_t held; /* of limits.memory */
     int fd;
     enum stream_end why; /* when ended */
     bool working;        /* stream_work() is on the stack */
@@ -36,6 +38,7 @@ struct stream {
     bool closing;
     bool eof;  /* the peer sends no more, but may still read */
     bool sent; /* output went out since on_drained was last called */
+    bool late_runs;
 };
 
 static void stream_end(struct stream *stream, enum stream_end why)
@@ -58,6 +61,18 @@ static bool stream_takes_input(const struct stream *stream)
     return !stream->ended && !stream->closing && !stream->paused && !stream->out.len;
 }
 
+/* From the first byte that waits to the last: a peer that takes one now and then is late too. */
+static void stream_time_output(struct stream *stream)
+{
+    bool waits = stream->out.len != 0 && stream->limits.output_ms > 0;
+
+    if (waits && !stream->late_runs)
+        loop_timer_start(stream->late, stream->limits.output_ms);
+    else if (!waits && stream->late_runs)
+        loop_timer_stop(stream->late);
+    stream->late_runs = waits;
+}
+
 static void stream_send(struct stream *stream)
 {
     while (!stream->ended && stream->out.len) {
@@ -78,6 +93,7 @@ static void stream_send(struct stream *stream)
         stream_end(stream, STREAM_END_OUTPUT);
     if (!stream->out.len && stream->out.cap > READ_SIZE + 1)
         buf_fini(&stream->out);
+    stream_time_output(stream);
 }
 
 /* One read an event: a busy peer does not starve the others. */
@@ -136,13 +152,30 @@ static void stream_discard_input(struct stream *stream)
     } while (n > 0 && total < DISCARD_MAX);
 }
 
+static void stream_account(struct stream *stream)
+{
+    struct stream_memory *memory = stream->limits.memory;
+    size_t buffered = stream->in.cap + stream->out.cap;
+    size_t held = buffered > STREAM_BASE ? buffered - STREAM_BASE : 0;
+
+    if (!memory || held == stream->held)
+        return;
+    memory->used += held - stream->held;
+    stream->held = held;
+    if (held && memory->used > memory->max)
+        stream_end(stream, STREAM_END_MEMORY);
+}
+
 static void stream_finish(struct stream *stream)
 {
     if (stream->closing)
         stream_discard_input(stream);
+    if (stream->limits.memory)
+        stream->limits.memory->used -= stream->held;
     loop_io_free(&stream->io);
     loop_timer_free(&stream->work);
     loop_timer_free(&stream->idle);
+    loop_timer_free(&stream->late);
     close(stream->fd);
     stream->working = true;
     stream->handlers->on_end(stream, stream->why, stream->ctx);
@@ -175,6 +208,7 @@ static void stream_work(struct stream *stream)
         stream_end(stream, STREAM_END_OURS);
     if (stream->eof && !stream->paused && !stream->out.len && !stream->sent)
         stream_end(stream, STREAM_END_PEER);
+    stream_account(stream);
     stream->working = false;
     if (stream->ended)
         stream_finish(stream);
@@ -209,6 +243,14 @@ static void on_idle(void *ctx)
     stream_work(stream);
 }
 
+static void on_late(void *ctx)
+{
+    struct stream *stream = ctx;
+
+    stream_end(stream, STREAM_END_OUTPUT);
+    stream_work(stream);
+}
+
 struct stream *stream_new(struct loop *loop, int fd, const struct stream_handlers *handlers,
                           const struct stream_limits *limits, void *ctx)
 {
@@ -221,6 +263,7 @@ struct stream *stream_new(struct loop *loop, int fd, const struct stream_handler
     stream->io = loop_io_new(loop, fd, LOOP_READ, on_io, stream);
     stream->work = loop_timer_new(loop, on_work, stream);
     stream->idle = loop_timer_new(loop, on_idle, stream);
+    stream->late = loop_timer_new(loop, on_late, stream);
     stream_touch(stream);
     return stream;
 }
@@ -282,6 +325,8 @@ const char *stream_strend(enum stream_end why)
         return "request too long";
     case STREAM_END_OUTPUT:
         return "the peer reads too slowly";
+    case STREAM_END_MEMORY:
+        return "the memory of this listener is used up";
     case STREAM_END_OURS:
         return "closed by us";
     }

@@ -22,7 +22,8 @@ enum stream_end {
     STREAM_END_PEER,   /* the peer closed or reset */
     STREAM_END_IDLE,   /* no byte either way for idle_ms */
     STREAM_END_INPUT,  /* input_max bytes are buffered and on_input took none */
-    STREAM_END_OUTPUT, /* the peer reads too slowly: more than output_max waits */
+    STREAM_END_OUTPUT, /* the peer reads too slowly: more than output_max waits, or for output_ms */
+    STREAM_END_MEMORY, /* too much is buffered in all that share a stream_memory */
     STREAM_END_OURS,   /* stream_close() or stream_abort() */
 };
 
@@ -39,10 +40,23 @@ struct stream_handlers {
     void (*on_end)(struct stream *stream, enum stream_end why, void *ctx);
 };
 
+/*
+ * What the buffers of several streams may take together beyond STREAM_BASE bytes of
+ * each: the stream that would take more ends.
+ */
+#define STREAM_BASE 8192u
+
+struct stream_memory {
+    size_t max;
+    size_t used; /* 0 at first */
+};
+
 struct stream_limits {
     size_t input_max;
-    size_t output_max; /* bytes that the kernel has not taken yet */
-    int64_t idle_ms;   /* 0: none */
+    size_t output_max;            /* bytes that the kernel has not taken yet */
+    int64_t idle_ms;              /* 0: none */
+    int64_t output_ms;            /* for the peer to read all that waits; 0: none */
+    struct stream_memory *memory; /* lives longer than the stream; NULL: no limit */
 };
 
 /* fd is owned from now on. handlers live as long as the stream. */

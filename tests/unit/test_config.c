@@ -313,6 +313,13 @@ static void test_rules(void **state)
          "2: http \"a\": listen \"10.0.0.1:80\" is open to whoever can reach it: set from (who may "
          "ask) or token_file, or listen on a Unix socket\n"},
         {"http \"a\" { listen = \"10.0.0.1:80\" from = \"10.0.0.2\" }", ""},
+        {"policyd { policy = \"127.0.0.1:80\"\n socketmap = {\"unix:/a\", \"[::1]:80\"} }", ""},
+        {"policyd {\n policy = {\"unix:/a\", \"10.0.0.1:80\"}\n socketmap = \"0.0.0.0:81\" }",
+         "3: policyd: policy \"10.0.0.1:80\" is open to whoever can reach it: set from (who may "
+         "connect), or listen on a Unix socket\n"
+         "4: policyd: socketmap \"0.0.0.0:81\" is open to whoever can reach it: set from (who may "
+         "connect), or listen on a Unix socket\n"},
+        {"policyd { policy = \"10.0.0.1:80\" from = \"10.0.0.2\" }", ""},
         {"http \"a\" { listen = \"0.0.0.0:80\" token_file = \"@/secret\" }", ""},
         {"relay \"a\" { }",
          "2: relay \"a\": host is missing: set host, or preset for a provider that is known\n"},

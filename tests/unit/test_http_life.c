@@ -181,6 +181,67 @@ static void silence_ends_a_connection(void **state)
     buf_fini(&got);
 }
 
+/* Whoever sends something now and then is never silent, and is closed all the same. */
+static void a_dripping_request_is_closed(void **state)
+{
+    static const char *const cases[] = {
+        "GET /words HTTP/1.1\r\nX: ",
+        "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n",
+    };
+    struct scene *scene = *state;
+    struct buf got = {0};
+
+    serve(scene, scene->address, (struct http_options){.idle_sec = 1, .request_sec = 1});
+    for (size_t i = 0; i < 2; i++) {
+        int fd = client(scene);
+        int64_t began = clock_mono_ms(&clock_system);
+        unsigned turn = 0;
+        fixture_send(fd, cases[i]);
+        FIXTURE_TURN_UNTIL(scene->loop, (++turn % 50 == 0 && send(fd, "x", 1, MSG_NOSIGNAL) < 0) ||
+                                            !fixture_receive(fd, &got));
+        assert_true(clock_mono_ms(&clock_system) - began >= 1900);
+        close(fd);
+    }
+    buf_fini(&got);
+}
+
+static void a_connection_may_serve_on_for_longer_than_a_request(void **state)
+{
+    struct scene *scene = *state;
+    int64_t until = clock_mono_ms(&clock_system) + 2500;
+
+    serve(scene, scene->address, (struct http_options){.idle_sec = 1, .request_sec = 1});
+    int fd = client(scene);
+    while (clock_mono_ms(&clock_system) < until) {
+        int64_t next = clock_mono_ms(&clock_system) + 300;
+        assert_int_equal(exchange_on(scene, fd, "GET /words HTTP/1.1\r\nHost: x\r\n\r\n").status,
+                         200);
+        FIXTURE_TURN_UNTIL(scene->loop, clock_mono_ms(&clock_system) >= next);
+    }
+    close(fd);
+}
+
+static void stopped_it_answers_who_is_there_and_nobody_new(void **state)
+{
+    struct scene *scene = *state;
+    struct exchange result = {0};
+    struct buf got = {0};
+
+    serve(scene, scene->address, (struct http_options){0});
+    int fd = client(scene);
+    fixture_send(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    FIXTURE_TURN_UNTIL(scene->loop, scene->waiting_count == 1);
+    assert_true(http_server_is_busy(scene->server));
+    http_server_stop(scene->server);
+    assert_int_equal(fixture_connect(scene->address, 0), -1);
+    http_respond(scene->waiting[0], 200, "text/plain", "late", 4);
+    FIXTURE_TURN_UNTIL(scene->loop, exchange_step(fd, &got, true, &result));
+    assert_string_equal(answer_text(&result), "late");
+    FIXTURE_TURN_UNTIL(scene->loop, !http_server_is_busy(scene->server));
+    buf_fini(&got);
+    close(fd);
+}
+
 static int64_t cpu_ms(void)
 {
     struct rusage usage;
@@ -248,6 +309,9 @@ int main(void)
         HTTP_TEST(those_who_wait_at_the_end_get_503),
         HTTP_TEST(stopped_it_answers_who_waits_and_refuses_the_rest),
         HTTP_TEST(silence_ends_a_connection),
+        HTTP_TEST(a_dripping_request_is_closed),
+        HTTP_TEST(a_connection_may_serve_on_for_longer_than_a_request),
+        HTTP_TEST(stopped_it_answers_who_is_there_and_nobody_new),
         HTTP_TEST(idle_connections_cost_nothing),
         HTTP_TEST(the_limit_holds_and_gives_way),
     };

@@ -22,6 +22,7 @@ struct scene {
     size_t count;
     struct addr peer;
     bool closes_at_once;
+    struct prefixlist from;
     struct error error;
     char log[1024];
 };
@@ -46,6 +47,7 @@ static int tear_down(void **state)
     for (size_t i = 0; i < scene->count; i++)
         close(scene->accepted[i]);
     listener_free(&scene->listener);
+    prefixlist_fini(&scene->from);
     loop_free(&scene->loop);
     fixture_dir_remove(scene->dir);
     free(scene);
@@ -79,76 +81,13 @@ static int listen_on(struct scene *scene, const char *address, size_t max)
     int fd = listener_bind(address, NULL, &scene->error);
 
     assert_true(fd >= 0);
-    scene->listener = listener_new(scene->loop, fd, "test", max, on_accept, scene);
+    scene->listener = listener_new(scene->loop, &(struct listener_options){.fd = fd,
+                                                                           .name = "test",
+                                                                           .max = max,
+                                                                           .from = &scene->from,
+                                                                           .fn = on_accept,
+                                                                           .ctx = scene});
     return fd;
-}
-
-static void addresses_are_parsed(void **state)
-{
-    static const struct {
-        const char *text;
-        const char *host; /* NULL: refused; a path: Unix */
-        unsigned port;
-    } cases[] = {
-        {"unix:/run/postern/policy", "/run/postern/policy", 0},
-        {"127.0.0.1:10025", "127.0.0.1", 10025},
-        {"0.0.0.0:0", "0.0.0.0", 0},
-        {"[::1]:65535", "::1", 65535},
-        {"[::]:1", "::", 1},
-        {"", NULL, 0},
-        {":25", NULL, 0},
-        {"unix:", NULL, 0},
-        {"unix:relative", NULL, 0},
-        {"unix:/run/", NULL, 0},
-        {"unix:/", NULL, 0},
-        {"127.0.0.1", NULL, 0},
-        {"127.0.0.1:", NULL, 0},
-        {"127.0.0.1:65536", NULL, 0},
-        {"127.0.0.1:-1", NULL, 0},
-        {"127.0.0.1:25x", NULL, 0},
-        {"localhost:25", NULL, 0},
-        {"::1:25", NULL, 0},
-        {"[::1]", NULL, 0},
-        {"[::1:25", NULL, 0},
-        {"[127.0.0.1]:25", NULL, 0},
-        {"[]:25", NULL, 0},
-        {"[:25", NULL, 0},
-        {"aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:aaaa:25", NULL, 0},
-    };
-    struct listen_address address;
-    char host[ADDR_TEXT_MAX];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const char *reason = NULL;
-        int rc = listen_address_parse(cases[i].text, &address, &reason);
-        print_message("# %s\n", cases[i].text);
-        assert_int_equal(rc, cases[i].host ? 0 : -1);
-        if (!cases[i].host) {
-            assert_non_null(reason);
-            continue;
-        }
-        assert_int_equal(address.port, cases[i].port);
-        assert_string_equal(address.is_unix ? address.path : addr_format(&address.addr, host),
-                            cases[i].host);
-    }
-}
-
-static void a_path_has_107_bytes_at_most(void **state)
-{
-    struct listen_address address;
-    const char *reason = NULL;
-    char text[sizeof("unix:") + 108];
-
-    (void)state;
-    memset(text, 'x', sizeof(text));
-    memcpy(text, "unix:/", strlen("unix:/"));
-    text[strlen("unix:") + 107] = '\0';
-    assert_int_equal(listen_address_parse(text, &address, &reason), 0);
-    text[strlen("unix:") + 107] = 'x';
-    text[strlen("unix:") + 108] = '\0';
-    assert_int_equal(listen_address_parse(text, &address, &reason), -1);
-    assert_non_null(strstr(reason, "107"));
 }
 
 static void a_unix_socket_has_mode_and_group(void **state)
@@ -236,8 +175,6 @@ static void errors_name_the_place(void **state)
 
     assert_int_equal(listener_bind("unix:/nonexistent/dir/socket", NULL, &scene->error), -1);
     assert_non_null(strstr(scene->error.text, "/nonexistent/dir/socket"));
-    assert_int_equal(listener_bind("203.0.113.1:25", NULL, &scene->error), -1);
-    assert_non_null(strstr(scene->error.text, "203.0.113.1:25"));
     assert_int_equal(listener_bind("nonsense", NULL, &scene->error), -1);
     assert_non_null(strstr(scene->error.text, "nonsense"));
     assert_int_equal(scene->error.code, ERROR_CONFIG);
@@ -253,6 +190,70 @@ static void tcp_peers_have_an_address(void **state)
     assert_true(client >= 0);
     FIXTURE_TURN_UNTIL(scene->loop, scene->count == 1);
     assert_string_equal(addr_format(&scene->peer, peer), "127.0.0.1");
+    close(client);
+}
+
+static void an_address_that_is_not_up_yet_is_bound(void **state)
+{
+    static const char *const addresses[] = {"203.0.113.1:0", "[2001:db8::1]:0"};
+    struct scene *scene = *state;
+
+    log_capture(on_log, scene);
+    for (size_t i = 0; i < 2; i++) {
+        scene->log[0] = '\0';
+        int fd = listener_bind(addresses[i], NULL, &scene->error);
+        assert_true(fd >= 0);
+        assert_true(fixture_port(fd) > 0);
+        assert_non_null(strstr(scene->log, "address-not-up listener="));
+        close(fd);
+    }
+    scene->log[0] = '\0';
+    close(listener_bind("127.0.0.1:0", NULL, &scene->error));
+    assert_string_equal(scene->log, "");
+}
+
+static bool is_closed(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+
+    return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+static void peers_outside_of_from_are_closed(void **state)
+{
+    struct scene *scene = *state;
+    struct prefix net;
+
+    assert_int_equal(prefix_parse("10.0.0.0/8", &net), 0);
+    prefixlist_add(&scene->from, &net);
+    log_capture(on_log, scene);
+    int fd = listen_on(scene, "127.0.0.1:0", 1);
+    for (int i = 0; i < 3; i++) {
+        int client = fixture_connect(NULL, fixture_port(fd));
+        FIXTURE_TURN_UNTIL(scene->loop, is_closed(client));
+        close(client);
+    }
+    assert_non_null(strstr(scene->log, "connection-refused listener=test peer=127.0.0.1"));
+    assert_int_equal(scene->count, 0);
+    assert_int_equal(prefix_parse("127.0.0.0/8", &net), 0);
+    prefixlist_add(&scene->from, &net);
+    int client = fixture_connect(NULL, fixture_port(fd));
+    FIXTURE_TURN_UNTIL(scene->loop, scene->count == 1);
+    assert_non_null(strstr(scene->log, "listener-full listener=test open=1"));
+    close(client);
+}
+
+static void from_is_for_tcp_alone(void **state)
+{
+    struct scene *scene = *state;
+    struct prefix net;
+
+    assert_int_equal(prefix_parse("10.0.0.0/8", &net), 0);
+    prefixlist_add(&scene->from, &net);
+    listen_on(scene, scene->address, 8);
+    int client = fixture_connect(scene->address, 0);
+    FIXTURE_TURN_UNTIL(scene->loop, scene->count == 1);
     close(client);
 }
 
@@ -353,8 +354,6 @@ static void the_socket_file_goes_with_the_listener(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses_are_parsed),
-        cmocka_unit_test(a_path_has_107_bytes_at_most),
         cmocka_unit_test_setup_teardown(a_unix_socket_has_mode_and_group, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_group_is_given, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_group_is_an_error, set_up, tear_down),
@@ -363,6 +362,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_that_is_no_socket_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_name_the_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tcp_peers_have_an_address, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_address_that_is_not_up_yet_is_bound, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(peers_outside_of_from_are_closed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(from_is_for_tcp_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_limit_holds_and_gives_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connection_may_be_released_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_waits_when_descriptors_run_out, set_up, tear_down),

@@ -89,8 +89,8 @@ static void abandon(struct service_conn *conn)
 
 static const struct service_protocol protocol = {
     .name = "lines",
-    .limits = {.input_max = INPUT_MAX, .output_max = 65536, .idle_ms = 5000},
-    .request_ms = REQUEST_MS,
+    .input_max = INPUT_MAX,
+    .output_max = 65536,
     .step = step,
     .more = more,
     .abandon = abandon,
@@ -119,6 +119,10 @@ static int setup(void **state)
         .fd = listener_bind(world->address, NULL, &error),
         .is_unix = true,
         .max_connections = 4,
+        .request_max = 10 * INPUT_MAX,
+        .memory_max = 1 << 20,
+        .idle_ms = 5000,
+        .request_ms = REQUEST_MS,
         .protocol = &protocol,
         .ctx = world,
     };
@@ -281,6 +285,40 @@ static void a_long_answer_comes_as_fast_as_it_is_read(void **state)
     close(fd);
 }
 
+static void a_peer_that_never_reads_is_dropped(void **state)
+{
+    struct world *world = *state;
+    int fd = client(world);
+
+    world->pieces = 300;
+    fixture_send(fd, "long\n");
+    FIXTURE_TURN_UNTIL(world->loop, service_is_busy(world->service));
+    FIXTURE_TURN_UNTIL(world->loop, world->abandoned == 1);
+    assert_non_null(strstr(world->log, "reason=\"the peer reads too slowly\""));
+    assert_false(service_is_busy(world->service));
+    close(fd);
+}
+
+static void it_is_busy_while_somebody_waits(void **state)
+{
+    struct world *world = *state;
+    struct buf got = {0};
+    int fd = client(world);
+
+    fixture_send(fd, "now\n");
+    FIXTURE_TURN_UNTIL(world->loop, has_line(fd, &got, "yes\n"));
+    assert_false(service_is_busy(world->service));
+    fixture_send(fd, "wai");
+    FIXTURE_TURN_UNTIL(world->loop, service_is_busy(world->service));
+    fixture_send(fd, "t\n");
+    FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
+    assert_true(service_is_busy(world->service));
+    service_conn_finish(world->waiting);
+    FIXTURE_TURN_UNTIL(world->loop, !service_is_busy(world->service));
+    buf_fini(&got);
+    close(fd);
+}
+
 static void a_long_answer_is_abandoned_with_its_peer(void **state)
 {
     struct world *world = *state;
@@ -322,6 +360,8 @@ int main(void)
         SERVICE_TEST(an_answer_that_waits_holds_the_next_request_back),
         SERVICE_TEST(a_peer_that_left_before_its_answer_harms_nobody),
         SERVICE_TEST(a_long_answer_comes_as_fast_as_it_is_read),
+        SERVICE_TEST(a_peer_that_never_reads_is_dropped),
+        SERVICE_TEST(it_is_busy_while_somebody_waits),
         SERVICE_TEST(a_long_answer_is_abandoned_with_its_peer),
         SERVICE_TEST(stopped_it_serves_who_is_there_and_nobody_new),
     };

@@ -287,6 +287,60 @@ static void a_peer_that_never_reads_is_not_served_on(void **state)
     assert_int_equal(scene->why, STREAM_END_IDLE);
 }
 
+/* A byte now and then does not renew the time for what waits. */
+static void a_peer_that_sips_its_answer_is_dropped(void **state)
+{
+    struct scene *scene = *state;
+    const struct stream_limits limits = {
+        .input_max = 100, .output_max = 2 * BIG_LEN, .idle_ms = 5000, .output_ms = 100};
+    char sip[512];
+
+    scene->on_line = answer_big;
+    start(scene, &limits);
+    fixture_send(scene->peer, "big\n");
+    FIXTURE_TURN_UNTIL(scene->loop,
+                       recv(scene->peer, sip, sizeof(sip), MSG_DONTWAIT) == 0 || scene->ended);
+    assert_int_equal(scene->why, STREAM_END_OUTPUT);
+}
+
+static void what_is_read_in_time_starts_the_time_anew(void **state)
+{
+    struct scene *scene = *state;
+    const struct stream_limits limits = {
+        .input_max = 100, .output_max = 2 * BIG_LEN, .output_ms = 500};
+
+    scene->on_line = answer_big;
+    start(scene, &limits);
+    for (int i = 1; i <= 3; i++) {
+        int64_t until = clock_mono_ms(&clock_system) + 200;
+        fixture_send(scene->peer, "big\n");
+        FIXTURE_TURN_UNTIL(scene->loop, got_len(scene, (size_t)i * BIG_LEN));
+        FIXTURE_TURN_UNTIL(scene->loop, clock_mono_ms(&clock_system) >= until);
+    }
+    assert_int_equal(scene->ended, 0);
+}
+
+static void memory_is_a_matter_of_all(void **state)
+{
+    struct scene *scene = *state;
+    struct stream_memory memory = {.max = 10 * BIG_LEN, .used = 2 * BIG_LEN};
+    const struct stream_limits limits = {
+        .input_max = 100, .output_max = 2 * BIG_LEN, .memory = &memory};
+
+    scene->on_line = answer_big;
+    start(scene, &limits);
+    fixture_send(scene->peer, "big\n");
+    FIXTURE_TURN_UNTIL(scene->loop, memory.used > 2 * BIG_LEN || scene->ended);
+    FIXTURE_TURN_UNTIL(scene->loop, got_len(scene, BIG_LEN));
+    assert_int_equal(scene->ended, 0);
+    FIXTURE_TURN_UNTIL(scene->loop, memory.used == 2 * BIG_LEN);
+    memory.used = 10 * BIG_LEN;
+    fixture_send(scene->peer, "big\n");
+    FIXTURE_TURN_UNTIL(scene->loop, scene->ended);
+    assert_int_equal(scene->why, STREAM_END_MEMORY);
+    assert_int_equal(memory.used, 10 * BIG_LEN);
+}
+
 static void a_slow_reader_gets_it_all(void **state)
 {
     struct scene *scene = *state;
@@ -515,6 +569,9 @@ int main(void)
         STREAM_TEST(a_request_is_bounded),
         STREAM_TEST(an_answer_that_nobody_reads_ends_it),
         STREAM_TEST(a_peer_that_never_reads_is_not_served_on),
+        STREAM_TEST(a_peer_that_sips_its_answer_is_dropped),
+        STREAM_TEST(what_is_read_in_time_starts_the_time_anew),
+        STREAM_TEST(memory_is_a_matter_of_all),
         STREAM_TEST(a_slow_reader_gets_it_all),
         STREAM_TEST(a_long_answer_is_made_piece_by_piece),
         STREAM_TEST(a_long_answer_goes_on_when_the_peer_stops_sending),

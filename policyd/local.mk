@@ -30,9 +30,12 @@ sbin_PROGRAMS += postern-policyd
 postern_policyd_SOURCES = policyd/main.c
 postern_policyd_LDADD = $(policyd_libs)
 policyd_scripts = \
-	tests/policyd/check-crash tests/policyd/check-policyd tests/policyd/check-policyd-http
+	tests/policyd/check-policyd tests/policyd/check-policyd-hard \
+	tests/policyd/check-policyd-http tests/policyd/check-policyd-limits \
+	tests/policyd/check-crash
 dist_check_SCRIPTS += $(policyd_scripts)
-EXTRA_DIST += tests/policyd/daemon.py
+EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/launch.py \
+	tests/policyd/peers.py
 TESTS += $(policyd_scripts)
 
 # The same crash test as in make check, for as long as its word is worth.

@@ -23,8 +23,8 @@
 #include "common/base/process.h"
 
 #define SOCKET_MODE     0660
-#define BACKLOG         512
-#define ACCEPT_PAUSE_MS 200 /* when the system has no descriptor or memory left */
+#define BACKLOG         4096 /* when it is full, a Unix socket refuses whoever comes */
+#define ACCEPT_PAUSE_MS 200  /* when the system has no descriptor or memory left */
 #define LOG_PAUSE_MS    60000
 
 struct listener {

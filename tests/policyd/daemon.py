@@ -9,10 +9,12 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 PROGRAM = os.path.join(os.environ.get("POSTERN_BUILDDIR", "."), "postern-policyd")
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 DEADLINE = 20
 TOKEN = "a-token-for-tests"
 PASSWORD = "pass:word=1"
@@ -34,8 +36,9 @@ policyd {{
   socketmap = {{"unix:{folder}/socketmap", "127.0.0.1:{port}"}}
   control = "unix:{folder}/control"
   group = ""
+  {policyd}
 }}
-http "auth" {{ listen = "unix:{folder}/http"  token_file = "{folder}/token" }}
+http "auth" {{ listen = "unix:{folder}/http"  token_file = "{folder}/token"  {http} }}
 jail "logins" {{ maxretry = {maxretry} }}
 relay "one" {{
   host = "relay.example.net"  login = "me@example.net"  password_file = "{folder}/password"
@@ -145,8 +148,11 @@ class UnixHttp(http.client.HTTPConnection):
 class Daemon:
     """The program; its log is collected in a file."""
 
-    def __init__(self, folder, enforce="true", maxretry=5):
+    def __init__(self, folder, enforce="true", maxretry=5, policyd="", http_options="",
+                 verbose=True, descriptors=None, sockets=()):
         self.folder = folder
+        self.policyd_options, self.http_options = policyd, http_options
+        self.verbose, self.descriptors, self.sockets = verbose, descriptors, sockets
         self.log_path = os.path.join(folder, "log")
         self.config = os.path.join(folder, "postern.conf")
         self.process = None
@@ -165,13 +171,23 @@ class Daemon:
 
     def configure(self, enforce="true", maxretry=5, extra=""):
         self.write("postern.conf", CONFIG.format(
-            user=USER, folder=self.folder, port=self.port, enforce=enforce, maxretry=maxretry, gateway=GATEWAY,
-            tunnel=TUNNEL) + extra)
+            user=USER, folder=self.folder, port=self.port, enforce=enforce, maxretry=maxretry,
+            gateway=GATEWAY, tunnel=TUNNEL, policyd=self.policyd_options,
+            http=self.http_options) + extra)
+
+    def command(self):
+        """How it is started: with fewer descriptors, with sockets as systemd passes them on."""
+        command = [PROGRAM, "-f", "-c", self.config] + ["-v"] * self.verbose
+        if not self.descriptors and not self.sockets:
+            return command
+        fds = ",".join(str(x.fileno()) for x in self.sockets)
+        return [sys.executable, LAUNCHER, str(self.descriptors or 0), fds] + command
 
     def start(self):
         self.starts += 1
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([PROGRAM, "-f", "-v", "-c", self.config], stderr=log)
+            self.process = subprocess.Popen(self.command(), stderr=log,
+                                            pass_fds=[x.fileno() for x in self.sockets])
         wait_for(lambda: self.process.poll() is not None or
                  self.log().count(" started ") == self.starts, "policyd has started")
         assert self.process.poll() is None, self.log()

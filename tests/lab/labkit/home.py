@@ -157,8 +157,9 @@ def write_configuration(home):
     }) + SECOND_RELAY)
 
 
-def start_policyd(home):
-    home.service("postern-policyd", "postern-policyd", "-f", "-c", "/etc/postern/postern.conf")
+def start_policyd(home, *before):
+    """before: words in front of the command, as env(1) and its variables."""
+    home.service("postern-policyd", *before, "postern-policyd", "-f", "-c", "/etc/postern/postern.conf")
     home.wait_listening("postern-policyd", "unix:/run/postern/policy",
                         "unix:/run/postern/socketmap", "unix:/run/postern/control", "tcp:8893")
 

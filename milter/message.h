@@ -23,7 +23,7 @@ struct workbench {
     struct dns *dns;
     struct dkim_library *dkim;
     const struct clock *clock;
-    struct tally *tally; /* NULL: nobody counts */
+    struct tally *tally;      /* NULL: nobody counts */
     message_report_fn report; /* NULL: nobody is told */
     void *report_ctx;
 };

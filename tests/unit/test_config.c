@@ -18,116 +18,8 @@
 #include "common/base/str.h"
 #include "common/config/errors.h"
 #include "common/config/schema.h"
+#include "tests/unit/config_fixture.h"
 #include "tests/unit/unit.h"
-
-static char dir[] = "/tmp/postern-test-config.XXXXXX";
-
-static const char *in_dir(const char *name)
-{
-    static char path[2][sizeof(dir) + 64];
-    static unsigned turn;
-
-    turn ^= 1;
-    snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, name);
-    return path[turn];
-}
-
-static const char *write_file(const char *name, const void *bytes, size_t len, mode_t mode)
-{
-    const char *path = in_dir(name);
-    FILE *file = fopen(path, "w");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, len, file), len);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(chmod(path, mode), 0);
-    return path;
-}
-
-/* "@" in a text stands for the directory of the test, but not in an address. */
-static void put_filled(struct buf *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if (str_has_prefix(text, "@/"))
-            buf_puts(out, dir);
-        else
-            buf_putc(out, *text);
-    }
-}
-
-static int load_bytes(const char *bytes, size_t len, struct config **config_r,
-                      struct config_errors *errors_r)
-{
-    return config_load(write_file("postern.conf", bytes, len, 0644), config_r, errors_r);
-}
-
-/* All errors as "LINE: TEXT" lines; "" when the file is right. */
-static char *errors_of_bytes(const char *bytes, size_t len)
-{
-    struct config_errors errors;
-    struct config *config;
-    struct buf text;
-    int result = load_bytes(bytes, len, &config, &errors);
-
-    buf_init(&text);
-    buf_puts(&text, "");
-    for (size_t i = 0; i < errors.count; i++)
-        buf_printf(&text, "%u: %s\n", errors.items[i].line, errors.items[i].text);
-    assert_int_equal(result, errors.count == 0 ? 0 : -1);
-    assert_true((config == NULL) == (result != 0));
-    config_errors_fini(&errors);
-    config_free(&config);
-    return buf_steal(&text);
-}
-
-static char *errors_of(const char *text)
-{
-    struct buf filled;
-    char *errors;
-
-    buf_init(&filled);
-    put_filled(&filled, text);
-    errors = errors_of_bytes(buf_str(&filled), filled.len);
-    buf_fini(&filled);
-    return errors;
-}
-
-static struct config *load(const char *text)
-{
-    struct config_errors errors;
-    struct config *config;
-    struct buf filled;
-
-    buf_init(&filled);
-    put_filled(&filled, text);
-    if (load_bytes(buf_str(&filled), filled.len, &config, &errors) != 0)
-        fail_msg("%s", errors.items[0].text);
-    buf_fini(&filled);
-    return config;
-}
-
-struct bad_case {
-    const char *text; /* behind the line `hostname = "mx.example.com"` */
-    const char *errors;
-};
-
-static void check_cases(const struct bad_case *cases, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct buf text, want;
-        char *errors;
-
-        buf_init(&text);
-        buf_init(&want);
-        buf_printf(&text, "hostname = \"mx.example.com\"\n%s", cases[i].text);
-        put_filled(&want, cases[i].errors);
-        errors = errors_of(buf_str(&text));
-        assert_string_equal(errors, buf_str(&want));
-        free(errors);
-        buf_fini(&want);
-        buf_fini(&text);
-    }
-}
 
 static void test_syntax_errors(void **state)
 {
@@ -408,7 +300,7 @@ static void test_file_errors(void **state)
     assert_int_equal(errors.items[0].line, 0);
     assert_string_equal(errors.items[0].text, "cannot be opened: No such file or directory");
     config_errors_fini(&errors);
-    assert_int_equal(config_load(dir, &config, &errors), -1);
+    assert_int_equal(config_load(in_dir(""), &config, &errors), -1);
     assert_string_equal(errors.items[0].text, "not a regular file");
     config_errors_fini(&errors);
 
@@ -487,129 +379,16 @@ static void test_errors_print(void **state)
     config_errors_fini(&errors);
 }
 
-static void test_defaults(void **state)
-{
-    struct config *config = load("hostname = \"MX.Example.com\"\njail \"j\" { }\n"
-                                 "http \"h\" { }\nrelay \"r\" { preset = mailgun-eu }\n"
-                                 "gateway \"g\" { public_addresses = \"192.0.2.1\" "
-                                 "tunnel_addresses = \"10.8.0.1\" }");
-
-    (void)state;
-    assert_string_equal(config->hostname, "mx.example.com");
-    assert_int_equal(config->dns_timeout_ms, 10000);
-    assert_true(config->enforce);
-    assert_false(config->dnssec);
-    assert_string_equal(config->user, "postern");
-    assert_string_equal(config->store_path, PN_LOCALSTATEDIR "/lib/postern");
-    assert_string_equal(config->milter.listen, "unix:" PN_RUNSTATEDIR "/postern/milter");
-    assert_int_equal(config->milter.max_signatures, 8);
-    assert_string_equal(config->milter.report, "unix:" PN_RUNSTATEDIR "/postern/control");
-    assert_int_equal(config->policyd.policy.count, 1);
-    assert_string_equal(config->policyd.policy.items[0], "unix:" PN_RUNSTATEDIR "/postern/policy");
-    assert_null(config->policyd.control_group);
-    assert_string_equal(config->jails[0].name, "j");
-    assert_int_equal(config->jails[0].events, CONFIG_EVENT_AUTH_FAIL);
-    assert_true(config->jails[0].distinct_password);
-    assert_int_equal(config->jails[0].findtime_sec, 600);
-    assert_int_equal(config->jails[0].prefix6, 64);
-    assert_null(config->https[0].listen);
-    assert_int_equal(config->https[0].serve, CONFIG_SERVE_AUTH);
-    assert_string_equal(config->relays[0].host, "smtp.eu.mailgun.org");
-    assert_int_equal(config->gateways[0].header_destinations.count, 1);
-    config_free(&config);
-    assert_null(config);
-}
-
-static void test_values(void **state)
-{
-    struct config *config =
-        load("hostname = mx.example.com\nuser = \"a\"\nenforce = OFF\ndnssec = yes\n"
-             "milter { listen = \"\" }\npolicyd { policy = {} control = \"\" }\n"
-             "jail \"j\" { distinct = \"\" bantime = 2w }\n"
-             "relay \"r\" { host = R.example login = \"a\\\"b\\\\c${HOME}\" "
-             "password_file = \"@/secret\" }\n"
-             "relay \"s\" { preset = brevo }\n"
-             "route { from = \"Bob@Example.com\" relays = {\"s\", \"r\"} }\n");
-
-    (void)state;
-    assert_false(config->enforce);
-    assert_true(config->dnssec);
-    assert_null(config->milter.listen);
-    assert_int_equal(config->policyd.policy.count, 0);
-    assert_null(config->policyd.control);
-    assert_null(config->milter.report);
-    assert_false(config->jails[0].distinct_password);
-    assert_int_equal(config->jails[0].bantime_sec, 14 * 86400);
-    assert_string_equal(config->relays[0].host, "r.example");
-    assert_string_equal(config->relays[0].login, "a\"b\\c${HOME}");
-    assert_string_equal(config->relays[0].password, "s3cret");
-    assert_string_equal(config->routes[0].from, "bob@example.com");
-    assert_int_equal(config->routes[0].relay_count, 2);
-    assert_ptr_equal(config->routes[0].relays[0], &config->relays[1]);
-    assert_ptr_equal(config->routes[0].relays[1], &config->relays[0]);
-    config_free(&config);
-}
-
-static void test_milter_reports_where_policyd_listens(void **state)
-{
-    static const struct {
-        const char *text, *report;
-    } cases[] = {
-        {"", "unix:" PN_RUNSTATEDIR "/postern/control"},
-        {"policyd { control = \"unix:/c\" }\n", "unix:/c"},
-        {"policyd { control = \"\" }\n", NULL},
-        {"policyd { control = \"\" }\nmilter { report = \"unix:/r\" }\n", "unix:/r"},
-        {"milter { report = \"unix:/r\" }\n", "unix:/r"},
-        {"milter { report = \"\" }\n", NULL},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        char text[256];
-        snprintf(text, sizeof(text), "hostname = mx.example.com\n%s", cases[i].text);
-        struct config *config = load(text);
-        CASE(text, (config->milter.report == NULL) == (cases[i].report == NULL));
-        CASE(text, cases[i].report == NULL || str_eq(config->milter.report, cases[i].report));
-        config_free(&config);
-    }
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    if (mkdtemp(dir) == NULL)
-        return -1;
-    write_file("secret", "s3cret\n", 7, 0600);
-    write_file("other", "0ther\n", 6, 0600);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    static const char *const names[] = {"postern.conf", "secret", "other", "open", "fifo"};
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(names); i++)
-        unlink(in_dir(names[i]));
-    return rmdir(dir);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax_errors),
-        cmocka_unit_test(test_name_errors),
-        cmocka_unit_test(test_milter_reports_where_policyd_listens),
-        cmocka_unit_test(test_value_errors),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_secret_paths),
-        cmocka_unit_test(test_file_errors),
-        cmocka_unit_test(test_too_many_errors),
-        cmocka_unit_test(test_too_many_sections),
+        cmocka_unit_test(test_syntax_errors),   cmocka_unit_test(test_name_errors),
+        cmocka_unit_test(test_value_errors),    cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_secret_paths),    cmocka_unit_test(test_file_errors),
+        cmocka_unit_test(test_too_many_errors), cmocka_unit_test(test_too_many_sections),
         cmocka_unit_test(test_errors_print),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_values),
     };
 
-    return cmocka_run_group_tests_name("config", tests, setup, teardown);
+    return cmocka_run_group_tests_name("config", tests, config_fixture_setup,
+                                       config_fixture_teardown);
 }

@@ -57,6 +57,26 @@ static int start_engines(struct milter *milter, const struct config *config,
     return milter->reporter == NULL ? -1 : 0;
 }
 
+static bool enforces(void *ctx)
+{
+    const struct milter *milter = ctx;
+
+    return milter->bench.config->enforce;
+}
+
+static int start_monitor(struct milter *milter, struct error *error_r)
+{
+    const struct monitor_source source = {
+        .tally = &milter->tally,
+        .reporter = milter->reporter,
+        .clock = &clock_system,
+        .enforces = enforces,
+        .ctx = milter,
+    };
+
+    return monitor_start(milter->monitor, &source, error_r);
+}
+
 static void init(struct milter *milter, const struct config *config)
 {
     *milter = (struct milter){
@@ -91,7 +111,7 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
     if (rc == 0)
         rc = start_engines(milter, config, &resolver, error_r);
     if (rc == 0)
-        rc = monitor_start(milter->monitor, &milter->tally, &clock_system, error_r);
+        rc = start_monitor(milter, error_r);
     if (rc == 0) {
         log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
                  LOG_STR("listen", config->milter.listen),

@@ -31,9 +31,7 @@ struct port {
 };
 
 struct monitor {
-    const struct config *config;
-    const struct tally *tally;
-    const struct clock *clock;
+    struct monitor_source source;
     int64_t started_ms;
     struct http_counts counts;
     struct loop *loop;
@@ -47,7 +45,7 @@ struct monitor {
 
 static uint64_t uptime_sec(const struct monitor *monitor)
 {
-    return (uint64_t)((clock_mono_ms(monitor->clock) - monitor->started_ms) / 1000);
+    return (uint64_t)((clock_mono_ms(monitor->source.clock) - monitor->started_ms) / 1000);
 }
 
 #define NAME(name) "postern_milter_" name
@@ -61,6 +59,38 @@ static const struct metric enforce_metric = {
 static const struct metric http_metric = {
     NAME("http_requests_total"), METRIC_COUNTER, "HTTP requests answered.", {"code"}};
 
+static const struct metric reports_metric = {
+    NAME("reports_total"), METRIC_COUNTER, "Events told to policyd, by its answer.", {"answer"}};
+static const struct metric dropped_metric = {
+    NAME("reports_dropped_total"), METRIC_COUNTER, "Events dropped: too many waited.", {NULL}};
+static const struct metric waiting_metric = {
+    NAME("reports_waiting"), METRIC_GAUGE, "Events that wait to be told to policyd.", {NULL}};
+
+static bool enforces(const struct monitor *monitor)
+{
+    return monitor->source.enforces(monitor->source.ctx);
+}
+
+static struct report_counts report_counts(const struct monitor *monitor)
+{
+    if (monitor->source.reporter == NULL)
+        return (struct report_counts){.accepted = 0};
+    return reporter_counts(monitor->source.reporter);
+}
+
+static void put_report_metrics(const struct monitor *monitor, struct buf *out)
+{
+    struct report_counts counts = report_counts(monitor);
+
+    metric_put_head(out, &reports_metric);
+    metric_put(out, &reports_metric, (const char *[]){"accepted", NULL}, counts.accepted);
+    metric_put(out, &reports_metric, (const char *[]){"refused", NULL}, counts.refused);
+    metric_put_head(out, &dropped_metric);
+    metric_put(out, &dropped_metric, NULL, counts.dropped);
+    metric_put_head(out, &waiting_metric);
+    metric_put(out, &waiting_metric, NULL, counts.waiting);
+}
+
 static void put_metrics(const struct monitor *monitor, struct buf *out)
 {
     metric_put_head(out, &version_metric);
@@ -68,8 +98,9 @@ static void put_metrics(const struct monitor *monitor, struct buf *out)
     metric_put_head(out, &uptime_metric);
     metric_put(out, &uptime_metric, NULL, uptime_sec(monitor));
     metric_put_head(out, &enforce_metric);
-    metric_put(out, &enforce_metric, NULL, monitor->config->enforce);
-    tally_put_metrics(monitor->tally, out);
+    metric_put(out, &enforce_metric, NULL, enforces(monitor));
+    tally_put_metrics(monitor->source.tally, out);
+    put_report_metrics(monitor, out);
     metric_put_head(out, &http_metric);
     for (size_t i = 0; i < monitor->counts.count; i++) {
         char code[NUMBER_MAX];
@@ -89,11 +120,17 @@ static void answer_metrics(struct http_request *request, void *ctx)
 
 static void put_status(const struct monitor *monitor, struct buf *out)
 {
+    struct report_counts counts = report_counts(monitor);
+
     attr_put(out, "program", "postern-milter");
     attr_put(out, "version", PACKAGE_VERSION);
     attr_put_uint(out, "uptime", uptime_sec(monitor));
-    attr_put(out, "enforce", monitor->config->enforce ? "yes" : "no");
-    tally_put_status(monitor->tally, out);
+    attr_put(out, "enforce", enforces(monitor) ? "yes" : "no");
+    tally_put_status(monitor->source.tally, out);
+    attr_put_uint(out, "reports_accepted", counts.accepted);
+    attr_put_uint(out, "reports_refused", counts.refused);
+    attr_put_uint(out, "reports_dropped", counts.dropped);
+    attr_put_uint(out, "reports_waiting", counts.waiting);
     attr_end(out);
 }
 
@@ -124,7 +161,6 @@ struct monitor *monitor_bind(const struct config *config, struct error *error_r)
 {
     struct monitor *monitor = x_calloc(1, sizeof *monitor);
 
-    monitor->config = config;
     for (size_t i = 0; i < config->http_count; i++) {
         const struct config_http *http = &config->https[i];
         if (http->program != CONFIG_MILTER || http->listen == NULL)
@@ -197,12 +233,11 @@ static int start_thread(struct monitor *monitor, struct error *error_r)
     return 0;
 }
 
-int monitor_start(struct monitor *monitor, const struct tally *tally, const struct clock *clock,
+int monitor_start(struct monitor *monitor, const struct monitor_source *source,
                   struct error *error_r)
 {
-    monitor->tally = tally;
-    monitor->clock = clock;
-    monitor->started_ms = clock_mono_ms(clock);
+    monitor->source = *source;
+    monitor->started_ms = clock_mono_ms(source->clock);
     if (monitor->port_count == 0)
         return 0;
     monitor->loop = loop_new();

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/config/config.h"
+#include "common/net/reporter.h"
 #include "milter/tally.h"
 
 /*
@@ -16,11 +17,17 @@ struct monitor;
 /* Open the listeners, while the process may. NULL when one cannot be opened. */
 struct monitor *monitor_bind(const struct config *config, struct error *error_r);
 
-/*
- * Serve them, where there is one: starts a thread, so not before a fork. config, tally and
- * clock outlive the monitor. 0 or -1.
- */
-int monitor_start(struct monitor *monitor, const struct tally *tally, const struct clock *clock,
+/* What is shown; all of it outlives the monitor. */
+struct monitor_source {
+    const struct tally *tally;
+    struct reporter *reporter; /* NULL: policyd is not told */
+    const struct clock *clock;
+    bool (*enforces)(void *ctx); /* whether enforce is on now; in the monitor's thread */
+    void *ctx;
+};
+
+/* Serve them, where there is one: starts a thread, so not before a fork. 0 or -1. */
+int monitor_start(struct monitor *monitor, const struct monitor_source *source,
                   struct error *error_r) __attribute__((warn_unused_result));
 
 /* Ends the thread and closes everything. */

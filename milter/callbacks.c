@@ -44,7 +44,7 @@ static void negotiate_macros(SMFICTX *ctx, unsigned long offered, unsigned long 
     *actions_r |= SMFIF_SETSYMLIST;
     (void)smfi_setsymlist(ctx, SMFIM_CONNECT, macros_connect);
     (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, macros_mail);
-    if (the_milter->bench.report != NULL)
+    if (the_milter->tools.report != NULL)
         (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, macros_rcpt);
     (void)smfi_setsymlist(ctx, SMFIM_EOM, macros_eom);
 }
@@ -65,15 +65,23 @@ static unsigned long stages(unsigned long offered)
     unsigned long stages =
         STAGES_NOREPLY | (offered & (STAGES_UNUSED | SMFIP_HDR_LEADSPC | SMFIP_SKIP));
 
-    if (the_milter->bench.report != NULL && (offered & SMFIP_RCPT_REJ) != 0)
+    if (the_milter->tools.report != NULL && (offered & SMFIP_RCPT_REJ) != 0)
         return stages | SMFIP_RCPT_REJ;
     return stages | (offered & SMFIP_NORCPT);
+}
+
+static struct session *begin_session(void)
+{
+    struct session *session = session_new(&the_milter->roster);
+
+    session->setup = setups_take(&the_milter->setups);
+    return session;
 }
 
 static sfsistat handle_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
                                  unsigned long *actions_r, unsigned long *steps_r)
 {
-    struct session *session = session_new(&the_milter->roster);
+    struct session *session = begin_session();
 
     if ((actions & ACTIONS) != ACTIONS) {
         count(TALLY_NEGOTIATION_FAILED);
@@ -115,7 +123,7 @@ static sfsistat refuse_origin(const struct session *session)
 {
     char client[ADDR_TEXT_MAX];
     const struct origin *origin = &session->origin;
-    bool enforce = the_milter->bench.config->enforce;
+    bool enforce = session->setup->config->enforce;
 
     count(TALLY_ORIGIN_REFUSED);
     log_info(session->name, enforce ? "reject" : "would reject",
@@ -131,12 +139,12 @@ static sfsistat handle_connect(SMFICTX *ctx, struct session *session, const _SOC
 
     peer.daemon_name = smfi_getsymval(ctx, macro_daemon_name);
     if (session == NULL) {
-        session = session_new(&the_milter->roster);
+        session = begin_session();
         smfi_setpriv(ctx, session);
     }
     if (!admit(session))
         return SMFIS_TEMPFAIL;
-    session->origin = origin_find(&the_milter->rules, &peer);
+    session->origin = origin_find(&session->setup->rules, &peer);
     return session->origin.kind == ORIGIN_REFUSED ? refuse_origin(session) : SMFIS_CONTINUE;
 }
 
@@ -159,7 +167,7 @@ static sfsistat handle_mail(SMFICTX *ctx, struct session *session, char **argv)
 {
     if (session != NULL) {
         let_go(session);
-        session_mail(session, &the_milter->bench, argv[0] == NULL ? "" : argv[0],
+        session_mail(session, &session->setup->bench, argv[0] == NULL ? "" : argv[0],
                      smfi_getsymval(ctx, macro_auth_authen));
     }
     return SMFIS_NOREPLY;

@@ -7,11 +7,13 @@
 #include "milter/limit.h"
 #include "milter/monitor.h"
 #include "milter/session.h"
+#include "milter/setup.h"
 
 /* Everything that a callback may use; libmilter hands none of it through, so one is set. */
 struct milter {
-    struct workbench bench;
-    struct origin_rules rules;
+    char *path; /* of the configuration */
+    struct workbench tools;
+    struct setups setups;
     struct roster roster;
     struct limit sessions;
     struct gate gate;

@@ -16,6 +16,13 @@ void limit_fini(struct limit *limit)
     pthread_mutex_destroy(&limit->lock);
 }
 
+void limit_set_max(struct limit *limit, size_t max)
+{
+    pthread_mutex_lock(&limit->lock);
+    limit->max = max;
+    pthread_mutex_unlock(&limit->lock);
+}
+
 enum limit_status limit_take(struct limit *limit)
 {
     enum limit_status status = LIMIT_OK;

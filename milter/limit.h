@@ -28,6 +28,9 @@ enum limit_status {
 void limit_init(struct limit *limit, size_t max);
 void limit_fini(struct limit *limit);
 
+/* More than before are let in, or fewer once enough have gone. */
+void limit_set_max(struct limit *limit, size_t max);
+
 /* On LIMIT_OK limit_release() is called later, on the others not. */
 enum limit_status limit_take(struct limit *limit) __attribute__((warn_unused_result));
 void limit_release(struct limit *limit);

@@ -10,6 +10,7 @@ libmilter_pn_a_SOURCES = \
 	milter/message.c milter/message.h \
 	milter/monitor.c milter/monitor.h \
 	milter/session.c milter/session.h \
+	milter/setup.c milter/setup.h \
 	milter/socket.c milter/socket.h \
 	milter/tally.c milter/tally.h
 
@@ -32,7 +33,7 @@ if TESTS_BUILT
 milter_tests = \
 	tests/unit/test_milter_envelope tests/unit/test_milter_event tests/unit/test_milter_fields \
 	tests/unit/test_milter_limits tests/unit/test_milter_message \
-	tests/unit/test_milter_socket
+	tests/unit/test_milter_setup tests/unit/test_milter_socket
 check_PROGRAMS += $(milter_tests)
 TESTS += $(milter_tests)
 milter_test_libs = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS) $(CMOCKA_LIBS)
@@ -46,6 +47,8 @@ tests_unit_test_milter_limits_SOURCES = tests/unit/test_milter_limits.c
 tests_unit_test_milter_limits_LDADD = $(milter_test_libs)
 tests_unit_test_milter_message_SOURCES = tests/unit/test_milter_message.c
 tests_unit_test_milter_message_LDADD = $(milter_test_libs)
+tests_unit_test_milter_setup_SOURCES = tests/unit/test_milter_setup.c
+tests_unit_test_milter_setup_LDADD = $(milter_test_libs)
 tests_unit_test_milter_socket_SOURCES = tests/unit/test_milter_socket.c
 tests_unit_test_milter_socket_LDADD = $(milter_test_libs)
 endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/process.h"
 #include "common/config/program.h"
 #include "common/net/resolver.h"
@@ -44,24 +45,27 @@ static int start_engines(struct milter *milter, const struct config *config,
     *resolver_r = resolver_new(&config->resolver, config->dnssec, error_r);
     if (*resolver_r == NULL)
         return -1;
-    milter->bench.dns = tally_dns(&milter->tally, resolver_dns(*resolver_r));
-    milter->bench.tally = &milter->tally;
-    milter->bench.dkim = dkim_library_new(error_r);
-    if (milter->bench.dkim == NULL)
+    milter->tools.dns = tally_dns(&milter->tally, resolver_dns(*resolver_r));
+    milter->tools.tally = &milter->tally;
+    milter->tools.dkim = dkim_library_new(error_r);
+    if (milter->tools.dkim == NULL)
         return -1;
     if (config->milter.report == NULL)
         return 0;
     milter->reporter = reporter_new(config->milter.report, error_r);
-    milter->bench.report = tell_policyd;
-    milter->bench.report_ctx = milter->reporter;
+    milter->tools.report = tell_policyd;
+    milter->tools.report_ctx = milter->reporter;
     return milter->reporter == NULL ? -1 : 0;
 }
 
 static bool enforces(void *ctx)
 {
-    const struct milter *milter = ctx;
+    struct milter *milter = ctx;
+    struct setup *setup = setups_take(&milter->setups);
+    bool enforce = setup->config->enforce;
 
-    return milter->bench.config->enforce;
+    setup_release(&setup);
+    return enforce;
 }
 
 static int start_monitor(struct milter *milter, struct error *error_r)
@@ -77,11 +81,14 @@ static int start_monitor(struct milter *milter, struct error *error_r)
     return monitor_start(milter->monitor, &source, error_r);
 }
 
-static void init(struct milter *milter, const struct config *config)
+/* Takes config over. path: where it is from, whatever the directory later is. */
+static void init(struct milter *milter, struct config *config, const char *path)
 {
-    *milter = (struct milter){
-        .bench = {.config = config, .engine = spf_engine_find(NULL), .clock = &clock_system}};
-    origin_rules_init(&milter->rules, config);
+    *milter = (struct milter){.tools = {.engine = spf_engine_find(NULL), .clock = &clock_system}};
+    milter->path = realpath(path, NULL);
+    if (milter->path == NULL)
+        milter->path = x_strdup(path);
+    setups_init(&milter->setups, config);
     roster_init(&milter->roster);
     limit_init(&milter->sessions, config->milter.max_sessions);
     gate_init(&milter->gate);
@@ -93,10 +100,11 @@ static void fini(struct milter *milter, struct resolver **resolver)
     monitor_free(&milter->monitor);
     reporter_free(&milter->reporter);
     roster_fini(&milter->roster);
-    dkim_library_free(&milter->bench.dkim);
+    setups_fini(&milter->setups);
+    dkim_library_free(&milter->tools.dkim);
     resolver_free(resolver);
     limit_fini(&milter->sessions);
-    origin_rules_fini(&milter->rules);
+    free(milter->path);
 }
 
 static int run(struct milter *milter, const struct config *config, bool foreground, bool *drained_r,
@@ -113,6 +121,7 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
     if (rc == 0)
         rc = start_monitor(milter, error_r);
     if (rc == 0) {
+        setups_equip(&milter->setups, &milter->tools);
         log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
                  LOG_STR("listen", config->milter.listen),
                  LOG_STR("enforce", config->enforce ? "yes" : "no"));
@@ -139,12 +148,11 @@ int main(int argc, char **argv)
         config_free(&config);
         return EXIT_SUCCESS;
     }
-    init(&milter, config);
+    init(&milter, config, options.config_path);
     rc = run(&milter, config, options.foreground, &drained, &error);
     if (rc != 0)
         log_error(NULL, "failed", LOG_ERR(&error));
     if (!drained)
         _exit(rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-    config_free(&config);
     return rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

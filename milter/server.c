@@ -23,9 +23,10 @@
 
 static atomic_bool libmilter_failed;
 
-static void fill_ending_signals(sigset_t *set)
+static void fill_signals(sigset_t *set)
 {
     sigemptyset(set);
+    sigaddset(set, SIGUSR1);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
 }
@@ -34,7 +35,7 @@ void server_block_signals(void)
 {
     sigset_t set;
 
-    fill_ending_signals(&set);
+    fill_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     /* libmilter would end on it; this program has no use for it. */
     signal(SIGHUP, SIG_IGN);
@@ -95,21 +96,45 @@ static void let_last_reply_out(void)
     (void)nanosleep(&while_it_is_written, NULL);
 }
 
+/* Sessions that are open go on as they began; no event of theirs is touched. */
+static void reload(struct milter *milter)
+{
+    if (setups_reload(&milter->setups, milter->path) != 0)
+        return;
+    unsigned max_sessions = milter->setups.current->config->milter.max_sessions;
+    server_reserve_descriptors(max_sessions);
+    limit_set_max(&milter->sessions, max_sessions);
+}
+
+/* The longest that a message of any configuration so far may take for DNS, in milliseconds. */
+static unsigned wait_for_end(struct milter *milter)
+{
+    unsigned longest_ms = 0;
+    int number = SIGUSR1;
+    sigset_t set;
+
+    fill_signals(&set);
+    for (;;) {
+        unsigned timeout_ms = milter->setups.current->config->dns_timeout_ms;
+        if (timeout_ms > longest_ms)
+            longest_ms = timeout_ms;
+        sigwait(&set, &number);
+        if (number != SIGUSR1)
+            return longest_ms;
+        reload(milter);
+    }
+}
+
 int server_run(struct milter *milter, bool *drained_r, struct error *error_r)
 {
     static pthread_t main_thread;
-    unsigned drain_ms = milter->bench.config->dns_timeout_ms + DRAIN_EXTRA_MS;
-    sigset_t set;
-    int number = 0;
-
     *drained_r = true;
     main_thread = pthread_self();
     (void)smfi_settimeout(SESSION_IDLE_SEC);
     if (start_libmilter(&main_thread, error_r) != 0)
         return -1;
     process_notify_ready();
-    fill_ending_signals(&set);
-    sigwait(&set, &number);
+    unsigned drain_ms = wait_for_end(milter) + DRAIN_EXTRA_MS;
     process_notify_stopping();
     *drained_r = gate_close(&milter->gate, drain_ms);
     let_last_reply_out();

@@ -19,8 +19,8 @@ void server_block_signals(void);
 void server_reserve_descriptors(const struct config *config);
 
 /*
- * Run libmilter on the open socket until SIGTERM or SIGINT, then let the callbacks that
- * are at work finish, at most the configured time for DNS. Called from the main
+ * Run libmilter on the open socket until SIGTERM or SIGINT; SIGUSR1 reads the file again. Then let
+ * the callbacks that are at work finish, at most the configured time for DNS. Called from the main
  * thread. Afterwards no callback runs, except where *drained_r is false: then what
  * they use must not be freed. 0, or -1 when libmilter ended by itself.
  */

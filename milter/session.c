@@ -66,6 +66,7 @@ void session_free(struct roster *roster, struct session **session)
         return;
     roster_remove(roster, old);
     message_free(&old->message);
+    setup_release(&old->setup);
     free(old->helo);
     free(old);
     *session = NULL;

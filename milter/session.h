@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "milter/message.h"
+#include "milter/setup.h"
 
 #define SESSION_NAME_MAX 24
 
@@ -25,6 +26,7 @@ struct session {
     bool is_counted;             /* it takes one of milter.max_sessions */
     enum body_reply body_reply;
     enum spacing spacing;
+    struct setup *setup;  /* in force when it began */
     struct origin origin; /* local until the server says who is connected */
     char *helo;           /* NULL: none yet */
     struct message *message;

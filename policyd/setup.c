@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-#include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/config/program.h"
 
 struct setup *setup_new(struct config *config)
 {
@@ -35,14 +35,7 @@ void setup_refresh(struct setup *setup)
 
 struct setup *setup_reload(const char *path)
 {
-    struct config_errors errors = {0};
-    struct config *config;
+    struct config *config = program_reload(path);
 
-    if (config_load(path, &config, &errors) == 0)
-        return setup_new(config);
-    for (size_t i = 0; i < errors.count; i++)
-        log_error(NULL, "reload-failed", LOG_STR("file", path),
-                  LOG_UINT("line", errors.items[i].line), LOG_STR("error", errors.items[i].text));
-    config_errors_fini(&errors);
-    return NULL;
+    return config ? setup_new(config) : NULL;
 }

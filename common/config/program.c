@@ -103,3 +103,17 @@ struct config *program_start(int argc, char **argv, const char *name, const char
              options_r->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     return load_or_exit(options_r->config_path);
 }
+
+struct config *program_reload(const char *path)
+{
+    struct config_errors errors = {0};
+    struct config *config;
+
+    if (config_load(path, &config, &errors) == 0)
+        return config;
+    for (size_t i = 0; i < errors.count; i++)
+        log_error(NULL, "reload-failed", LOG_STR("file", path),
+                  LOG_UINT("line", errors.items[i].line), LOG_STR("error", errors.items[i].text));
+    config_errors_fini(&errors);
+    return NULL;
+}

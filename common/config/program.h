@@ -22,4 +22,7 @@ struct program_options {
 struct config *program_start(int argc, char **argv, const char *name, const char *summary,
                              struct program_options *options_r);
 
+/* The file read again while the daemon runs; NULL when it has errors, each of which is logged. */
+struct config *program_reload(const char *path) __attribute__((warn_unused_result));
+
 #endif

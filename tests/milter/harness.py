@@ -58,18 +58,24 @@ class Skip(Exception):
 class Milter:
     """The program with a configuration of its own; the log is collected."""
 
-    def __init__(self, folder, name, dns_port, enforce="true", max_sessions=100, timeout="5s",
-                 tunnel=TUNNEL, path=None, group="", listen=None, report="", hostname=HOST):
+    def __init__(self, folder, name, dns_port, path=None, **options):
         self.path = path or os.path.join(folder, name + ".sock")
         self.log_path = os.path.join(folder, name + ".log")
-        listen = f"unix:{self.path}" if listen is None else listen
         self.config = os.path.join(folder, name + ".conf")
+        self.dns_port, self.options = dns_port, options
+        self.write(**options)
+        self.process = None
+
+    def write(self, enforce="true", max_sessions=100, timeout="5s", tunnel=TUNNEL, group="",
+              listen=None, report="", hostname=HOST, dnssec="false"):
+        listen = f"unix:{self.path}" if listen is None else listen
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f'''
 hostname = "{hostname}"
 domains = {{"example.org"}}
 user = "{USER}"
-resolver = {{"127.0.0.1@{dns_port}"}}
+resolver = {{"127.0.0.1@{self.dns_port}"}}
+dnssec = {dnssec}
 dns_timeout = "{timeout}"
 trusted = {{"192.168.1.0/24"}}
 enforce = {enforce}
@@ -85,7 +91,17 @@ milter {{
   report = "{report}"
 }}
 ''')
-        self.process = None
+
+    def reload(self, **changes):
+        """As the operator does it; returns what the log says then."""
+        self.write(**{**self.options, **changes})
+        return self.reload_file()
+
+    def reload_file(self):
+        seen = len(self.log())
+        self.process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: "reload" in self.log()[seen:] and self.log().endswith("\n"), "the reload")
+        return self.log()[seen:]
 
     def start(self):
         with open(self.log_path, "ab") as log:

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "milter/setup.h"
+
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/config/program.h"
+
+/* With one user: who made it. */
+static struct setup *setup_new(struct config *config)
+{
+    struct setup *setup = x_calloc(1, sizeof *setup);
+
+    setup->config = config;
+    origin_rules_init(&setup->rules, config);
+    atomic_init(&setup->users, 1);
+    return setup;
+}
+
+void setup_release(struct setup **setup)
+{
+    struct setup *old = *setup;
+
+    *setup = NULL;
+    if (old == NULL || atomic_fetch_sub(&old->users, 1) > 1)
+        return;
+    origin_rules_fini(&old->rules);
+    config_free(&old->config);
+    free(old);
+}
+
+static void equip(struct setup *setup, const struct workbench *tools)
+{
+    setup->bench = *tools;
+    setup->bench.config = setup->config;
+}
+
+void setups_init(struct setups *setups, struct config *config)
+{
+    pthread_mutex_init(&setups->lock, NULL);
+    setups->current = setup_new(config);
+    setups->started = setups_take(setups);
+}
+
+void setups_fini(struct setups *setups)
+{
+    setup_release(&setups->current);
+    setup_release(&setups->started);
+    pthread_mutex_destroy(&setups->lock);
+}
+
+void setups_equip(struct setups *setups, const struct workbench *tools)
+{
+    equip(setups->current, tools);
+}
+
+struct setup *setups_take(struct setups *setups)
+{
+    pthread_mutex_lock(&setups->lock);
+    struct setup *setup = setups->current;
+    atomic_fetch_add(&setup->users, 1);
+    pthread_mutex_unlock(&setups->lock);
+    return setup;
+}
+
+static void swap(struct setups *setups, struct setup *setup)
+{
+    pthread_mutex_lock(&setups->lock);
+    struct setup *old = setups->current;
+    setups->current = setup;
+    pthread_mutex_unlock(&setups->lock);
+    setup_release(&old);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a != NULL && b != NULL ? str_eq_secret(a, b) : a == b;
+}
+
+static bool same_texts(const struct config_strings *a, const struct config_strings *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++)
+        same = str_eq(a->items[i], b->items[i]);
+    return same;
+}
+
+static bool same_prefixes(const struct prefixlist *a, const struct prefixlist *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++)
+        same = prefix_eq(&a->items[i], &b->items[i]);
+    return same;
+}
+
+static bool same_http(const struct config_http *a, const struct config_http *b)
+{
+    return a->program == b->program && same_text(a->listen, b->listen) &&
+           same_text(a->group, b->group) && a->serve == b->serve && same_text(a->token, b->token) &&
+           same_prefixes(&a->from, &b->from);
+}
+
+/* The section at index and those behind it that are the milter's; NULL at the end. */
+static const struct config_http *next_http(const struct config *config, size_t *index)
+{
+    while (*index < config->http_count && config->https[*index].program != CONFIG_MILTER)
+        ++*index;
+    return *index < config->http_count ? &config->https[(*index)++] : NULL;
+}
+
+static bool same_https(const struct config *was, const struct config *is)
+{
+    size_t was_index = 0, is_index = 0;
+
+    for (;;) {
+        const struct config_http *a = next_http(was, &was_index), *b = next_http(is, &is_index);
+        if (a == NULL || b == NULL)
+            return a == b;
+        if (!same_http(a, b))
+            return false;
+    }
+}
+
+static void name_what_stays(const struct config *was, const struct config *is, struct buf *names)
+{
+    const struct {
+        const char *name;
+        bool same;
+    } options[] = {
+        {"user", same_text(was->user, is->user)},
+        {"resolver", same_texts(&was->resolver, &is->resolver)},
+        {"dnssec", was->dnssec == is->dnssec},
+        {"milter.listen", same_text(was->milter.listen, is->milter.listen)},
+        {"milter.group", same_text(was->milter.group, is->milter.group)},
+        {"milter.report", same_text(was->milter.report, is->milter.report)},
+        {"http", same_https(was, is)},
+    };
+
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (!options[i].same)
+            buf_printf(names, "%s%s", names->len == 0 ? "" : ", ", options[i].name);
+}
+
+int setups_reload(struct setups *setups, const char *path)
+{
+    struct config *config = program_reload(path);
+    struct buf names;
+
+    if (config == NULL)
+        return -1;
+    buf_init(&names);
+    name_what_stays(setups->started->config, config, &names);
+    log_info(NULL, "reloaded", LOG_STR("enforce", config->enforce ? "yes" : "no"));
+    if (names.len > 0)
+        log_warning(NULL, "restart-needed", LOG_STR("changed", buf_str(&names)));
+    buf_fini(&names);
+    struct setup *setup = setup_new(config);
+    equip(setup, &setups->started->bench);
+    swap(setups, setup);
+    return 0;
+}

@@ -111,7 +111,7 @@ static bool admit(struct session *session)
     status = limit_take(&the_milter->sessions);
     if (status == LIMIT_REACHED)
         log_warning(session->name, "too-many-sessions",
-                    LOG_UINT("max_sessions", the_milter->sessions.max),
+                    LOG_UINT("max_sessions", session->setup->config->milter.max_sessions),
                     LOG_STR("action", "refused for now"));
     session->is_counted = status == LIMIT_OK;
     count(status == LIMIT_OK ? TALLY_SESSION : TALLY_TOO_MANY_SESSIONS);

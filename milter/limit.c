@@ -20,6 +20,7 @@ void limit_set_max(struct limit *limit, size_t max)
 {
     pthread_mutex_lock(&limit->lock);
     limit->max = max;
+    limit->reported = false;
     pthread_mutex_unlock(&limit->lock);
 }
 

@@ -51,6 +51,29 @@ static void test_limit_of_one(void **state)
     limit_fini(&limit);
 }
 
+static void test_limit_that_changes(void **state)
+{
+    struct limit limit;
+
+    (void)state;
+    limit_init(&limit, 1);
+    assert_int_equal(limit_take(&limit), LIMIT_OK);
+    assert_int_equal(limit_take(&limit), LIMIT_REACHED);
+    limit_set_max(&limit, 3);
+    assert_int_equal(limit_take(&limit), LIMIT_OK);
+    assert_int_equal(limit_take(&limit), LIMIT_OK);
+    assert_int_equal(limit_take(&limit), LIMIT_REACHED);
+    limit_set_max(&limit, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_true(limit_take(&limit) != LIMIT_OK);
+        limit_release(&limit);
+    }
+    assert_true(limit_take(&limit) != LIMIT_OK);
+    limit_release(&limit);
+    assert_int_equal(limit_take(&limit), LIMIT_OK);
+    limit_fini(&limit);
+}
+
 static void test_gate(void **state)
 {
     struct gate gate;
@@ -132,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_limit_that_changes),
         cmocka_unit_test(test_limit_of_one),
         cmocka_unit_test(test_gate),
         cmocka_unit_test(test_gate_lets_holders_finish),

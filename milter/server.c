@@ -101,9 +101,9 @@ static void reload(struct milter *milter)
 {
     if (setups_reload(&milter->setups, milter->path) != 0)
         return;
-    unsigned max_sessions = milter->setups.current->config->milter.max_sessions;
-    server_reserve_descriptors(max_sessions);
-    limit_set_max(&milter->sessions, max_sessions);
+    const struct config *config = milter->setups.current->config;
+    server_reserve_descriptors(config);
+    limit_set_max(&milter->sessions, config->milter.max_sessions);
 }
 
 /* The longest that a message of any configuration so far may take for DNS, in milliseconds. */

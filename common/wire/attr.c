@@ -6,21 +6,37 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* One line without its line feed, copied to text; adds it to the list. */
-static enum attr_status take_line(struct attr_list *list, char *text, size_t len)
+/* One line without its line feed; adds where its parts will be in the list's text. */
+static enum attr_status take_line(struct attr_list *list, const uint8_t *line, size_t at,
+                                  size_t len)
 {
-    char *equals = memchr(text, '=', len);
+    const uint8_t *equals = memchr(line, '=', len);
 
-    if (!equals || equals == text)
+    if (!equals || equals == line)
         return ATTR_BAD_LINE;
-    if (len - (size_t)(equals - text) - 1 > ATTR_VALUE_MAX)
+    size_t name_len = (size_t)(equals - line);
+    if (len - name_len - 1 > ATTR_VALUE_MAX)
         return ATTR_BAD_VALUE_LEN;
     if (list->count == ATTR_COUNT_MAX)
         return ATTR_BAD_COUNT;
-    text[len] = 0;
-    *equals = 0;
-    list->items[list->count++] = (struct attr){text, equals + 1};
+    const char *name = list->text + at;
+    list->items[list->count++] = (struct attr){name, name + name_len + 1};
     return ATTR_OK;
+}
+
+/* Copies the whole at once, then ends each name and each value in it. */
+static void keep_text(struct attr_list *list, const uint8_t *bytes, size_t len)
+{
+    memcpy(list->text, bytes, len);
+    for (size_t i = 0; i < list->count; i++) {
+        size_t name_at = (size_t)(list->items[i].name - list->text);
+        list->text[list->items[i].value - list->text - 1] = 0;
+        if (name_at)
+            list->text[name_at - 1] = 0;
+    }
+    /* The last value's line feed; the empty line is behind it. */
+    if (len > 1)
+        list->text[len - 2] = 0;
 }
 
 /* Whether a line that has no end yet can still become a good one. */
@@ -35,35 +51,44 @@ static enum attr_status judge_rest(const uint8_t *rest, size_t len)
     return ATTR_MORE;
 }
 
+/* Takes lines until the empty one, an end of the bytes, or one that is refused. */
+static enum attr_status take_lines(const uint8_t *bytes, size_t len, struct attr_list *list,
+                                   size_t *seen_r)
+{
+    const uint8_t *end;
+    size_t at = 0;
+
+    while ((end = memchr(bytes + at, '\n', len - at))) {
+        size_t line_len = (size_t)(end - bytes) - at;
+        *seen_r = at + line_len + 1;
+        if (line_len == 0)
+            return ATTR_OK;
+        enum attr_status status = take_line(list, bytes + at, at, line_len);
+        if (status != ATTR_OK)
+            return status;
+        at = *seen_r;
+    }
+    *seen_r = len;
+    return judge_rest(bytes + at, len - at);
+}
+
 enum attr_status attr_parse(const uint8_t *bytes, size_t len, struct attr_list *list,
                             size_t *consumed_r)
 {
-    size_t seen = len < ATTR_LIST_MAX ? len : ATTR_LIST_MAX;
-    size_t at = 0;
+    size_t limit = len < ATTR_LIST_MAX ? len : ATTR_LIST_MAX, seen = 0;
 
     list->count = 0;
-    while (at < seen) {
-        const uint8_t *end = memchr(bytes + at, '\n', seen - at);
-        size_t line_len = (end ? (size_t)(end - bytes) : seen) - at;
-        if (memchr(bytes + at, 0, line_len))
-            return ATTR_BAD_NUL;
-        if (!end) {
-            enum attr_status status = judge_rest(bytes + at, line_len);
-            if (status != ATTR_MORE)
-                return status;
-            break;
-        }
-        if (line_len == 0) {
-            *consumed_r = at + 1;
-            return ATTR_OK;
-        }
-        memcpy(list->text + at, bytes + at, line_len);
-        enum attr_status status = take_line(list, list->text + at, line_len);
-        if (status != ATTR_OK)
-            return status;
-        at += line_len + 1;
+    if (!len)
+        return ATTR_MORE;
+    enum attr_status status = take_lines(bytes, limit, list, &seen);
+    /* What lies behind the list is the next one's. */
+    if (memchr(bytes, 0, seen))
+        return ATTR_BAD_NUL;
+    if (status == ATTR_OK) {
+        keep_text(list, bytes, seen);
+        *consumed_r = seen;
     }
-    return len >= ATTR_LIST_MAX ? ATTR_BAD_LIST_LEN : ATTR_MORE;
+    return status == ATTR_MORE && len >= ATTR_LIST_MAX ? ATTR_BAD_LIST_LEN : status;
 }
 
 const char *attr_strstatus(enum attr_status status)
@@ -99,7 +124,8 @@ void attr_put(struct buf *out, const char *name, const char *value)
 {
     size_t len = strnlen(value, ATTR_VALUE_MAX);
 
-    buf_printf(out, "%s=", name);
+    buf_puts(out, name);
+    buf_putc(out, '=');
     uint8_t *to = buf_reserve(out, len);
     for (size_t i = 0; i < len; i++)
         to[i] = value[i] == '\n' ? ' ' : (uint8_t)value[i];

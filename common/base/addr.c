@@ -207,8 +207,10 @@ bool prefix_contains(const struct prefix *prefix, const struct addr *addr)
 
     if (prefix->addr.family != addr->family || addr->family == ADDR_NONE)
         return false;
-    if (memcmp(prefix->addr.bytes, addr->bytes, whole) != 0)
-        return false;
+    for (unsigned i = 0; i < whole; i++) {
+        if (prefix->addr.bytes[i] != addr->bytes[i])
+            return false;
+    }
     uint8_t mask = (uint8_t)(0xff << (8 - rest));
     return !rest || ((prefix->addr.bytes[whole] ^ addr->bytes[whole]) & mask) == 0;
 }

@@ -19,10 +19,11 @@ static int64_t system_wall_ms(const struct clock *clock)
     return read_ms(CLOCK_REALTIME);
 }
 
+/* The coarse one costs a quarter, and its tick of some milliseconds matters to nobody here. */
 static int64_t system_mono_ms(const struct clock *clock)
 {
     (void)clock;
-    return read_ms(CLOCK_MONOTONIC);
+    return read_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 const struct clock clock_system = {system_wall_ms, system_mono_ms};

@@ -3,15 +3,18 @@
 
 #include "common/base/map.h"
 
+#include <endian.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "common/base/bug.h"
 #include "common/base/mem.h"
 
 #define MAP_FIRST_SLOTS 16
+#define LARGE_PAGE      ((uintptr_t)2 << 20)
 
 static uint64_t hash_key[2];
 static pthread_once_t hash_key_once = PTHREAD_ONCE_INIT;
@@ -43,6 +46,11 @@ static void sip_round(uint64_t v[4])
 static uint64_t load_le(const uint8_t *bytes, size_t len)
 {
     uint64_t word = 0;
+
+    if (len == sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
+        return le64toh(word);
+    }
     for (size_t i = 0; i < len; i++)
         word |= (uint64_t)bytes[i] << (8 * i);
     return word;
@@ -81,31 +89,84 @@ void map_init(struct map *map, map_eq_fn eq)
 void map_fini(struct map *map)
 {
     free(map->slots);
+    free(map->old_slots);
     *map = (struct map){.eq = map->eq};
+}
+
+/* The slots of both tables in one row: the old one's, which may be none, come first. */
+static struct map_node **slot_at(const struct map *map, size_t at)
+{
+    return at < map->old_count ? &map->old_slots[at] : &map->slots[at - map->old_count];
+}
+
+/* A hash belongs to the old table as long as its slot there was not emptied. */
+static size_t place_of(const struct map *map, uint64_t hash)
+{
+    size_t old = map->old_count ? hash & (map->old_count - 1) : 0;
+
+    if (map->old_count && old >= map->moved_count)
+        return old;
+    return map->old_count + (hash & (map->slot_count - 1));
 }
 
 static struct map_node **slot_of(const struct map *map, uint64_t hash)
 {
-    return &map->slots[hash & (map->slot_count - 1)];
+    return slot_at(map, place_of(map, hash));
+}
+
+static void link_in(struct map *map, struct map_node *node)
+{
+    struct map_node **slot = slot_of(map, node->hash);
+
+    node->next = *slot;
+    *slot = node;
+}
+
+/* A look-up in a table larger than the processor's caches also misses its page; fewer are better.
+ */
+static struct map_node **slots_new(size_t count)
+{
+    struct map_node **slots = x_calloc(count, sizeof(*slots));
+    uintptr_t from = ((uintptr_t)slots + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    uintptr_t to = (uintptr_t)(slots + count) & ~(LARGE_PAGE - 1);
+
+    if (to > from)
+        (void)madvise((uint8_t *)slots + (from - (uintptr_t)slots), to - from, MADV_HUGEPAGE);
+    return slots;
 }
 
 static void grow(struct map *map)
 {
-    struct map old = *map;
+    BUG_ON(map->old_count);
+    map->old_slots = map->slots;
+    map->old_count = map->slot_count;
+    map->moved_count = 0;
+    map->slot_count = map->old_count ? map->old_count * 2 : MAP_FIRST_SLOTS;
+    map->slots = slots_new(map->slot_count);
+}
 
-    map->slot_count = old.slot_count ? old.slot_count * 2 : MAP_FIRST_SLOTS;
-    map->slots = x_calloc(map->slot_count, sizeof(*map->slots));
-    for (size_t i = 0; i < old.slot_count; i++) {
-        struct map_node *node = old.slots[i];
-        while (node) {
-            struct map_node *next = node->next;
-            struct map_node **slot = slot_of(map, node->hash);
-            node->next = *slot;
-            *slot = node;
-            node = next;
-        }
+static void move_slot(struct map *map)
+{
+    struct map_node **slot = &map->old_slots[map->moved_count++], *node = *slot;
+
+    *slot = NULL;
+    while (node) {
+        struct map_node *next = node->next;
+        link_in(map, node);
+        node = next;
     }
-    free(old.slots);
+    if (map->moved_count < map->old_count)
+        return;
+    free(map->old_slots);
+    map->old_slots = NULL;
+    map->old_count = 0;
+}
+
+/* A table of n slots is left with n / 2 nodes; as many inserts fill the next one, which has 2 n. */
+static void move_some(struct map *map)
+{
+    for (int i = 0; i < 2 && map->old_count; i++)
+        move_slot(map);
 }
 
 struct map_node *map_find(const struct map *map, const void *key, size_t key_len)
@@ -122,12 +183,11 @@ struct map_node *map_find(const struct map *map, const void *key, size_t key_len
 
 void map_insert(struct map *map, struct map_node *node, const void *key, size_t key_len)
 {
-    if (map->count >= map->slot_count)
+    if (map->count >= map->slot_count / 2)
         grow(map);
+    move_some(map);
     node->hash = map_hash(key, key_len);
-    struct map_node **slot = slot_of(map, node->hash);
-    node->next = *slot;
-    *slot = node;
+    link_in(map, node);
     map->count++;
 }
 
@@ -144,16 +204,16 @@ void map_remove(struct map *map, struct map_node *node)
 
 struct map_node *map_next(const struct map *map, const struct map_node *after)
 {
-    size_t i = 0;
+    size_t at = 0;
 
-    if (after) {
-        if (after->next)
-            return after->next;
-        i = (after->hash & (map->slot_count - 1)) + 1;
-    }
-    for (; i < map->slot_count; i++) {
-        if (map->slots[i])
-            return map->slots[i];
+    if (after && after->next)
+        return after->next;
+    if (after)
+        at = place_of(map, after->hash) + 1;
+    for (; at < map->old_count + map->slot_count; at++) {
+        struct map_node *node = *slot_at(map, at);
+        if (node)
+            return node;
     }
     return NULL;
 }

@@ -10,6 +10,9 @@
  * A hash map whose nodes live inside the caller's structs: it allocates nothing
  * but its table. Keys are byte strings; their hash is SipHash-1-3 under a random
  * key of this process, so that nobody outside can choose colliding ones.
+ *
+ * A table that has a node for every second slot gets one of twice the size beside it,
+ * and each insert moves two slots: no single insert pays for all.
  */
 struct map_node {
     struct map_node *next;
@@ -24,6 +27,9 @@ struct map {
     size_t slot_count; /* a power of two, or 0 before the first insert */
     size_t count;
     map_eq_fn eq;
+    struct map_node **old_slots; /* while it grows */
+    size_t old_count;            /* of slots; 0 when it does not */
+    size_t moved_count;
 };
 
 #define MAP_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
@@ -42,7 +48,7 @@ void map_remove(struct map *map, struct map_node *node);
 
 /*
  * Walks all nodes in table order: start with map_next(map, NULL). The node last
- * returned may be removed only after the next one was fetched.
+ * returned may be removed only after the next one was fetched; an insert ends the walk.
  */
 struct map_node *map_next(const struct map *map, const struct map_node *after);
 

@@ -124,6 +124,45 @@ static void test_walk_and_remove(void **state)
     map_fini(&map);
 }
 
+static void check_all(const struct map *map, unsigned count)
+{
+    size_t walked = 0;
+
+    for (struct map_node *node = map_next(map, NULL); node; node = map_next(map, node))
+        walked++;
+    assert_int_equal(walked, count);
+    assert_int_equal(map->count, count);
+    for (unsigned i = 0; i < NODES; i++) {
+        struct map_node *found = map_find(map, things[i].key, strlen(things[i].key));
+        assert_ptr_equal(found, i < count ? &things[i].in_map : NULL);
+    }
+}
+
+/* At each size, and so at each point of each growth, everything is found and walked once. */
+static void test_growth(void **state)
+{
+    (void)state;
+    struct map map;
+    bool grew = false;
+
+    fill(&map);
+    for (unsigned i = NODES; i-- > 0;)
+        map_remove(&map, &things[i].in_map);
+    map_fini(&map);
+    for (unsigned i = 0; i < 300; i++) {
+        map_insert(&map, &things[i].in_map, things[i].key, strlen(things[i].key));
+        check_all(&map, i + 1);
+        grew = grew || map.old_count;
+        /* One that goes and comes again in the middle of it. */
+        map_remove(&map, &things[i].in_map);
+        check_all(&map, i);
+        map_insert(&map, &things[i].in_map, things[i].key, strlen(things[i].key));
+    }
+    assert_true(grew);
+    check_all(&map, 300);
+    map_fini(&map);
+}
+
 /* Every byte and the length count: no two of these may share a hash. */
 static void test_hash(void **state)
 {
@@ -152,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_empty),  cmocka_unit_test(test_find),
         cmocka_unit_test(test_remove), cmocka_unit_test(test_walk),
         cmocka_unit_test(test_hash),   cmocka_unit_test(test_walk_and_remove),
+        cmocka_unit_test(test_growth),
     };
     return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }

@@ -9,12 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "common/base/bug.h"
 #include "common/base/mem.h"
+
+#define NS_A_SEC INT64_C(1000000000)
+#define NS_A_MS  INT64_C(1000000)
 
 struct post {
     struct post *next;
@@ -36,10 +40,17 @@ struct loop {
     bool stopping;
 };
 
+/*
+ * A timer that is moved to later, as that of a busy connection at each byte, only notes
+ * it: its event fires as planned, finds that the time has not come, and is planned anew.
+ */
 struct loop_timer {
     struct event *event;
     loop_fn fn;
     void *ctx;
+    int64_t due_ns;
+    int64_t planned_ns; /* when the event fires */
+    bool is_planned;
 };
 
 struct loop_io {
@@ -185,18 +196,43 @@ void loop_post(struct loop *loop, loop_fn fn, void *ctx)
     loop_wake(loop);
 }
 
+/* The clock that libevent looks at, too: the two agree on what has come. */
+static int64_t timer_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (int64_t)now.tv_sec * NS_A_SEC + now.tv_nsec;
+}
+
+static void timer_plan(struct loop_timer *timer, int64_t now_ns)
+{
+    int64_t left_ns = timer->due_ns - now_ns;
+    struct timeval tv = {.tv_sec = (time_t)(left_ns / NS_A_SEC),
+                         .tv_usec = (suseconds_t)(left_ns % NS_A_SEC / 1000)};
+
+    BUG_ON(event_add(timer->event, &tv) != 0);
+    timer->planned_ns = timer->due_ns;
+    timer->is_planned = true;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
 {
     struct loop_timer *timer = ctx;
+    int64_t now_ns = timer_now_ns();
 
     (void)fd;
     (void)what;
-    timer->fn(timer->ctx);
+    timer->is_planned = false;
+    if (timer->due_ns - now_ns >= NS_A_MS)
+        timer_plan(timer, now_ns);
+    else
+        timer->fn(timer->ctx);
 }
 
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
 {
-    struct loop_timer *timer = x_malloc(sizeof(*timer));
+    struct loop_timer *timer = x_calloc(1, sizeof(*timer));
 
     timer->fn = fn;
     timer->ctx = ctx;
@@ -206,16 +242,17 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
 
 void loop_timer_start(struct loop_timer *timer, int64_t after_ms)
 {
-    if (after_ms < 0)
-        after_ms = 0;
-    struct timeval tv = {.tv_sec = (time_t)(after_ms / 1000),
-                         .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
-    BUG_ON(event_add(timer->event, &tv) != 0);
+    int64_t now_ns = timer_now_ns();
+
+    timer->due_ns = now_ns + (after_ms > 0 ? after_ms * NS_A_MS : 0);
+    if (!timer->is_planned || timer->planned_ns > timer->due_ns)
+        timer_plan(timer, now_ns);
 }
 
 void loop_timer_stop(struct loop_timer *timer)
 {
     event_del(timer->event);
+    timer->is_planned = false;
 }
 
 void loop_timer_free(struct loop_timer **timer)

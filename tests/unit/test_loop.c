@@ -192,6 +192,28 @@ static void a_timer_moves_and_stops(void **state)
     loop_timer_free(&end);
 }
 
+static void a_timer_moved_to_later_fires_once_and_then(void **state)
+{
+    struct trace *trace = *state;
+    struct loop_timer *moved = loop_timer_new(trace->loop, note_a, trace);
+    struct loop_timer *between = loop_timer_new(trace->loop, note_b, trace);
+    struct loop_timer *never = loop_timer_new(trace->loop, note_b, trace);
+    struct loop_timer *end = loop_timer_new(trace->loop, stop, trace);
+
+    loop_timer_start(moved, 5);
+    loop_timer_start(moved, 60);
+    loop_timer_start(between, 30);
+    loop_timer_start(never, 5);
+    loop_timer_start(never, 60000);
+    loop_timer_start(end, 100);
+    loop_run(trace->loop);
+    assert_string_equal(trace->text, "ba");
+    loop_timer_free(&moved);
+    loop_timer_free(&between);
+    loop_timer_free(&never);
+    loop_timer_free(&end);
+}
+
 static void note_time_and_stop(void *ctx)
 {
     struct trace *trace = ctx;
@@ -327,6 +349,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stop_before_the_run_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(timers_fire_in_the_order_of_their_times, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_timer_moves_and_stops, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_timer_moved_to_later_fires_once_and_then, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_timer_counts_from_its_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_timer_may_free_itself_and_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(io_tells_what_was_asked_for, set_up, tear_down),

@@ -11,8 +11,9 @@
 
 #include "common/base/mem.h"
 
-#define READ_SIZE   4095u /* with the buffer's NUL a block of 4 KiB */
-#define DISCARD_MAX 65536u
+#define READ_SIZE    4095u /* with the buffer's NUL a block of 4 KiB */
+#define DISCARD_MAX  65536u
+#define ANSWERS_SIZE 1024u /* so much waits for more before it is sent */
 
 /*
  * Handlers run from one place, stream_work(), which only the loop calls. What is
@@ -113,13 +114,24 @@ static void stream_receive(struct stream *stream)
     }
 }
 
+/* Answers to what came together leave together. Whether the last call took something. */
+static bool stream_hand_over_some(struct stream *stream)
+{
+    size_t before;
+
+    do {
+        before = stream->in.len;
+        stream->handlers->on_input(stream, &stream->in, stream->ctx);
+    } while (stream->in.len && stream->in.len < before && stream->out.len < ANSWERS_SIZE &&
+             !stream->ended && !stream->closing && !stream->paused);
+    stream_send(stream);
+    return stream->in.len < before;
+}
+
 static void stream_hand_over(struct stream *stream)
 {
     while (stream->in.len && stream_takes_input(stream)) {
-        size_t before = stream->in.len;
-        stream->handlers->on_input(stream, &stream->in, stream->ctx);
-        stream_send(stream);
-        if (stream->in.len == before)
+        if (!stream_hand_over_some(stream))
             break;
     }
     if (stream->in.len >= stream->limits.input_max && stream_takes_input(stream))

@@ -5,17 +5,58 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#include "common/base/bug.h"
 #include "common/base/mem.h"
 
+/* Exactly one line of the processor's cache: all that an event of a busy key touches. */
 struct counter {
     struct map_node in_map;
-    struct counter *older;
-    struct counter *newer;
-    struct prefix key;
-    int64_t last_ms;
     struct window window;
+    struct prefix key;
+    uint16_t slab;
+    uint32_t listed_at; /* when it went to the end of the list, in parts */
 };
+_Static_assert(sizeof(struct counter) == 64, "a line of the cache");
+
+/* Counters go by numbers: where they lie never changes, and no number is a pointer's size. */
+struct links {
+    uint32_t older;
+    uint32_t newer;
+};
+#define NOBODY UINT32_MAX
+
+/* So many are a large page of the processor's. */
+#define SLAB_COUNT 32768u
+#define SLAB_SIZE  (SLAB_COUNT * sizeof(struct counter))
+
+struct counter_slab {
+    struct counter *counters;
+    struct links links[SLAB_COUNT];
+};
+
+static struct counter *counter_at(const struct counters *counters, uint32_t number)
+{
+    return &counters->slabs[number / SLAB_COUNT]->counters[number % SLAB_COUNT];
+}
+
+static struct links *links_at(const struct counters *counters, uint32_t number)
+{
+    return &counters->slabs[number / SLAB_COUNT]->links[number % SLAB_COUNT];
+}
+
+static uint32_t number_of(const struct counters *counters, const struct counter *counter)
+{
+    const struct counter_slab *slab = counters->slabs[counter->slab];
+    return counter->slab * SLAB_COUNT + (uint32_t)(counter - slab->counters);
+}
+
+/* Time in parts of findtime: two events in one part are in no order. */
+static uint32_t part_of(const struct counters *counters, int64_t now_ms)
+{
+    return (uint32_t)(now_ms * COUNTERS_ORDER_PARTS / counters->findtime_ms);
+}
 
 static bool counter_has_key(const struct map_node *node, const void *key, size_t key_len)
 {
@@ -23,48 +64,127 @@ static bool counter_has_key(const struct map_node *node, const void *key, size_t
     return prefix_eq(&MAP_ENTRY(node, struct counter, in_map)->key, key);
 }
 
-void counters_init(struct counters *counters, int64_t findtime_ms)
+void counters_init(struct counters *counters, int64_t findtime_ms, size_t max)
 {
-    *counters = (struct counters){.findtime_ms = findtime_ms};
+    *counters = (struct counters){
+        .oldest = NOBODY,
+        .newest = NOBODY,
+        .unused = NOBODY,
+        .findtime_ms = findtime_ms,
+        .max = max,
+    };
     map_init(&counters->map, counter_has_key);
 }
 
-static void unlink_from_list(struct counters *counters, struct counter *counter)
+/* --- memory ------------------------------------------------------------------------- */
+
+static void add_slab(struct counters *counters)
 {
-    if (counter->older)
-        counter->older->newer = counter->newer;
-    else
-        counters->oldest = counter->newer;
-    if (counter->newer)
-        counter->newer->older = counter->older;
-    else
-        counters->newest = counter->older;
+    struct counter_slab *slab = x_calloc(1, sizeof(*slab));
+
+    BUG_ON(counters->slab_count > UINT16_MAX);
+    slab->counters = x_aligned_alloc(SLAB_SIZE, SLAB_SIZE);
+    /* A jail with few keys needs no large page; a refusal is no loss. */
+    if (counters->slab_count)
+        (void)madvise(slab->counters, SLAB_SIZE, MADV_HUGEPAGE);
+    counters->slabs =
+        x_reallocarray(counters->slabs, counters->slab_count + 1, sizeof(*counters->slabs));
+    counters->slabs[counters->slab_count++] = slab;
 }
 
-static void append_to_list(struct counters *counters, struct counter *counter)
+static struct counter *counter_new(struct counters *counters)
 {
-    counter->older = counters->newest;
-    counter->newer = NULL;
-    if (counters->newest)
-        counters->newest->newer = counter;
-    else
-        counters->oldest = counter;
-    counters->newest = counter;
+    uint32_t number = counters->unused;
+
+    if (number != NOBODY) {
+        counters->unused = links_at(counters, number)->newer;
+    } else {
+        number = counters->taken++;
+        if (number / SLAB_COUNT == counters->slab_count)
+            add_slab(counters);
+    }
+    struct counter *counter = counter_at(counters, number);
+    *counter = (struct counter){.slab = (uint16_t)(number / SLAB_COUNT)};
+    return counter;
 }
 
-static void drop(struct counters *counters, struct counter *counter)
+static void counter_free(struct counters *counters, uint32_t number)
 {
-    map_remove(&counters->map, &counter->in_map);
-    unlink_from_list(counters, counter);
-    window_fini(&counter->window);
-    free(counter);
+    window_fini(&counter_at(counters, number)->window);
+    links_at(counters, number)->newer = counters->unused;
+    counters->unused = number;
 }
+
+static void free_slabs(struct counters *counters)
+{
+    for (size_t i = 0; i < counters->slab_count; i++) {
+        free(counters->slabs[i]->counters);
+        free(counters->slabs[i]);
+    }
+    free(counters->slabs);
+    counters->slabs = NULL;
+    counters->slab_count = 0;
+    counters->taken = 0;
+    counters->unused = NOBODY;
+}
+
+/* --- the list: the order of the last events ------------------------------------------- */
+
+static void unlink_from_list(struct counters *counters, uint32_t number)
+{
+    struct links links = *links_at(counters, number);
+
+    if (links.older != NOBODY)
+        links_at(counters, links.older)->newer = links.newer;
+    else
+        counters->oldest = links.newer;
+    if (links.newer != NOBODY)
+        links_at(counters, links.newer)->older = links.older;
+    else
+        counters->newest = links.older;
+}
+
+static void append_to_list(struct counters *counters, uint32_t number)
+{
+    *links_at(counters, number) = (struct links){.older = counters->newest, .newer = NOBODY};
+    if (counters->newest != NOBODY)
+        links_at(counters, counters->newest)->newer = number;
+    else
+        counters->oldest = number;
+    counters->newest = number;
+}
+
+static void drop(struct counters *counters, uint32_t number)
+{
+    map_remove(&counters->map, &counter_at(counters, number)->in_map);
+    unlink_from_list(counters, number);
+    counter_free(counters, number);
+}
+
+/* The last event was in that part: since its end two findtimes have passed. */
+static bool is_idle(const struct counters *counters, uint32_t number, int64_t now_ms)
+{
+    uint32_t parts = part_of(counters, now_ms) - counter_at(counters, number)->listed_at;
+    return parts > 2 * COUNTERS_ORDER_PARTS && parts < UINT32_MAX / 2;
+}
+
+static void drop_idle(struct counters *counters, size_t max, int64_t now_ms)
+{
+    for (size_t i = 0; i < max && counters->oldest != NOBODY; i++) {
+        if (!is_idle(counters, counters->oldest, now_ms))
+            break;
+        drop(counters, counters->oldest);
+    }
+}
+
+/* --- the table ------------------------------------------------------------------------ */
 
 void counters_fini(struct counters *counters)
 {
-    while (counters->oldest)
+    while (counters->oldest != NOBODY)
         drop(counters, counters->oldest);
     map_fini(&counters->map);
+    free_slabs(counters);
 }
 
 static struct counter *find(const struct counters *counters, const struct prefix *key)
@@ -73,28 +193,31 @@ static struct counter *find(const struct counters *counters, const struct prefix
     return node ? MAP_ENTRY(node, struct counter, in_map) : NULL;
 }
 
-static struct counter *add(struct counters *counters, const struct prefix *key)
+static struct counter *add(struct counters *counters, const struct prefix *key, int64_t now_ms)
 {
-    if (counters->map.count >= COUNTERS_MAX)
+    drop_idle(counters, 2, now_ms);
+    for (int i = 0; i < 2 && counters->oldest != NOBODY && counters->map.count >= counters->max;
+         i++)
         drop(counters, counters->oldest);
-    struct counter *counter = x_calloc(1, sizeof(*counter));
+    struct counter *counter = counter_new(counters);
     counter->key = *key;
     map_insert(&counters->map, &counter->in_map, &counter->key, sizeof(counter->key));
-    append_to_list(counters, counter);
     return counter;
 }
 
 struct window *counters_window(struct counters *counters, const struct prefix *key, int64_t now_ms)
 {
+    uint32_t part = part_of(counters, now_ms);
     struct counter *counter = find(counters, key);
 
-    if (!counter) {
-        counter = add(counters, key);
-    } else {
-        unlink_from_list(counters, counter);
-        append_to_list(counters, counter);
-    }
-    counter->last_ms = now_ms;
+    if (counter && counter->listed_at == part)
+        return &counter->window;
+    if (counter)
+        unlink_from_list(counters, number_of(counters, counter));
+    else
+        counter = add(counters, key, now_ms);
+    append_to_list(counters, number_of(counters, counter));
+    counter->listed_at = part;
     return &counter->window;
 }
 
@@ -102,24 +225,25 @@ void counters_forget(struct counters *counters, const struct prefix *key)
 {
     struct counter *counter = find(counters, key);
     if (counter)
-        drop(counters, counter);
+        drop(counters, number_of(counters, counter));
 }
 
 void counters_forget_within(struct counters *counters, const struct prefix *prefix)
 {
-    struct counter *next = NULL;
+    uint32_t next = NOBODY;
 
-    for (struct counter *counter = counters->oldest; counter; counter = next) {
-        next = counter->newer;
-        if (prefix_overlaps(prefix, &counter->key))
-            drop(counters, counter);
+    for (uint32_t number = counters->oldest; number != NOBODY; number = next) {
+        next = links_at(counters, number)->newer;
+        if (prefix_overlaps(prefix, &counter_at(counters, number)->key))
+            drop(counters, number);
     }
 }
 
 void counters_sweep(struct counters *counters, int64_t now_ms)
 {
-    while (counters->oldest && now_ms - counters->oldest->last_ms >= 2 * counters->findtime_ms)
-        drop(counters, counters->oldest);
+    drop_idle(counters, COUNTERS_SWEEP_MAX, now_ms);
+    if (!counters->map.count)
+        free_slabs(counters);
 }
 
 size_t counters_count(const struct counters *counters)

@@ -10,22 +10,31 @@
 #include "policyd/window.h"
 
 /*
- * The windows of one jail by key, in memory. At most COUNTERS_MAX keys: a new one
- * then takes the place of the one that had no event for the longest time. Keys
- * whose window can only be void are swept out.
+ * The windows of one jail by key, in memory, in about 90 bytes each. At most `max`
+ * keys: a new one then takes the place of the one that had no event for the longest
+ * time. Keys whose window can only be void are swept out.
+ *
+ * Both go by the order of the last events, which is kept to a COUNTERS_ORDER_PARTS-th
+ * of findtime, so that an event of a busy key touches that key alone.
  */
-#define COUNTERS_MAX 200000
+#define COUNTERS_ORDER_PARTS 16
+#define COUNTERS_SWEEP_MAX   20000 /* keys forgotten at once */
 
-struct counter;
+struct counter_slab;
 
 struct counters {
     struct map map;
-    struct counter *oldest; /* by last event; a list through all counters */
-    struct counter *newest;
+    struct counter_slab **slabs; /* where the counters lie, each with a number */
+    size_t slab_count;
+    uint32_t taken;  /* numbers below this were given out */
+    uint32_t unused; /* one that came back, the first of a list */
+    uint32_t oldest; /* by last event; a list through all */
+    uint32_t newest;
     int64_t findtime_ms;
+    size_t max; /* may change: what is too much goes as new keys come */
 };
 
-void counters_init(struct counters *counters, int64_t findtime_ms);
+void counters_init(struct counters *counters, int64_t findtime_ms, size_t max);
 void counters_fini(struct counters *counters);
 
 /* The window of key, made void if there is none. Valid until the next call here. */
@@ -37,7 +46,10 @@ void counters_forget(struct counters *counters, const struct prefix *key);
 /* Forget every key that prefix contains. Walks all: for an operator's unban, not for clients. */
 void counters_forget_within(struct counters *counters, const struct prefix *prefix);
 
-/* Forget keys whose last event is two findtimes old. Costs what it forgets. */
+/*
+ * Forget keys whose last event is two findtimes old, the order's part later at most, and
+ * COUNTERS_SWEEP_MAX of them at most.
+ */
 void counters_sweep(struct counters *counters, int64_t now_ms);
 
 size_t counters_count(const struct counters *counters);

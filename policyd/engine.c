@@ -36,7 +36,8 @@ static struct counters *counters_for(const struct config *config)
     struct counters *counters = x_calloc(config->jail_count, sizeof(*counters));
 
     for (size_t i = 0; i < config->jail_count; i++)
-        counters_init(&counters[i], (int64_t)config->jails[i].findtime_sec * 1000);
+        counters_init(&counters[i], (int64_t)config->jails[i].findtime_sec * 1000,
+                      config->policyd.max_keys);
     return counters;
 }
 
@@ -105,6 +106,7 @@ static void take_over_counts(struct engine *engine, struct counters *counters,
             struct counters empty = counters[i];
             counters[i] = engine->counters[n];
             engine->counters[n] = empty;
+            counters[i].max = config->policyd.max_keys;
         }
     }
 }
@@ -137,14 +139,22 @@ static enum verdict judge(struct engine *engine, struct judgement *judgement)
     return VERDICT_BANNED;
 }
 
-struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer)
+/* The origin is known already. */
+static struct judgement judge_origin(struct engine *engine, const struct origin *origin)
 {
-    struct judgement judgement = {.origin = origin_find(engine->rules, peer)};
+    struct judgement judgement = {.origin = *origin};
 
     keeper_expire(engine->keeper);
     judgement.unforced = judge(engine, &judgement);
     judgement.verdict = engine->config->enforce ? judgement.unforced : VERDICT_GO_ON;
     return judgement;
+}
+
+struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer)
+{
+    struct origin origin = origin_find(engine->rules, peer);
+
+    return judge_origin(engine, &origin);
 }
 
 /* --- bans ----------------------------------------------------------------------------- */
@@ -252,17 +262,34 @@ void engine_unban(struct engine *engine, const struct prefix *prefix, engine_don
 
 /* --- events ------------------------------------------------------------------------- */
 
-static void ban_by_jail(struct engine *engine, struct request *request,
-                        const struct config_jail *jail, const struct prefix *key,
-                        const struct event *event)
+/* An event that is being counted. Most lead to no ban, and then nothing has to be waited for. */
+struct report {
+    struct event *event;
+    engine_done_fn done;
+    void *ctx;
+    struct request *request; /* NULL before the first ban */
+};
+
+static void ban_by_jail(struct engine *engine, struct report *report,
+                        const struct config_jail *jail, const struct prefix *key)
 {
+    const struct event *event = report->event;
     const struct ban *held = bans_find(keeper_bans(engine->keeper), key);
     int64_t until_ms = engine_now_mono_ms(engine) + (int64_t)jail->bantime_sec * 1000;
 
     if (!engine->config->enforce)
         log_ban("would ban", event->session, key, jail->name, jail->bantime_sec);
-    else if (!held || held->until_mono_ms < until_ms)
-        set_ban(request, key, jail->bantime_sec, event->session, jail->name);
+    if (!engine->config->enforce || (held && held->until_mono_ms >= until_ms))
+        return;
+    if (!report->request)
+        report->request = request_new(engine, report->done, report->ctx);
+    set_ban(report->request, key, jail->bantime_sec, event->session, jail->name);
+}
+
+/* A connection is what everybody makes, a wrong password is not. */
+static enum log_level level_of(const struct event *event)
+{
+    return event->kind == CONFIG_EVENT_CONNECT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
 static void log_uncounted(struct engine *engine, const struct event *event, const char *reason)
@@ -270,37 +297,57 @@ static void log_uncounted(struct engine *engine, const struct event *event, cons
     char text[ADDR_TEXT_MAX];
 
     engine->stats.count[STAT_EVENT_UNCOUNTED]++;
-    log_info(event->session, "event-uncounted", LOG_STR("event", event_name(event->kind)),
-             LOG_STR("client", addr_format(&event->client, text)), LOG_STR("login", event->login),
-             LOG_STR("reason", reason));
+    log_write(level_of(event), event->session, "event-uncounted",
+              LOG_FIELDS(LOG_STR("event", event_name(event->kind)),
+                         LOG_STR("client", addr_format(&event->client, text)),
+                         LOG_STR("login", event->login), LOG_STR("reason", reason)));
 }
 
 /* Replayed after an outage, it counts at the time when it was; a clock set back is now. */
 static int64_t age_of(const struct engine *engine, const struct event *event)
 {
+    if (!event->at_wall_ms)
+        return 0;
     int64_t now_ms = clock_wall_ms(engine->clock);
-
-    return event->at_wall_ms && event->at_wall_ms < now_ms ? now_ms - event->at_wall_ms : 0;
+    return event->at_wall_ms < now_ms ? now_ms - event->at_wall_ms : 0;
 }
 
 static void log_taken(const struct event *event)
 {
     char client[ADDR_TEXT_MAX];
 
+    if (!log_wants(LOG_LEVEL_DEBUG))
+        return;
     log_debug(event->session, "event-taken", LOG_STR("event", event_name(event->kind)),
               LOG_STR("client", addr_format(&event->client, client)),
               LOG_STR("login", event->login), LOG_STR("recipient", event->recipient),
               LOG_UINT("weight", event->weight));
 }
 
-static void hit_jail(struct engine *engine, struct request *request, size_t index,
-                     const struct event *event)
+static void log_event(const struct config_jail *jail, const struct event *event,
+                      const struct prefix *key, bool is_new, uint64_t count)
 {
+    char text[PREFIX_TEXT_MAX], client[ADDR_TEXT_MAX];
+
+    if (!log_wants(level_of(event)))
+        return;
+    log_write(level_of(event), event->session, "event",
+              LOG_FIELDS(LOG_STR("event", event_name(event->kind)),
+                         LOG_STR("client", addr_format(&event->client, client)),
+                         LOG_STR("protocol", event->protocol), LOG_STR("login", event->login),
+                         LOG_STR("jail", jail->name), LOG_STR("key", prefix_format(key, text)),
+                         LOG_STR("new", is_new ? "yes" : "no"), LOG_UINT("count", count),
+                         LOG_UINT("maxretry", jail->maxretry)));
+}
+
+static void hit_jail(struct engine *engine, struct report *report, size_t index)
+{
+    const struct event *event = report->event;
     const struct config_jail *jail = &engine->config->jails[index];
     struct counters *counters = &engine->counters[index];
     struct prefix key = jail_key(jail, &event->client);
     int64_t now_ms = engine_now_mono_ms(engine), age_ms = age_of(engine, event);
-    char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX], client[ADDR_TEXT_MAX];
+    char reason[ORIGIN_REASON_MAX];
 
     if (!jail_wants(jail, event->kind))
         return;
@@ -313,17 +360,12 @@ static void hit_jail(struct engine *engine, struct request *request, size_t inde
     }
     struct window *window = counters_window(counters, &key, now_ms);
     enum jail_decision decision = jail_hit(jail, window, event, now_ms - age_ms);
-    log_info(event->session, "event", LOG_STR("event", event_name(event->kind)),
-             LOG_STR("client", addr_format(&event->client, client)),
-             LOG_STR("protocol", event->protocol), LOG_STR("login", event->login),
-             LOG_STR("jail", jail->name), LOG_STR("key", prefix_format(&key, text)),
-             LOG_STR("new", decision == JAIL_IGNORED ? "no" : "yes"),
-             LOG_UINT("count", window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms)),
-             LOG_UINT("maxretry", jail->maxretry));
+    log_event(jail, event, &key, decision != JAIL_IGNORED,
+              window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms));
     if (decision != JAIL_BAN)
         return;
     counters_forget(counters, &key);
-    ban_by_jail(engine, request, jail, &key, event);
+    ban_by_jail(engine, report, jail, &key);
 }
 
 static enum stat stat_of(unsigned kind)
@@ -341,6 +383,8 @@ static enum stat stat_of(unsigned kind)
         return STAT_EVENT_SPF_FAIL;
     case CONFIG_EVENT_DKIM_FAIL:
         return STAT_EVENT_DKIM_FAIL;
+    case CONFIG_EVENT_CONNECT:
+        return STAT_EVENT_CONNECT;
     }
     BUG("an event of unknown kind %u", kind);
 }
@@ -352,23 +396,68 @@ static const char *uncounted(struct engine *engine, const struct origin *origin)
     return bans_match(keeper_bans(engine->keeper), &origin->addr) ? "banned already" : NULL;
 }
 
-void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
-                   engine_done_fn done, void *ctx)
+static void count_event(struct engine *engine, const struct origin *origin,
+                        const struct origin_peer *peer, struct report *report)
 {
-    struct request *request = request_new(engine, done, ctx);
-    struct origin origin = origin_find(engine->rules, peer);
-    const char *why_not = uncounted(engine, &origin);
+    struct event *event = report->event;
 
-    event->client = origin.kind == ORIGIN_KNOWN ? origin.addr : peer->addr;
+    keeper_expire(engine->keeper);
+    const char *why_not = uncounted(engine, origin);
+    event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     if (why_not) {
         log_uncounted(engine, event, why_not);
     } else {
         engine->stats.count[stat_of(event->kind)]++;
         log_taken(event);
         for (size_t i = 0; i < engine->config->jail_count; i++)
-            hit_jail(engine, request, i, event);
+            hit_jail(engine, report, i);
     }
-    keeper_end(request->change);
+    if (report->request)
+        keeper_end(report->request->change);
+    else
+        report->done(ENGINE_OK, "", report->ctx);
+}
+
+void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
+                   engine_done_fn done, void *ctx)
+{
+    struct report report = {.event = event, .done = done, .ctx = ctx};
+    struct origin origin = origin_find(engine->rules, peer);
+
+    count_event(engine, &origin, peer, &report);
+}
+
+static void nobody_waits(enum engine_status status, const char *reason, void *ctx)
+{
+    (void)status;
+    (void)reason;
+    (void)ctx;
+}
+
+static bool wants(const struct engine *engine, unsigned kind)
+{
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        if (jail_wants(&engine->config->jails[i], kind))
+            return true;
+    }
+    return false;
+}
+
+struct judgement engine_admit(struct engine *engine, const struct origin_peer *peer)
+{
+    struct event event = {
+        .kind = CONFIG_EVENT_CONNECT,
+        .login = "",
+        .fingerprint = "",
+        .weight = 1,
+        .protocol = "smtp",
+    };
+    struct report report = {.event = &event, .done = nobody_waits};
+    struct origin origin = origin_find(engine->rules, peer);
+
+    if (wants(engine, event.kind))
+        count_event(engine, &origin, peer, &report);
+    return judge_origin(engine, &origin);
 }
 
 /* --- what it shows -------------------------------------------------------------------- */

@@ -67,6 +67,12 @@ struct judgement {
 
 struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer);
 
+/*
+ * The same for a client that has just connected: counts the event `connect` first, where
+ * a jail asks for it. A ban that follows counts already; that it is durable nobody waits for.
+ */
+struct judgement engine_admit(struct engine *engine, const struct origin_peer *peer);
+
 /* --- changes -------------------------------------------------------------------- */
 
 enum engine_status {

@@ -16,6 +16,7 @@ static const struct {
     {CONFIG_EVENT_AUTH_FAIL, "auth_fail"},       {CONFIG_EVENT_RCPT_UNKNOWN, "rcpt_unknown"},
     {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
     {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
+    {CONFIG_EVENT_CONNECT, "connect"},
 };
 
 const char *event_name(unsigned kind)
@@ -63,12 +64,17 @@ static uint32_t hash_of(const struct event *event)
     return hash;
 }
 
+static uint32_t hash_max(const struct config_jail *jail)
+{
+    return jail->maxretry < JAIL_HASHES_MAX ? jail->maxretry : JAIL_HASHES_MAX;
+}
+
 static bool count(const struct config_jail *jail, struct window *window, const struct event *event,
                   int64_t now_ms)
 {
     if (!jail->distinct_password || !*event->fingerprint)
         window_add(window, findtime_ms(jail), now_ms);
-    else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), jail->maxretry,
+    else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), hash_max(jail),
                                   now_ms))
         return false;
     for (unsigned i = 1; i < event->weight; i++)

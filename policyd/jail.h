@@ -8,6 +8,8 @@
 #include "common/config/config.h"
 #include "policyd/window.h"
 
+#define JAIL_HASHES_MAX 100 /* different passwords that are told apart for one key */
+
 /* One thing a client did. Text is borrowed for the call. */
 struct event {
     unsigned kind;           /* one CONFIG_EVENT_* */

@@ -36,19 +36,17 @@ static void put_action(const struct judgement *judgement, struct buf *out)
     char addr[ADDR_TEXT_MAX], left[STR_DURATION_MAX];
     struct buf action = {0};
 
+    if (judgement->verdict == VERDICT_GO_ON) {
+        attr_put(out, "action", "DUNNO");
+        attr_end(out);
+        return;
+    }
     addr_format(&judgement->origin.addr, addr);
-    switch (judgement->verdict) {
-    case VERDICT_GO_ON:
-        buf_puts(&action, "DUNNO");
-        break;
-    case VERDICT_BANNED:
+    if (judgement->verdict == VERDICT_BANNED)
         buf_printf(&action, "421 4.7.0 %s is banned here; try again in %s", addr,
                    str_format_duration(judgement->seconds, left));
-        break;
-    case VERDICT_REFUSED:
+    else
         buf_printf(&action, "554 5.7.1 %s cannot be a client of this gateway", addr);
-        break;
-    }
     attr_put(out, "action", buf_str(&action));
     attr_end(out);
     buf_fini(&action);
@@ -71,14 +69,15 @@ static void log_decision(const struct attr_list *request, const struct judgement
         [VERDICT_BANNED] = "421",
         [VERDICT_REFUSED] = "554",
     };
-    bool went_on = judgement->unforced == VERDICT_GO_ON;
+    enum log_level level = judgement->unforced == VERDICT_GO_ON ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     bool is_forced = judgement->unforced == judgement->verdict;
     char ban[PREFIX_TEXT_MAX] = "-";
 
+    if (!log_wants(level))
+        return;
     if (judgement->ban)
         prefix_format(&judgement->ban->node.prefix, ban);
-    log_write(went_on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, attr_get(request, "instance"),
-              is_forced ? "policy" : "would reject",
+    log_write(level, attr_get(request, "instance"), is_forced ? "policy" : "would reject",
               LOG_FIELDS(LOG_STR("action", words[judgement->unforced]),
                          LOG_STR("client", attr_get_or_empty(request, "client_address")),
                          LOG_STR("origin", origin_kind_name(judgement->origin.kind)),
@@ -89,13 +88,20 @@ static void log_decision(const struct attr_list *request, const struct judgement
                          LOG_STR("state", attr_get_or_empty(request, "protocol_state"))));
 }
 
+/* With smtpd_delay_reject = no the client restrictions ask once, before anything is said. */
+static bool is_connection(const struct attr_list *request)
+{
+    return str_eq(attr_get_or_empty(request, "protocol_state"), "CONNECT");
+}
+
 int policy_answer(struct engine *engine, const struct attr_list *request, struct buf *out)
 {
     struct origin_peer peer = peer_of(request);
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
         return -1;
-    struct judgement judgement = engine_judge(engine, &peer);
+    struct judgement judgement =
+        is_connection(request) ? engine_admit(engine, &peer) : engine_judge(engine, &peer);
     count(engine_stats(engine), judgement.verdict);
     log_decision(request, &judgement);
     put_action(&judgement, out);

@@ -15,9 +15,11 @@
 #define POLICY_OUTPUT_MAX 65536
 
 /*
- * Append the answer to one request: 421 4.7.0 for a banned client, which also ends
+ * Count the event `connect` for a request with protocol_state=CONNECT, where a jail asks
+ * for it, and append the answer to one request: 421 4.7.0 for a banned client, which also ends
  * its session; 554 5.7.1 for a claimed client that cannot be; otherwise DUNNO, so
- * that the restrictions behind decide. 0, or -1 and out untouched when the list is
+ * that the restrictions behind decide. The answer does not wait until a ban that follows
+ * from its own request is on disk. 0, or -1 and out untouched when the list is
  * no policy request.
  */
 int policy_answer(struct engine *engine, const struct attr_list *request, struct buf *out)

@@ -14,9 +14,15 @@ static int64_t elapsed_since_start(const struct window *window, int64_t now_ms)
     return now_ms > window->start_ms ? now_ms - window->start_ms : 0;
 }
 
-void window_fini(struct window *window)
+static void forget_hashes(struct window *window)
 {
     free(window->hashes);
+    window->hashes = NULL;
+}
+
+void window_fini(struct window *window)
+{
+    forget_hashes(window);
     *window = (struct window){0};
 }
 
@@ -46,15 +52,14 @@ uint64_t window_count(const struct window *window, int64_t findtime_ms, int64_t 
     return current + (previous * left + whole - 1) / whole;
 }
 
-static void forget_old_hashes(struct window *window)
+static void forget_old_hashes(struct window_hashes *hashes)
 {
-    uint32_t kept = window->hash_count - window->hash_old_count;
-
-    if (kept)
-        memmove(window->hashes, window->hashes + window->hash_old_count,
-                kept * sizeof(*window->hashes));
-    window->hash_count = kept;
-    window->hash_old_count = kept;
+    if (!hashes)
+        return;
+    hashes->count -= hashes->old_count;
+    memmove(hashes->items, hashes->items + hashes->old_count,
+            hashes->count * sizeof(*hashes->items));
+    hashes->old_count = hashes->count;
 }
 
 /* Bring the window to now_ms, so that an event can go into `current`. */
@@ -63,12 +68,12 @@ static void advance(struct window *window, int64_t findtime_ms, int64_t now_ms)
     if (window_is_void(window, findtime_ms, now_ms)) {
         window->start_ms = now_ms;
         window->current = window->previous = 0;
-        window->hash_count = window->hash_old_count = 0;
+        forget_hashes(window);
     } else if (elapsed_since_start(window, now_ms) >= findtime_ms) {
         window->start_ms += findtime_ms;
         window->previous = window->current;
         window->current = 0;
-        forget_old_hashes(window);
+        forget_old_hashes(window->hashes);
     }
 }
 
@@ -84,35 +89,48 @@ void window_add(struct window *window, int64_t findtime_ms, int64_t now_ms)
     count_one(window);
 }
 
-static bool has_hash(const struct window *window, uint32_t hash)
+static bool has_hash(const struct window_hashes *hashes, uint32_t hash)
 {
-    for (uint32_t i = 0; i < window->hash_count; i++) {
-        if (window->hashes[i] == hash)
+    for (uint32_t i = 0; hashes && i < hashes->count; i++) {
+        if (hashes->items[i] == hash)
             return true;
     }
     return false;
 }
 
+static void forget_oldest_hash(struct window_hashes *hashes)
+{
+    hashes->count--;
+    if (hashes->old_count)
+        hashes->old_count--;
+    memmove(hashes->items, hashes->items + 1, hashes->count * sizeof(*hashes->items));
+}
+
+static void add_room(struct window *window)
+{
+    struct window_hashes *old = window->hashes;
+    size_t size = sizeof(*old) + ((old ? old->count : 0) + 1) * sizeof(*old->items);
+
+    window->hashes = x_reallocarray(old, 1, size);
+    if (!old)
+        *window->hashes = (struct window_hashes){0};
+}
+
 static void remember_hash(struct window *window, uint32_t hash, uint32_t hash_max)
 {
     BUG_ON(!hash_max);
-    if (window->hash_count == hash_max) {
-        window->hash_count--;
-        if (window->hash_old_count)
-            window->hash_old_count--;
-        memmove(window->hashes, window->hashes + 1, window->hash_count * sizeof(*window->hashes));
-    } else {
-        window->hashes =
-            x_reallocarray(window->hashes, window->hash_count + 1, sizeof(*window->hashes));
-    }
-    window->hashes[window->hash_count++] = hash;
+    if (window->hashes && window->hashes->count == hash_max)
+        forget_oldest_hash(window->hashes);
+    else
+        add_room(window);
+    window->hashes->items[window->hashes->count++] = hash;
 }
 
 bool window_add_distinct(struct window *window, int64_t findtime_ms, uint32_t hash,
                          uint32_t hash_max, int64_t now_ms)
 {
     advance(window, findtime_ms, now_ms);
-    if (has_hash(window, hash))
+    if (has_hash(window->hashes, hash))
         return false;
     remember_hash(window, hash, hash_max);
     count_one(window);

@@ -30,13 +30,17 @@
 #define WINDOW_COUNT_MAX    (1u << 20)                /* of one bucket; more stay at this */
 #define WINDOW_FINDTIME_MAX (INT64_C(366) * 86400000) /* ms; so no product overflows */
 
+struct window_hashes {
+    uint32_t count;     /* of both buckets */
+    uint32_t old_count; /* of `previous` */
+    uint32_t items[];   /* first those of `previous`, then those of `current`, oldest first */
+};
+
 struct window {
     int64_t start_ms;
     uint32_t current;
     uint32_t previous;
-    uint32_t *hashes;        /* first those of `previous`, then those of `current`, oldest first */
-    uint32_t hash_count;     /* of both */
-    uint32_t hash_old_count; /* of `previous` */
+    struct window_hashes *hashes; /* NULL: none yet */
 };
 
 /* Zeroes are a void window. */

@@ -125,6 +125,11 @@ static void emit(enum log_level level, struct buf *line)
     }
 }
 
+bool log_wants(enum log_level level)
+{
+    return level >= out.least;
+}
+
 void log_write(enum log_level level, const char *session, const char *event,
                const struct log_field *fields)
 {

@@ -2,6 +2,7 @@
 #ifndef PN_BASE_LOG_H
 #define PN_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,9 @@ struct log_field {
 /* ident is the program's name, borrowed for the life of the process. Call before any thread starts.
  */
 void log_open(const char *ident, enum log_target target, enum log_level least);
+
+/* Whether such a line would be written: to spare making what goes into it. */
+bool log_wants(enum log_level level);
 
 void log_write(enum log_level level, const char *session, const char *event,
                const struct log_field *fields);

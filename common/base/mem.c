@@ -25,6 +25,11 @@ void *x_calloc(size_t count, size_t size)
     return must(calloc(count ? count : 1, size ? size : 1));
 }
 
+void *x_aligned_alloc(size_t alignment, size_t size)
+{
+    return must(aligned_alloc(alignment, size));
+}
+
 void *x_reallocarray(void *old, size_t count, size_t size)
 {
     return must(reallocarray(old, count ? count : 1, size ? size : 1));

@@ -16,6 +16,9 @@ void *x_malloc(size_t size) __attribute__((malloc, warn_unused_result));
 /* count * size bytes, zeroed; an overflow of the product is a BUG. */
 void *x_calloc(size_t count, size_t size) __attribute__((malloc, warn_unused_result));
 
+/* Like aligned_alloc(3). */
+void *x_aligned_alloc(size_t alignment, size_t size) __attribute__((malloc, warn_unused_result));
+
 /* Like reallocarray(3). */
 void *x_reallocarray(void *old, size_t count, size_t size) __attribute__((warn_unused_result));
 

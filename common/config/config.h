@@ -55,6 +55,7 @@ struct config_policyd {
     unsigned max_memory;             /* MiB of all connections' buffers beyond STREAM_BASE each */
     unsigned idle_timeout_sec;
     unsigned request_timeout_sec;
+    unsigned max_keys; /* each jail */
 };
 
 #define CONFIG_SERVE_AUTH    1u
@@ -83,6 +84,7 @@ struct config_http {
 #define CONFIG_EVENT_RCPT_REJECTED 8u
 #define CONFIG_EVENT_SPF_FAIL      16u
 #define CONFIG_EVENT_DKIM_FAIL     32u
+#define CONFIG_EVENT_CONNECT       64u
 
 enum config_count_by { COUNT_BY_CLIENT };
 

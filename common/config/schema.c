@@ -36,6 +36,7 @@ static const struct option_word jail_events[] = {
     {"rcpt_rejected", WORD_LATER},
     {"spf_fail", WORD_LATER},
     {"dkim_fail", WORD_LATER},
+    {"connect", CONFIG_EVENT_CONNECT},
     {NULL, 0},
 };
 static const struct option_word jail_keys[] = {
@@ -142,6 +143,8 @@ static const struct option policyd_options[] = {
     {"request_timeout", OPTION_SECONDS, "30s", 1, 3600,
      FIELD(struct config_policyd, request_timeout_sec),
      .help = "for a request to arrive, first byte to last, and for its answer to be read"},
+    {"max_keys", OPTION_NUMBER, "200000", 1000, 10000000, FIELD(struct config_policyd, max_keys),
+     .help = "whom each jail counts at once, in 90 bytes of memory each; the idlest gives way"},
     {.name = NULL},
 };
 
@@ -172,13 +175,14 @@ static const struct option http_options[] = {
 
 static const struct option jail_options[] = {
     {"events", OPTION_WORDS, "auth_fail", 1, 8, .words = jail_events,
-     FIELD(struct config_jail, events), .help = "what is counted: auth_fail (a wrong password)"},
+     FIELD(struct config_jail, events),
+     .help = "what is counted: auth_fail (a wrong password), connect (a connection to Postfix)"},
     {"count_by", OPTION_WORD, "client", .words = jail_keys, FIELD(struct config_jail, count_by),
      .help = "whom it is counted against"},
     {"distinct", OPTION_WORD, "password", .words = jail_distinct,
      FIELD(struct config_jail, distinct_password),
      .help = "password: the same wrong password again counts once; empty: each counts"},
-    {"maxretry", OPTION_NUMBER, "5", 1, 100, FIELD(struct config_jail, maxretry),
+    {"maxretry", OPTION_NUMBER, "5", 1, 1000000, FIELD(struct config_jail, maxretry),
      .help = "so many events within findtime are a ban"},
     {"findtime", OPTION_SECONDS, "10m", 1, 30 * DAY, FIELD(struct config_jail, findtime_sec),
      .help = "how long an event is remembered"},

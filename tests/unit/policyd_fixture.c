@@ -119,6 +119,7 @@ static void fixture_configure(struct fixture *fixture)
         .prefix6 = 64,
     };
     fixture->config.enforce = true;
+    fixture->config.policyd.max_keys = 1000;
     fixture->config.gateways = &fixture->gateway;
     fixture->config.jails = &fixture->jail;
     fixture->config.gateway_count = fixture->config.jail_count = 1;

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
-#define FINDTIME 1000
+#define LIMIT    30000
+#define FINDTIME 1600
+#define PART     (FINDTIME / COUNTERS_ORDER_PARTS)
 
 static struct prefix key_of(uint32_t number)
 {
@@ -25,7 +27,7 @@ static void each_key_has_its_window(void **state)
     struct prefix a = key_of(1), b = key_of(2);
 
     (void)state;
-    counters_init(&counters, FINDTIME);
+    counters_init(&counters, FINDTIME, LIMIT);
     window_add(counters_window(&counters, &a, 0), FINDTIME, 0);
     window_add(counters_window(&counters, &a, 1), FINDTIME, 1);
     window_add(counters_window(&counters, &b, 2), FINDTIME, 2);
@@ -44,16 +46,57 @@ static void a_sweep_forgets_what_is_idle_for_two_findtimes(void **state)
     struct prefix a = key_of(1), b = key_of(2);
 
     (void)state;
-    counters_init(&counters, FINDTIME);
+    counters_init(&counters, FINDTIME, LIMIT);
     counters_window(&counters, &a, 0);
-    counters_window(&counters, &b, 10);
-    counters_window(&counters, &a, 20);
-    counters_sweep(&counters, 2 * FINDTIME + 9);
+    counters_window(&counters, &b, PART);
+    counters_window(&counters, &a, 2 * PART);
+    counters_sweep(&counters, 2 * FINDTIME + 2 * PART - 1);
     assert_int_equal(counters_count(&counters), 2);
-    counters_sweep(&counters, 2 * FINDTIME + 10);
+    counters_sweep(&counters, 2 * FINDTIME + 2 * PART);
     assert_int_equal(counters_count(&counters), 1);
-    counters_sweep(&counters, 2 * FINDTIME + 20);
+    counters_sweep(&counters, 2 * FINDTIME + 3 * PART - 1);
+    assert_int_equal(counters_count(&counters), 1);
+    counters_sweep(&counters, 2 * FINDTIME + 3 * PART);
     assert_int_equal(counters_count(&counters), 0);
+    counters_fini(&counters);
+}
+
+/* A key that was looked at last in one moment of a part is never gone before its time. */
+static void no_part_ends_too_early(void **state)
+{
+    (void)state;
+    for (int64_t findtime = 1; findtime < 200; findtime += 7) {
+        for (int64_t at = 0; at < 2 * findtime; at++) {
+            struct counters counters;
+            struct prefix key = key_of(1);
+            counters_init(&counters, findtime, LIMIT);
+            counters_window(&counters, &key, at);
+            counters_sweep(&counters, at + 2 * findtime - 1);
+            assert_int_equal(counters_count(&counters), 1);
+            counters_sweep(&counters, at + 2 * findtime + findtime / COUNTERS_ORDER_PARTS + 1);
+            assert_int_equal(counters_count(&counters), 0);
+            counters_fini(&counters);
+        }
+    }
+}
+
+static void a_sweep_is_bounded_and_each_new_key_does_its_part(void **state)
+{
+    struct counters counters;
+
+    (void)state;
+    counters_init(&counters, FINDTIME, LIMIT);
+    for (uint32_t i = 0; i < COUNTERS_SWEEP_MAX + 10; i++) {
+        struct prefix key = key_of(i);
+        counters_window(&counters, &key, 0);
+    }
+    struct prefix last = key_of(COUNTERS_SWEEP_MAX + 10);
+    counters_window(&counters, &last, 10 * FINDTIME);
+    assert_int_equal(counters_count(&counters), COUNTERS_SWEEP_MAX + 10 + 1 - 2);
+    counters_sweep(&counters, 10 * FINDTIME);
+    assert_int_equal(counters_count(&counters), 10 + 1 - 2);
+    counters_sweep(&counters, 10 * FINDTIME);
+    assert_int_equal(counters_count(&counters), 1);
     counters_fini(&counters);
 }
 
@@ -63,17 +106,73 @@ static void the_limit_takes_the_place_of_the_idlest(void **state)
     struct prefix kept = key_of(0), dropped = key_of(1);
 
     (void)state;
-    counters_init(&counters, FINDTIME);
-    for (uint32_t i = 0; i < COUNTERS_MAX; i++) {
+    counters_init(&counters, FINDTIME, LIMIT);
+    for (uint32_t i = 0; i < LIMIT; i++) {
         struct prefix key = key_of(i);
         window_add(counters_window(&counters, &key, 0), FINDTIME, 0);
     }
-    counters_window(&counters, &kept, 1);
-    struct prefix one_more = key_of(COUNTERS_MAX);
-    counters_window(&counters, &one_more, 2);
-    assert_int_equal(counters_count(&counters), COUNTERS_MAX);
-    assert_int_equal(window_count(counters_window(&counters, &kept, 3), FINDTIME, 3), 1);
-    assert_int_equal(window_count(counters_window(&counters, &dropped, 3), FINDTIME, 3), 0);
+    counters_window(&counters, &kept, PART);
+    struct prefix one_more = key_of(LIMIT);
+    counters_window(&counters, &one_more, PART + 1);
+    assert_int_equal(counters_count(&counters), LIMIT);
+    assert_int_equal(window_count(counters_window(&counters, &kept, PART + 2), FINDTIME, PART + 2),
+                     1);
+    assert_int_equal(
+        window_count(counters_window(&counters, &dropped, PART + 2), FINDTIME, PART + 2), 0);
+    counters_fini(&counters);
+}
+
+static void a_lower_limit_is_reached_as_keys_come(void **state)
+{
+    struct counters counters;
+
+    (void)state;
+    counters_init(&counters, FINDTIME, 100);
+    for (uint32_t i = 0; i < 100; i++) {
+        struct prefix key = key_of(i);
+        counters_window(&counters, &key, 0);
+    }
+    counters.max = 50;
+    for (uint32_t i = 100; i < 200; i++) {
+        struct prefix key = key_of(i);
+        counters_window(&counters, &key, 0);
+        assert_true(counters_count(&counters) <= 100);
+    }
+    assert_int_equal(counters_count(&counters), 50);
+    counters_fini(&counters);
+}
+
+/* More keys than lie in one piece of memory, some of which come and go. */
+static void numbers_are_used_again(void **state)
+{
+    struct counters counters;
+
+    (void)state;
+    counters_init(&counters, FINDTIME, 1000000);
+    for (uint32_t i = 0; i < 70000; i++) {
+        struct prefix key = key_of(i);
+        window_add(counters_window(&counters, &key, 0), FINDTIME, 0);
+    }
+    for (uint32_t i = 0; i < 70000; i += 2) {
+        struct prefix key = key_of(i);
+        counters_forget(&counters, &key);
+    }
+    assert_int_equal(counters_count(&counters), 35000);
+    for (uint32_t i = 70000; i < 105000; i++) {
+        struct prefix key = key_of(i);
+        assert_int_equal(window_count(counters_window(&counters, &key, 0), FINDTIME, 0), 0);
+    }
+    assert_int_equal(counters.taken, 70000);
+    for (uint32_t i = 1; i < 70000; i += 2) {
+        struct prefix key = key_of(i);
+        assert_int_equal(window_count(counters_window(&counters, &key, 0), FINDTIME, 0), 1);
+    }
+    for (int i = 0; i < 4; i++)
+        counters_sweep(&counters, 10 * FINDTIME);
+    assert_int_equal(counters_count(&counters), 0);
+    assert_int_equal(counters.slab_count, 0);
+    struct prefix key = key_of(1);
+    assert_int_equal(window_count(counters_window(&counters, &key, 0), FINDTIME, 0), 0);
     counters_fini(&counters);
 }
 
@@ -86,7 +185,7 @@ static void a_lifted_net_forgets_all_in_and_around_it(void **state)
     assert_int_equal(prefix_parse("203.0.113.7", &inside), 0);
     assert_int_equal(prefix_parse("203.0.114.7", &outside), 0);
     assert_int_equal(prefix_parse("203.0.113.0/24", &net), 0);
-    counters_init(&counters, FINDTIME);
+    counters_init(&counters, FINDTIME, LIMIT);
     counters_window(&counters, &inside, 0);
     counters_window(&counters, &outside, 0);
     counters_forget_within(&counters, &net);
@@ -102,7 +201,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_key_has_its_window),
         cmocka_unit_test(a_sweep_forgets_what_is_idle_for_two_findtimes),
+        cmocka_unit_test(no_part_ends_too_early),
+        cmocka_unit_test(a_sweep_is_bounded_and_each_new_key_does_its_part),
         cmocka_unit_test(the_limit_takes_the_place_of_the_idlest),
+        cmocka_unit_test(a_lower_limit_is_reached_as_keys_come),
+        cmocka_unit_test(numbers_are_used_again),
         cmocka_unit_test(a_lifted_net_forgets_all_in_and_around_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,23 @@ static void maxretry_1_bans_at_once(void **state)
     window_fini(&window);
 }
 
+static void no_maxretry_makes_a_window_large(void **state)
+{
+    struct config_jail jail = logins;
+    struct window window = {0};
+    char fingerprint[16];
+
+    (void)state;
+    jail.maxretry = 1000000;
+    for (int i = 0; i < 2 * JAIL_HASHES_MAX; i++) {
+        snprintf(fingerprint, sizeof(fingerprint), "%d", i);
+        assert_int_equal(hit(&jail, &window, "alice", fingerprint, i), JAIL_COUNTED);
+    }
+    assert_int_equal(window.hashes->count, JAIL_HASHES_MAX);
+    assert_int_equal(window.current, 2 * JAIL_HASHES_MAX);
+    window_fini(&window);
+}
+
 static void other_events_are_not_its_business(void **state)
 {
     struct config_jail jail = logins;
@@ -183,6 +200,7 @@ static void events_have_names(void **state)
         {CONFIG_EVENT_AUTH_FAIL, "auth_fail"},       {CONFIG_EVENT_RCPT_UNKNOWN, "rcpt_unknown"},
         {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
         {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
+        {CONFIG_EVENT_CONNECT, "connect"},
     };
 
     (void)state;
@@ -205,6 +223,7 @@ int main(void)
         cmocka_unit_test(without_distinct_each_event_counts),
         cmocka_unit_test(a_slow_guesser_stays_below),
         cmocka_unit_test(maxretry_1_bans_at_once),
+        cmocka_unit_test(no_maxretry_makes_a_window_large),
         cmocka_unit_test(other_events_are_not_its_business),
         cmocka_unit_test(an_event_counts_as_its_weight),
         cmocka_unit_test(events_have_names),

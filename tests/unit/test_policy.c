@@ -134,6 +134,53 @@ static void without_enforce_a_banned_client_goes_on_with_a_line(void **state)
     assert_int_equal(engine_stats(fixture->engine)->count[STAT_POLICY_BANNED], 0);
 }
 
+static const struct attr_list *connection_of(const char *client)
+{
+    return fixture_list("request", "smtpd_access_policy", "protocol_state", "CONNECT",
+                        "client_address", client, "client_port", "40000", NULL);
+}
+
+static void a_jail_may_count_connections(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stats *stats = engine_stats(fixture->engine);
+
+    fixture->jail.events = CONFIG_EVENT_CONNECT;
+    for (unsigned i = 1; i < fixture->jail.maxretry; i++)
+        assert_string_equal(answer(fixture, connection_of(CLIENT)), "action=DUNNO\n\n");
+    for (int i = 0; i < 10; i++)
+        assert_string_equal(answer(fixture, request_of(CLIENT)), "action=DUNNO\n\n");
+    assert_int_equal(stats->count[STAT_EVENT_CONNECT], fixture->jail.maxretry - 1);
+    assert_string_equal(answer(fixture, connection_of(CLIENT)),
+                        "action=421 4.7.0 203.0.113.7 is banned here; try again in 1h\n\n");
+    assert_true(fixture_logged(fixture, "ban ban=203.0.113.7 jail=logins seconds=3600"));
+    fixture_commit(fixture);
+    assert_int_equal(fixture->record_count, 1);
+}
+
+static void connections_that_no_jail_counts_leave_no_trace(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (unsigned i = 0; i < 2 * fixture->jail.maxretry; i++)
+        assert_string_equal(answer(fixture, connection_of(CLIENT)), "action=DUNNO\n\n");
+    assert_int_equal(engine_key_count(fixture->engine), 0);
+    assert_int_equal(engine_stats(fixture->engine)->count[STAT_EVENT_CONNECT], 0);
+}
+
+static void local_connections_are_not_counted(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->jail.events = CONFIG_EVENT_CONNECT;
+    for (unsigned i = 0; i < 2 * fixture->jail.maxretry; i++)
+        assert_string_equal(answer(fixture, connection_of("127.0.0.1")), "action=DUNNO\n\n");
+    assert_string_equal(answer(fixture, connection_of("unknown")), "action=DUNNO\n\n");
+    assert_int_equal(engine_key_count(fixture->engine), 0);
+    assert_int_equal(engine_stats(fixture->engine)->count[STAT_EVENT_UNCOUNTED],
+                     2 * fixture->jail.maxretry + 1);
+}
+
 static void what_is_no_policy_request_gets_no_answer(void **state)
 {
     struct fixture *fixture = *state;
@@ -191,6 +238,9 @@ int main(void)
         POLICY_TEST(masked_local_and_unknown_clients_go_on),
         POLICY_TEST(a_private_client_through_the_gateway_is_refused),
         POLICY_TEST(without_enforce_a_banned_client_goes_on_with_a_line),
+        POLICY_TEST(a_jail_may_count_connections),
+        POLICY_TEST(connections_that_no_jail_counts_leave_no_trace),
+        POLICY_TEST(local_connections_are_not_counted),
         POLICY_TEST(what_is_no_policy_request_gets_no_answer),
         POLICY_TEST(captured_requests_are_answered),
     };

@@ -257,12 +257,12 @@ static void a_hash_lives_as_long_as_its_event_counts(void **state)
     (void)state;
     assert_true(window_add_distinct(&window, FINDTIME, 1, 5, 0));
     assert_true(window_add_distinct(&window, FINDTIME, 2, 5, FINDTIME + 1));
-    assert_int_equal(window.hash_old_count, 1);
+    assert_int_equal(window.hashes->old_count, 1);
     assert_false(window_add_distinct(&window, FINDTIME, 1, 5, 2 * FINDTIME - 1));
     /* The bucket of 1 is over: it is new. 2 is previous: it is not. */
     assert_true(window_add_distinct(&window, FINDTIME, 1, 5, 2 * FINDTIME));
     assert_false(window_add_distinct(&window, FINDTIME, 2, 5, 2 * FINDTIME));
-    assert_int_equal(window.hash_count, 2);
+    assert_int_equal(window.hashes->count, 2);
     window_fini(&window);
 }
 
@@ -285,7 +285,7 @@ static void no_more_hashes_than_asked_for_are_kept(void **state)
     (void)state;
     for (uint32_t hash = 0; hash < 100; hash++)
         assert_true(window_add_distinct(&window, FINDTIME, hash, 3, 20 * hash));
-    assert_int_equal(window.hash_count, 3);
+    assert_int_equal(window.hashes->count, 3);
     assert_false(window_add_distinct(&window, FINDTIME, 97, 3, 2000));
     assert_true(window_add_distinct(&window, FINDTIME, 96, 3, 2000));
     assert_int_equal(window_count(&window, FINDTIME, 2000), 101);
@@ -300,10 +300,10 @@ static void the_oldest_hash_of_the_previous_bucket_gives_way_first(void **state)
     window_add_distinct(&window, FINDTIME, 1, 2, 0);
     window_add_distinct(&window, FINDTIME, 2, 2, 1);
     window_add_distinct(&window, FINDTIME, 3, 2, FINDTIME);
-    assert_int_equal(window.hash_old_count, 1);
+    assert_int_equal(window.hashes->old_count, 1);
     assert_false(window_add_distinct(&window, FINDTIME, 2, 2, FINDTIME));
     assert_true(window_add_distinct(&window, FINDTIME, 1, 2, FINDTIME));
-    assert_int_equal(window.hash_old_count, 0);
+    assert_int_equal(window.hashes->old_count, 0);
     window_fini(&window);
 }
 

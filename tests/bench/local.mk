@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# Speed and size beside the neighbours': make bench. Never part of make check.
+bench_programs = tests/bench/milter_load tests/bench/policy_load tests/bench/policy_null
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
+bench_common = tests/bench/bench.c tests/bench/bench.h
+tests_bench_milter_load_SOURCES = tests/bench/milter_load.c $(bench_common)
+tests_bench_milter_load_LDADD = -lpthread
+tests_bench_policy_load_SOURCES = tests/bench/policy_load.c $(bench_common)
+tests_bench_policy_null_SOURCES = tests/bench/policy_null.c $(bench_common)
+EXTRA_DIST += \
+	tests/bench/run tests/bench/benchkit.py tests/bench/milter.py \
+	tests/bench/policy.py tests/bench/packages
+
+bench: $(bench_programs) $(sbin_PROGRAMS)
+	POSTERN_BUILDDIR='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \
+	    $(srcdir)/tests/bench/run $(BENCH_ARGUMENTS)
+
+.PHONY: bench

@@ -108,7 +108,8 @@ const char *attr_strstatus(enum attr_status status)
 const char *attr_get(const struct attr_list *list, const char *name)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].name, name) == 0)
+        const char *own = list->items[i].name;
+        if (*own == *name && strcmp(own, name) == 0)
             return list->items[i].value;
     }
     return NULL;

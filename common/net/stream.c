@@ -114,16 +114,28 @@ static void stream_receive(struct stream *stream)
     }
 }
 
+/* What was answered before a handler aborted the stream is the peer's all the same. */
+static void stream_send_last(struct stream *stream, size_t len)
+{
+    if (len > stream->out.len)
+        len = stream->out.len;
+    ssize_t sent = len ? send(stream->fd, stream->out.data, len, MSG_NOSIGNAL) : 0;
+    (void)sent;
+}
+
 /* Answers to what came together leave together. Whether the last call took something. */
 static bool stream_hand_over_some(struct stream *stream)
 {
-    size_t before;
+    size_t before, answered;
 
     do {
         before = stream->in.len;
+        answered = stream->out.len;
         stream->handlers->on_input(stream, &stream->in, stream->ctx);
     } while (stream->in.len && stream->in.len < before && stream->out.len < ANSWERS_SIZE &&
              !stream->ended && !stream->closing && !stream->paused);
+    if (stream->ended)
+        stream_send_last(stream, answered);
     stream_send(stream);
     return stream->in.len < before;
 }

@@ -217,8 +217,8 @@ class Daemon:
 
     def policy(self, client, **more):
         with self.line("policy") as line:
-            return line.ask(request="smtpd_access_policy", protocol_state="RCPT",
-                            client_address=client, client_port="40000", **more)["action"]
+            return line.ask(**{"request": "smtpd_access_policy", "protocol_state": "RCPT",
+                               "client_address": client, "client_port": "40000"} | more)["action"]
 
     def control(self, **request):
         with self.line("control") as line:

@@ -7,8 +7,8 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/base/str.h"
 #include "common/config/program.h"
+#include "common/config/same.h"
 
 /* With one user: who made it. */
 static struct setup *setup_new(struct config *config)
@@ -76,57 +76,6 @@ static void swap(struct setups *setups, struct setup *setup)
     setup_release(&old);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a != NULL && b != NULL ? str_eq_secret(a, b) : a == b;
-}
-
-static bool same_texts(const struct config_strings *a, const struct config_strings *b)
-{
-    bool same = a->count == b->count;
-
-    for (size_t i = 0; same && i < a->count; i++)
-        same = str_eq(a->items[i], b->items[i]);
-    return same;
-}
-
-static bool same_prefixes(const struct prefixlist *a, const struct prefixlist *b)
-{
-    bool same = a->count == b->count;
-
-    for (size_t i = 0; same && i < a->count; i++)
-        same = prefix_eq(&a->items[i], &b->items[i]);
-    return same;
-}
-
-static bool same_http(const struct config_http *a, const struct config_http *b)
-{
-    return a->program == b->program && same_text(a->listen, b->listen) &&
-           same_text(a->group, b->group) && a->serve == b->serve && same_text(a->token, b->token) &&
-           same_prefixes(&a->from, &b->from);
-}
-
-/* The section at index and those behind it that are the milter's; NULL at the end. */
-static const struct config_http *next_http(const struct config *config, size_t *index)
-{
-    while (*index < config->http_count && config->https[*index].program != CONFIG_MILTER)
-        ++*index;
-    return *index < config->http_count ? &config->https[(*index)++] : NULL;
-}
-
-static bool same_https(const struct config *was, const struct config *is)
-{
-    size_t was_index = 0, is_index = 0;
-
-    for (;;) {
-        const struct config_http *a = next_http(was, &was_index), *b = next_http(is, &is_index);
-        if (a == NULL || b == NULL)
-            return a == b;
-        if (!same_http(a, b))
-            return false;
-    }
-}
-
 static void name_what_stays(const struct config *was, const struct config *is, struct buf *names)
 {
     const struct {
@@ -134,12 +83,12 @@ static void name_what_stays(const struct config *was, const struct config *is, s
         bool same;
     } options[] = {
         {"user", same_text(was->user, is->user)},
-        {"resolver", same_texts(&was->resolver, &is->resolver)},
+        {"resolver", same_strings(&was->resolver, &is->resolver)},
         {"dnssec", was->dnssec == is->dnssec},
         {"milter.listen", same_text(was->milter.listen, is->milter.listen)},
         {"milter.group", same_text(was->milter.group, is->milter.group)},
         {"milter.report", same_text(was->milter.report, is->milter.report)},
-        {"http", same_https(was, is)},
+        {"http", same_https(was, is, CONFIG_MILTER)},
     };
 
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)

@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "common/base/process.h"
 #include "common/base/str.h"
+#include "common/config/same.h"
 #include "common/net/http.h"
 #include "common/net/listener.h"
 #include "policyd/auth.h"
@@ -275,38 +276,6 @@ int server_start(struct server *server, struct loop *loop, struct engine *engine
     return 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? str_eq_secret(a, b) : a == b;
-}
-
-static bool same_strings(const struct config_strings *a, const struct config_strings *b)
-{
-    bool same = a->count == b->count;
-
-    for (size_t i = 0; same && i < a->count; i++)
-        same = str_eq(a->items[i], b->items[i]);
-    return same;
-}
-
-static bool same_prefixes(const struct prefixlist *a, const struct prefixlist *b)
-{
-    bool same = a->count == b->count;
-
-    for (size_t i = 0; same && i < a->count; i++)
-        same = prefix_eq(&a->items[i], &b->items[i]);
-    return same;
-}
-
-static bool same_http(const struct config_http *a, const struct config_http *b)
-{
-    return same_text(a->listen, b->listen) && same_text(a->group, b->group) &&
-           a->serve == b->serve && same_text(a->token, b->token) &&
-           same_prefixes(&a->from, &b->from) && a->max_connections == b->max_connections &&
-           a->max_request == b->max_request && a->idle_timeout_sec == b->idle_timeout_sec &&
-           a->request_timeout_sec == b->request_timeout_sec;
-}
-
 static bool same_policyd(const struct config_policyd *a, const struct config_policyd *b)
 {
     return same_strings(&a->policy, &b->policy) && same_strings(&a->socketmap, &b->socketmap) &&
@@ -317,22 +286,10 @@ static bool same_policyd(const struct config_policyd *a, const struct config_pol
            a->request_timeout_sec == b->request_timeout_sec;
 }
 
-static bool same_https(const struct config *a, const struct config *b)
-{
-    size_t index_a = 0, index_b = 0;
-    const struct config_http *http_a, *http_b;
-
-    do {
-        http_a = next_http(a, &index_a);
-        http_b = next_http(b, &index_b);
-    } while (http_a && http_b && same_http(http_a, http_b));
-    return !http_a && !http_b;
-}
-
 bool server_fits(const struct server *server, const struct config *config)
 {
     return same_policyd(&server->config->policyd, &config->policyd) &&
-           same_https(server->config, config);
+           same_https(server->config, config, CONFIG_POLICYD);
 }
 
 /* Over HTTP strangers report without end, over kept connections: they would keep us from ending. */

@@ -20,13 +20,6 @@ void gate_init(struct gate *gate)
     pthread_condattr_destroy(&attr);
 }
 
-void gate_fini(struct gate *gate)
-{
-    BUG_ON(gate->inside != 0);
-    pthread_cond_destroy(&gate->empty);
-    pthread_mutex_destroy(&gate->lock);
-}
-
 bool gate_enter(struct gate *gate, const bool *held)
 {
     pthread_mutex_lock(&gate->lock);

@@ -21,9 +21,8 @@ struct gate {
     enum { GATE_OPEN, GATE_CLOSING, GATE_SHUT } state;
 };
 
+/* For the life of the process: somebody may come late, and must find it closed. */
 void gate_init(struct gate *gate);
-/* Nobody may come to it any more, not even to find it closed. */
-void gate_fini(struct gate *gate);
 
 /*
  * False once the gate is closed: then nothing may be touched, and gate_leave() is not

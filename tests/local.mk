@@ -13,7 +13,11 @@ source_tests = \
 	tests/ratchet
 dist_check_SCRIPTS += $(source_tests)
 TESTS += $(source_tests)
-EXTRA_DIST += tests/ratchet.list
+EXTRA_DIST += tests/ratchet.list tests/unused.list
+
+# Judged by what was built, besides the text.
+dist_check_SCRIPTS += tests/unit/test_unused
+TESTS += tests/unit/test_unused
 
 # A fuzz target is tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME. The folder
 # whose parser it feeds adds it:

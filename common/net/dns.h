@@ -12,9 +12,8 @@
 #define DNS_TYPE_TXT  16u
 #define DNS_TYPE_AAAA 28u
 
-#define DNS_NAME_MAX    255   /* bytes of a name as text, with its NUL: RFC 1035 3.1 allows 253 */
-#define DNS_RECORDS_MAX 100   /* records of one answer that are kept */
-#define DNS_TXT_MAX     65535 /* bytes of one TXT record, strings joined */
+#define DNS_NAME_MAX    255 /* bytes of a name as text, with its NUL: RFC 1035 3.1 allows 253 */
+#define DNS_RECORDS_MAX 100 /* records of one answer that are kept */
 
 /* The answers that a caller must tell apart; "no" and "cannot say" are never merged. */
 enum dns_status {

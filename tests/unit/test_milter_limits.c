@@ -88,7 +88,6 @@ static void test_gate(void **state)
     assert_int_equal(gate_leave(&gate, 0), 0);
     assert_true(gate_close(&gate, 0));
     assert_false(gate_enter(&gate, NULL));
-    gate_fini(&gate);
 }
 
 static void *come_and_go(void *arg)
@@ -124,7 +123,6 @@ static void test_gate_lets_holders_finish(void **state)
     assert_false(gate_enter(&gate, &held));
     held = false;
     gate_let_go(&gate, &held);
-    gate_fini(&gate);
 }
 
 static void *leave_once_closed(void *arg)
@@ -148,7 +146,6 @@ static void test_gate_waits_for_the_last(void **state)
     assert_int_equal(pthread_create(&thread, NULL, leave_once_closed, &gate), 0);
     assert_true(gate_close(&gate, 20000));
     pthread_join(thread, NULL);
-    gate_fini(&gate);
 }
 
 int main(void)

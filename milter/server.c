@@ -99,7 +99,10 @@ static void let_last_reply_out(void)
 /* Sessions that are open go on as they began; no event of theirs is touched. */
 static void reload(struct milter *milter)
 {
-    if (setups_reload(&milter->setups, milter->path) != 0)
+    bool failed = setups_reload(&milter->setups, milter->path) != 0;
+
+    tally_add(&milter->tally, TALLY_RELOAD, failed, 1);
+    if (failed)
         return;
     const struct config *config = milter->setups.current->config;
     server_reserve_descriptors(config);

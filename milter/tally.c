@@ -55,6 +55,11 @@ static const char *dns_label(unsigned which)
     return names[which];
 }
 
+static const char *reload_label(unsigned which)
+{
+    return which == 0 ? "ok" : "error";
+}
+
 #define COUNTER(name, help, ...)                                                                   \
     {                                                                                              \
         "postern_milter_" name "_total", METRIC_COUNTER, help,                                     \
@@ -98,6 +103,8 @@ static const struct family {
      COUNTER("iprev_results", "Checks of the client's name.", "result")},
     {"dns", TALLY_DNS, TALLY_DNS_STATUSES, dns_label,
      COUNTER("dns_answers", "Answers of DNS, those of the cache included.", "status")},
+    {"reload", TALLY_RELOAD, TALLY_RELOADS, reload_label,
+     COUNTER("reloads", "Readings of the file anew.", "result")},
 };
 #define FAMILY_COUNT (sizeof(families) / sizeof(families[0]))
 

@@ -14,6 +14,7 @@
 #define TALLY_RESULTS      (AUTH_PERMERROR + 1)
 #define TALLY_ORIGINS      (ORIGIN_REFUSED + 1)
 #define TALLY_DNS_STATUSES (DNS_BOGUS + 1)
+#define TALLY_RELOADS      2 /* that went well, that did not */
 
 /* What is counted since the start. Of one with results, the count for each follows it. */
 enum tally_id {
@@ -32,7 +33,8 @@ enum tally_id {
     TALLY_DKIM = TALLY_SPF_HELO + TALLY_RESULTS,
     TALLY_IPREV = TALLY_DKIM + TALLY_RESULTS,
     TALLY_DNS = TALLY_IPREV + TALLY_RESULTS,
-    TALLY_COUNT = TALLY_DNS + TALLY_DNS_STATUSES,
+    TALLY_RELOAD = TALLY_DNS + TALLY_DNS_STATUSES,
+    TALLY_COUNT = TALLY_RELOAD + TALLY_RELOADS,
 };
 
 /* Zeroes are an empty one. Any thread; counting never waits. */

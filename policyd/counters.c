@@ -30,10 +30,12 @@ struct links {
 /* So many are a large page of the processor's. */
 #define SLAB_COUNT 32768u
 #define SLAB_SIZE  (SLAB_COUNT * sizeof(struct counter))
+#define SLAB_WORDS (SLAB_COUNT / 64)
 
 struct counter_slab {
     struct counter *counters;
     struct links links[SLAB_COUNT];
+    uint64_t changed[SLAB_WORDS]; /* a bit for each */
 };
 
 static struct counter *counter_at(const struct counters *counters, uint32_t number)
@@ -44,6 +46,21 @@ static struct counter *counter_at(const struct counters *counters, uint32_t numb
 static struct links *links_at(const struct counters *counters, uint32_t number)
 {
     return &counters->slabs[number / SLAB_COUNT]->links[number % SLAB_COUNT];
+}
+
+static uint64_t *changed_word(const struct counters *counters, size_t word)
+{
+    return &counters->slabs[word / SLAB_WORDS]->changed[word % SLAB_WORDS];
+}
+
+static void set_changed(const struct counters *counters, uint32_t number)
+{
+    *changed_word(counters, number / 64) |= UINT64_C(1) << number % 64;
+}
+
+static void clear_changed(const struct counters *counters, uint32_t number)
+{
+    *changed_word(counters, number / 64) &= ~(UINT64_C(1) << number % 64);
 }
 
 static uint32_t number_of(const struct counters *counters, const struct counter *counter)
@@ -158,6 +175,7 @@ static void drop(struct counters *counters, uint32_t number)
 {
     map_remove(&counters->map, &counter_at(counters, number)->in_map);
     unlink_from_list(counters, number);
+    clear_changed(counters, number);
     counter_free(counters, number);
 }
 
@@ -210,14 +228,15 @@ struct window *counters_window(struct counters *counters, const struct prefix *k
     uint32_t part = part_of(counters, now_ms);
     struct counter *counter = find(counters, key);
 
-    if (counter && counter->listed_at == part)
-        return &counter->window;
-    if (counter)
-        unlink_from_list(counters, number_of(counters, counter));
-    else
-        counter = add(counters, key, now_ms);
-    append_to_list(counters, number_of(counters, counter));
-    counter->listed_at = part;
+    if (!counter || counter->listed_at != part) {
+        if (counter)
+            unlink_from_list(counters, number_of(counters, counter));
+        else
+            counter = add(counters, key, now_ms);
+        append_to_list(counters, number_of(counters, counter));
+        counter->listed_at = part;
+    }
+    set_changed(counters, number_of(counters, counter));
     return &counter->window;
 }
 
@@ -249,4 +268,35 @@ void counters_sweep(struct counters *counters, int64_t now_ms)
 size_t counters_count(const struct counters *counters)
 {
     return counters->map.count;
+}
+
+static size_t take_of_word(struct counters *counters, size_t max, counters_fn fn, void *ctx)
+{
+    uint64_t *word = changed_word(counters, counters->changed_at);
+    size_t taken = 0;
+
+    for (; *word && taken < max; taken++) {
+        unsigned bit = (unsigned)__builtin_ctzll(*word);
+        const struct counter *counter =
+            counter_at(counters, (uint32_t)(counters->changed_at * 64 + bit));
+        *word &= *word - 1;
+        if (fn)
+            fn(&counter->key, &counter->window, ctx);
+    }
+    return taken;
+}
+
+size_t counters_take_changed(struct counters *counters, size_t max, counters_fn fn, void *ctx)
+{
+    size_t words = counters->slab_count * SLAB_WORDS, taken = 0;
+
+    for (size_t i = 0; i < words; i++) {
+        if (counters->changed_at >= words)
+            counters->changed_at = 0;
+        taken += take_of_word(counters, max - taken, fn, ctx);
+        if (taken == max)
+            break; /* the word may have more */
+        counters->changed_at++;
+    }
+    return taken;
 }

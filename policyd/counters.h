@@ -30,6 +30,7 @@ struct counters {
     uint32_t unused; /* one that came back, the first of a list */
     uint32_t oldest; /* by last event; a list through all */
     uint32_t newest;
+    size_t changed_at; /* where counters_take_changed() goes on */
     int64_t findtime_ms;
     size_t max; /* may change: what is too much goes as new keys come */
 };
@@ -53,5 +54,12 @@ void counters_forget_within(struct counters *counters, const struct prefix *pref
 void counters_sweep(struct counters *counters, int64_t now_ms);
 
 size_t counters_count(const struct counters *counters);
+
+/*
+ * Hand over up to max keys whose window was asked for since it was last handed over;
+ * the next call goes on behind. Fewer than max: there are no more. fn may be NULL.
+ */
+typedef void (*counters_fn)(const struct prefix *key, const struct window *window, void *ctx);
+size_t counters_take_changed(struct counters *counters, size_t max, counters_fn fn, void *ctx);
 
 #endif

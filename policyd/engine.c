@@ -11,6 +11,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "policyd/counters.h"
+#include "policyd/saver.h"
 
 struct engine {
     const struct config *config;
@@ -18,6 +19,7 @@ struct engine {
     const struct clock *clock;
     struct keeper *keeper;
     struct counters *counters; /* one for each jail of the configuration */
+    struct saver *saver;
     struct stats stats;
     int64_t started_mono_ms;
 };
@@ -59,6 +61,8 @@ struct engine *engine_new(const struct engine_options *options)
     engine->keeper = keeper_new(options->clock, options->store, &engine->stats);
     engine->started_mono_ms = clock_mono_ms(options->clock);
     engine->counters = counters_for(config);
+    engine->saver = saver_new(options->clock, options->store);
+    saver_use(engine->saver, config, engine->counters);
     return engine;
 }
 
@@ -66,6 +70,7 @@ void engine_free(struct engine **engine)
 {
     if (!*engine)
         return;
+    saver_free(&(*engine)->saver);
     counters_free_all((*engine)->counters, (*engine)->config);
     keeper_free(&(*engine)->keeper);
     free(*engine);
@@ -74,7 +79,9 @@ void engine_free(struct engine **engine)
 
 int engine_restore(struct engine *engine, struct error *error_r)
 {
-    return keeper_restore(engine->keeper, engine->rules, error_r);
+    if (keeper_restore(engine->keeper, engine->rules, error_r))
+        return -1;
+    return saver_restore(engine->saver, error_r);
 }
 
 void engine_tick(struct engine *engine)
@@ -84,6 +91,12 @@ void engine_tick(struct engine *engine)
     keeper_tick(engine->keeper);
     for (size_t i = 0; i < engine->config->jail_count; i++)
         counters_sweep(&engine->counters[i], now_ms);
+    saver_tick(engine->saver);
+}
+
+void engine_finish(struct engine *engine)
+{
+    saver_finish(engine->saver);
 }
 
 /* --- another configuration ---------------------------------------------------------- */
@@ -121,6 +134,7 @@ void engine_reconfigure(struct engine *engine, const struct config *config,
     engine->counters = counters;
     engine->config = config;
     engine->rules = rules;
+    saver_use(engine->saver, config, counters);
     keeper_drop_protected(engine->keeper, rules);
 }
 
@@ -243,8 +257,10 @@ static void lift(struct engine *engine, struct request *request, struct ban *ban
     log_ban("unban", NULL, &prefix, ban->jail, bans_seconds_left(ban, engine_now_mono_ms(engine)));
     keeper_remove(request->change, ban);
     engine->stats.count[STAT_BAN_LIFTED]++;
-    for (size_t i = 0; i < engine->config->jail_count; i++)
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
         counters_forget_within(&engine->counters[i], &prefix);
+        saver_forget(engine->saver, i, &prefix);
+    }
 }
 
 void engine_unban(struct engine *engine, const struct prefix *prefix, engine_done_fn done,
@@ -365,6 +381,7 @@ static void hit_jail(struct engine *engine, struct report *report, size_t index)
     if (decision != JAIL_BAN)
         return;
     counters_forget(counters, &key);
+    saver_forget(engine->saver, index, &key);
     ban_by_jail(engine, report, jail, &key);
 }
 
@@ -507,5 +524,5 @@ const char *engine_store_error(const struct engine *engine)
 
 size_t engine_pending(const struct engine *engine)
 {
-    return keeper_pending(engine->keeper);
+    return keeper_pending(engine->keeper) + saver_is_busy(engine->saver);
 }

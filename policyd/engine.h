@@ -34,7 +34,10 @@ struct engine *engine_new(const struct engine_options *options);
 /* Nothing may be pending. */
 void engine_free(struct engine **engine);
 
-/* Take up the bans of the store, each with what is left of it by the wall clock. 0 or -1. */
+/*
+ * Take up the bans of the store, each with what is left of it by the wall clock, and what
+ * its jails counted. 0 or -1.
+ */
 int engine_restore(struct engine *engine, struct error *error_r)
     __attribute__((warn_unused_result));
 
@@ -48,6 +51,9 @@ void engine_reconfigure(struct engine *engine, const struct config *config,
 
 /* Once a second: lets bans end, forgets idle keys, writes again what the store refused. */
 void engine_tick(struct engine *engine);
+
+/* Before the end: write out what is counted. engine_pending() tells when that is done. */
+void engine_finish(struct engine *engine);
 
 /* --- questions ------------------------------------------------------------------ */
 

@@ -3,10 +3,9 @@
 
 #include "policyd/jail.h"
 
+#include <endian.h>
 #include <string.h>
 
-#include "common/base/buf.h"
-#include "common/base/map.h"
 #include "common/base/str.h"
 
 static const struct {
@@ -52,16 +51,38 @@ static int64_t findtime_ms(const struct config_jail *jail)
     return (int64_t)jail->findtime_sec * 1000;
 }
 
+/*
+ * FNV-1a: it must be the same after a restart, so it has no random key. A fingerprint is
+ * a keyed hash itself, so that nobody can choose passwords by it.
+ */
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+
+static uint64_t hash_more(uint64_t hash, const void *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
 /* The login belongs to it: two logins may well have one short fingerprint. */
 static uint32_t hash_of(const struct event *event)
 {
-    struct buf key = {0};
+    uint64_t hash = hash_more(HASH_START, event->login, strlen(event->login) + 1);
 
-    buf_put(&key, event->login, strlen(event->login) + 1);
-    buf_puts(&key, event->fingerprint);
-    uint32_t hash = (uint32_t)map_hash(key.data, key.len);
-    buf_fini(&key);
-    return hash;
+    hash = hash_more(hash, event->fingerprint, strlen(event->fingerprint));
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+uint64_t jail_identity(const struct config_jail *jail)
+{
+    uint32_t numbers[] = {jail->events,   (uint32_t)jail->count_by, jail->distinct_password,
+                          jail->maxretry, jail->findtime_sec,       jail->prefix4,
+                          jail->prefix6};
+    uint64_t hash = hash_more(HASH_START, jail->name, strlen(jail->name) + 1);
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+        numbers[i] = htobe32(numbers[i]);
+    return hash_more(hash, numbers, sizeof(numbers));
 }
 
 static uint32_t hash_max(const struct config_jail *jail)

@@ -38,6 +38,12 @@ enum jail_decision {
 /* Whether the jail asks for events of this kind. */
 bool jail_wants(const struct config_jail *jail, unsigned kind);
 
+/*
+ * The same for jails that count alike, over restarts: name, events, key and time. What a
+ * jail does with a key that has too many is no part of it.
+ */
+uint64_t jail_identity(const struct config_jail *jail);
+
 /* What it counts and bans for an event of this client. */
 struct prefix jail_key(const struct config_jail *jail, const struct addr *client);
 

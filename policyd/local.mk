@@ -13,6 +13,7 @@ libpolicyd_a_SOURCES = \
 	policyd/metrics.c policyd/metrics.h \
 	policyd/policy.c policyd/policy.h \
 	policyd/route.c policyd/route.h \
+	policyd/saver.c policyd/saver.h \
 	policyd/server.c policyd/server.h \
 	policyd/service.c policyd/service.h \
 	policyd/setup.c policyd/setup.h \
@@ -21,6 +22,7 @@ libpolicyd_a_SOURCES = \
 	policyd/status.c policyd/status.h \
 	policyd/store.h \
 	policyd/store_file.c policyd/store_file.h \
+	policyd/store_file_counters.c policyd/store_file_counters.h \
 	policyd/store_record.c policyd/store_record.h \
 	policyd/window.c policyd/window.h
 
@@ -51,7 +53,7 @@ policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_policy tests/unit/test_route tests/unit/test_service tests/unit/test_socketmap \
-	tests/unit/test_store_file tests/unit/test_store_record \
+	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
 TESTS += $(policyd_tests)
@@ -80,6 +82,10 @@ tests_unit_test_service_SOURCES = tests/unit/test_service.c
 tests_unit_test_service_LDADD = $(policyd_test_libs)
 tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c
 tests_unit_test_socketmap_LDADD = $(policyd_test_libs)
+tests_unit_test_saver_SOURCES = tests/unit/test_saver.c
+tests_unit_test_saver_LDADD = $(policyd_test_libs)
+tests_unit_test_store_counters_SOURCES = tests/unit/test_store_counters.c
+tests_unit_test_store_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_store_file_SOURCES = tests/unit/test_store_file.c
 tests_unit_test_store_file_LDADD = $(policyd_test_libs)
 tests_unit_test_store_record_SOURCES = tests/unit/test_store_record.c

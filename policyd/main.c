@@ -72,6 +72,7 @@ static void on_stop_signal(void *ctx)
     log_info(NULL, "stopping", LOG_UINT("pending", engine_pending(daemon->engine)));
     process_notify_stopping();
     server_stop(daemon->server);
+    engine_finish(daemon->engine);
     loop_timer_stop(daemon->tick);
     loop_timer_start(daemon->drain, 0);
 }

@@ -22,6 +22,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "policyd/store_file_counters.h"
 #include "policyd/store_record.h"
 
 #define GROUP_MAX 4096 /* writes of one commit */
@@ -31,6 +32,7 @@ struct write {
     struct write *next;
     bool is_delete;
     struct store_ban ban;
+    const struct store_counters *counters; /* instead of a ban */
     store_done_fn done;
     void *ctx;
 };
@@ -54,6 +56,7 @@ struct store_file {
     int lock_fd;
     MDB_env *env;
     MDB_dbi bans;
+    struct store_file_counters counters;
 
     pthread_t thread;
     bool thread_runs;
@@ -112,6 +115,25 @@ static int store_file_load(struct store *store, store_load_fn fn, void *ctx, str
     return rc ? lmdb_error(error_r, file->path, "read the bans", rc) : 0;
 }
 
+static int store_file_load_counters(struct store *store, store_load_counter_fn fn, void *ctx,
+                                    struct error *error_r)
+{
+    struct store_file *file = file_of(store);
+    size_t bad = 0;
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &txn);
+
+    if (rc == 0) {
+        rc = store_file_counters_load(&file->counters, txn, fn, ctx, &bad);
+        mdb_txn_abort(txn);
+    }
+    if (bad)
+        log_warning(NULL, "store-record-ignored", LOG_STR("store", file->path),
+                    LOG_UINT("counters", bad),
+                    LOG_STR("reason", "no counters that this program wrote"));
+    return rc ? lmdb_error(error_r, file->path, "read the counters", rc) : 0;
+}
+
 /* --- the thread: commits in groups ---------------------------------------------- */
 
 static int apply(struct store_file *file, MDB_txn *txn, const struct write *write)
@@ -119,6 +141,8 @@ static int apply(struct store_file *file, MDB_txn *txn, const struct write *writ
     uint8_t key_bytes[STORE_KEY_LEN], value_bytes[STORE_VALUE_MAX];
     MDB_val key = {.mv_size = STORE_KEY_LEN, .mv_data = key_bytes};
 
+    if (write->counters)
+        return store_file_counters_write(&file->counters, txn, write->counters);
     store_record_key(&write->ban.prefix, key_bytes);
     if (write->is_delete) {
         int rc = mdb_del(txn, file->bans, &key, NULL);
@@ -188,13 +212,19 @@ static void queue_init(struct queue *queue)
     *queue = (struct queue){.end = &queue->first};
 }
 
-/* At most GROUP_MAX writes from the start; NULL when there are none. */
+/*
+ * At most GROUP_MAX writes from the start; NULL when there are none. Counters are a group
+ * of their own: no ban waits for more of them than were before it, nor fails with them.
+ */
 static struct write *queue_take(struct queue *queue)
 {
     struct write *first = queue->first, **end = &first;
 
-    for (size_t i = 0; *end && i < GROUP_MAX; i++)
-        end = &(*end)->next;
+    if (first && first->counters)
+        end = &first->next;
+    else
+        for (size_t i = 0; *end && !(*end)->counters && i < GROUP_MAX; i++)
+            end = &(*end)->next;
     queue->first = *end;
     if (!queue->first)
         queue->end = &queue->first;
@@ -238,12 +268,11 @@ static void *run(void *ctx)
     return NULL;
 }
 
-static void enqueue(struct store_file *file, bool is_delete, const struct store_ban *ban,
-                    store_done_fn done, void *ctx)
+static void enqueue(struct store_file *file, const struct write *wanted)
 {
     struct write *write = x_calloc(1, sizeof(*write));
 
-    *write = (struct write){.is_delete = is_delete, .ban = *ban, .done = done, .ctx = ctx};
+    *write = *wanted;
     pthread_mutex_lock(&file->mutex);
     *file->queue.end = write;
     file->queue.end = &write->next;
@@ -254,13 +283,24 @@ static void enqueue(struct store_file *file, bool is_delete, const struct store_
 static void store_file_put_ban(struct store *store, const struct store_ban *ban, store_done_fn done,
                                void *ctx)
 {
-    enqueue(file_of(store), false, ban, done, ctx);
+    enqueue(file_of(store), &(struct write){.ban = *ban, .done = done, .ctx = ctx});
 }
 
 static void store_file_delete_ban(struct store *store, const struct prefix *prefix,
                                   store_done_fn done, void *ctx)
 {
-    enqueue(file_of(store), true, &(struct store_ban){.prefix = *prefix}, done, ctx);
+    enqueue(file_of(store), &(struct write){
+                                .is_delete = true,
+                                .ban.prefix = *prefix,
+                                .done = done,
+                                .ctx = ctx,
+                            });
+}
+
+static void store_file_put_counters(struct store *store, const struct store_counters *batch,
+                                    store_done_fn done, void *ctx)
+{
+    enqueue(file_of(store), &(struct write){.counters = batch, .done = done, .ctx = ctx});
 }
 
 /* Signals are the loop's: the thread blocks them all. */
@@ -330,7 +370,7 @@ static int open_env(struct store_file *file, struct error *error_r)
 
     BUG_ON(rc);
     buf_printf(&path, "%s/%s", file->path, STORE_FILE_NAME);
-    mdb_env_set_maxdbs(file->env, 2);
+    mdb_env_set_maxdbs(file->env, 3);
     mdb_env_set_mapsize(file->env, STORE_FILE_MAX);
     rc = mdb_env_open(file->env, buf_str(&path), MDB_NOSUBDIR, 0600);
     buf_fini(&path);
@@ -384,6 +424,8 @@ static int open_tables(struct store_file *file, MDB_txn *txn, struct error *erro
         return -1;
     else if (!rc)
         rc = mdb_dbi_open(txn, "bans", 0, &file->bans);
+    if (!rc)
+        rc = store_file_counters_open(&file->counters, txn);
     return rc ? lmdb_error(error_r, file->path, "open its tables", rc) : 0;
 }
 
@@ -440,6 +482,8 @@ struct store *store_file_open(const char *path, struct loop *loop, struct error 
         .store = {.load = store_file_load,
                   .put_ban = store_file_put_ban,
                   .delete_ban = store_file_delete_ban,
+                  .load_counters = store_file_load_counters,
+                  .put_counters = store_file_put_counters,
                   .free = store_file_free},
         .loop = loop,
         .path = x_strdup(path),

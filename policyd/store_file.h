@@ -16,7 +16,8 @@
 #define STORE_FILE_NAME   "policyd.mdb"
 #define STORE_FILE_LOCK   "policyd.lock"
 #define STORE_FILE_FORMAT 1u
-#define STORE_FILE_MAX    ((size_t)1 << 30) /* bytes; BANS_MAX bans take a tenth of it */
+/* Bytes of address space. BANS_MAX bans take 100 MiB, a million counters about as much. */
+#define STORE_FILE_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 33 : 30))
 
 /*
  * Make the directory with mode 0700 if there is none; with its owner, when `user`

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "policyd/window.h"
+
 void store_record_key(const struct prefix *prefix, uint8_t out[STORE_KEY_LEN])
 {
     out[0] = prefix->addr.family;
@@ -24,6 +26,17 @@ static int64_t get_be64(const uint8_t *bytes)
     for (int i = 0; i < 8; i++)
         value = value << 8 | bytes[i];
     return (int64_t)value;
+}
+
+static void put_be32(uint8_t *out, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        out[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+static uint32_t get_be32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 size_t store_record_value(const struct store_ban *ban, uint8_t out[STORE_VALUE_MAX])
@@ -66,4 +79,54 @@ int store_record_read(const uint8_t *key, size_t key_len, const uint8_t *value, 
         return -1;
     memcpy(ban_r->jail, value + STORE_VALUE_MIN, value_len - STORE_VALUE_MIN);
     return read_key(key, &ban_r->prefix);
+}
+
+void store_counter_key(uint64_t jail, const struct prefix *prefix,
+                       uint8_t out[STORE_COUNTER_KEY_LEN])
+{
+    put_be64(out, (int64_t)jail);
+    store_record_key(prefix, out + 8);
+}
+
+size_t store_counter_value(const struct store_counter *counter, const uint32_t *hashes,
+                           uint8_t out[STORE_COUNTER_VALUE_MAX])
+{
+    put_be64(out, counter->end_wall_ms);
+    put_be64(out + 8, counter->start_wall_ms);
+    put_be32(out + 16, counter->current);
+    put_be32(out + 20, counter->previous);
+    put_be32(out + 24, counter->hash_old_count);
+    for (uint32_t i = 0; i < counter->hash_count; i++)
+        put_be32(out + STORE_COUNTER_VALUE_MIN + 4 * i, hashes[i]);
+    return STORE_COUNTER_VALUE_MIN + 4 * counter->hash_count;
+}
+
+static int read_counter_value(const uint8_t *value, size_t len, struct store_counter *counter)
+{
+    counter->end_wall_ms = get_be64(value);
+    counter->start_wall_ms = get_be64(value + 8);
+    counter->current = get_be32(value + 16);
+    counter->previous = get_be32(value + 20);
+    counter->hash_old_count = get_be32(value + 24);
+    counter->hash_count = (uint32_t)(len - STORE_COUNTER_VALUE_MIN) / 4;
+    if (counter->current > WINDOW_COUNT_MAX || counter->previous > WINDOW_COUNT_MAX)
+        return -1;
+    if (counter->start_wall_ms < 0 || counter->end_wall_ms < counter->start_wall_ms)
+        return -1;
+    return counter->hash_old_count <= counter->hash_count ? 0 : -1;
+}
+
+int store_counter_read(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len,
+                       struct store_counter *counter_r, uint32_t hashes_r[STORE_HASHES_MAX])
+{
+    *counter_r = (struct store_counter){0};
+    if (key_len != STORE_COUNTER_KEY_LEN || value_len < STORE_COUNTER_VALUE_MIN ||
+        value_len > STORE_COUNTER_VALUE_MAX || value_len % 4)
+        return -1;
+    counter_r->jail = (uint64_t)get_be64(key);
+    if (read_key(key + 8, &counter_r->key) || read_counter_value(value, value_len, counter_r))
+        return -1;
+    for (uint32_t i = 0; i < counter_r->hash_count; i++)
+        hashes_r[i] = get_be32(value + STORE_COUNTER_VALUE_MIN + 4 * i);
+    return 0;
 }

@@ -26,6 +26,28 @@ void window_fini(struct window *window)
     *window = (struct window){0};
 }
 
+static struct window_hashes *hashes_of(const struct window_state *state)
+{
+    size_t size = state->hash_count * sizeof(*state->hashes);
+    struct window_hashes *hashes = x_malloc(sizeof(*hashes) + size);
+
+    hashes->count = state->hash_count;
+    hashes->old_count = state->hash_old_count;
+    memcpy(hashes->items, state->hashes, size);
+    return hashes;
+}
+
+void window_restore(struct window *window, const struct window_state *state)
+{
+    window_fini(window);
+    *window = (struct window){
+        .start_ms = state->start_ms,
+        .current = state->current,
+        .previous = state->previous,
+        .hashes = state->hash_count ? hashes_of(state) : NULL,
+    };
+}
+
 bool window_is_void(const struct window *window, int64_t findtime_ms, int64_t now_ms)
 {
     int64_t elapsed = elapsed_since_start(window, now_ms);

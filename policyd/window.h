@@ -46,6 +46,17 @@ struct window {
 /* Zeroes are a void window. */
 void window_fini(struct window *window);
 
+/* Make it what another was: what that one's fields say. */
+struct window_state {
+    int64_t start_ms;
+    uint32_t current; /* at most WINDOW_COUNT_MAX, as previous */
+    uint32_t previous;
+    const uint32_t *hashes;
+    uint32_t hash_count;
+    uint32_t hash_old_count; /* at most hash_count */
+};
+void window_restore(struct window *window, const struct window_state *state);
+
 /* Count one event. findtime_ms is 1 to WINDOW_FINDTIME_MAX. */
 void window_add(struct window *window, int64_t findtime_ms, int64_t now_ms);
 

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -196,9 +197,89 @@ static void a_lifted_net_forgets_all_in_and_around_it(void **state)
     counters_fini(&counters);
 }
 
+/* --- what changed ---------------------------------------------------------------------- */
+
+#define CHANGED_KEYS 70000u /* more than two slabs */
+
+struct taken {
+    unsigned times[CHANGED_KEYS];
+    uint64_t count;
+};
+
+static void take(const struct prefix *key, const struct window *window, void *ctx)
+{
+    struct taken *taken = ctx;
+    const uint8_t *bytes = key->addr.bytes;
+    uint32_t number = (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+
+    assert_true(number < CHANGED_KEYS);
+    assert_int_equal(window->current, 1);
+    taken->times[number]++;
+    taken->count++;
+}
+
+static void what_changed_is_handed_over_once(void **state)
+{
+    struct taken *taken = calloc(1, sizeof(*taken));
+    struct counters counters;
+
+    (void)state;
+    assert_non_null(taken);
+    counters_init(&counters, FINDTIME, CHANGED_KEYS);
+    assert_int_equal(counters_take_changed(&counters, 10, take, taken), 0);
+    for (uint32_t i = 0; i < CHANGED_KEYS; i++) {
+        struct prefix key = key_of(i);
+        window_add(counters_window(&counters, &key, 0), FINDTIME, 0);
+    }
+    for (size_t got = 1000; got == 1000;)
+        got = counters_take_changed(&counters, 1000, take, taken);
+    for (uint32_t i = 0; i < CHANGED_KEYS; i++)
+        assert_int_equal(taken->times[i], 1);
+    assert_int_equal(counters_take_changed(&counters, SIZE_MAX, take, taken), 0);
+    struct prefix first = key_of(0), last = key_of(CHANGED_KEYS - 1), gone = key_of(5);
+    counters_window(&counters, &last, 1);
+    counters_window(&counters, &last, 2);
+    counters_window(&counters, &first, 3);
+    counters_window(&counters, &gone, 4);
+    counters_forget(&counters, &gone);
+    assert_int_equal(counters_take_changed(&counters, 10, take, taken), 2);
+    assert_int_equal(taken->times[0] + taken->times[CHANGED_KEYS - 1], 4);
+    counters_window(&counters, &last, 5);
+    assert_int_equal(counters_take_changed(&counters, SIZE_MAX, NULL, NULL), 1);
+    assert_int_equal(taken->count, CHANGED_KEYS + 2);
+    counters_fini(&counters);
+    free(taken);
+}
+
+static void a_slow_taker_gets_to_every_key(void **state)
+{
+    struct taken *taken = calloc(1, sizeof(*taken));
+    struct counters counters;
+
+    (void)state;
+    assert_non_null(taken);
+    counters_init(&counters, FINDTIME, CHANGED_KEYS);
+    for (uint32_t i = 0; i < CHANGED_KEYS; i++) {
+        struct prefix key = key_of(i);
+        window_add(counters_window(&counters, &key, 0), FINDTIME, 0);
+    }
+    /* One is always changed again: it must not be the only one that is taken. */
+    struct prefix busy = key_of(0);
+    for (uint32_t i = 0; i < CHANGED_KEYS / 1000 + 1; i++) {
+        counters_window(&counters, &busy, 1);
+        counters_take_changed(&counters, 1000, take, taken);
+    }
+    for (uint32_t i = 0; i < CHANGED_KEYS; i++)
+        assert_true(taken->times[i] > 0);
+    counters_fini(&counters);
+    free(taken);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_changed_is_handed_over_once),
+        cmocka_unit_test(a_slow_taker_gets_to_every_key),
         cmocka_unit_test(each_key_has_its_window),
         cmocka_unit_test(a_sweep_forgets_what_is_idle_for_two_findtimes),
         cmocka_unit_test(no_part_ends_too_early),

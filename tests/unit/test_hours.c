@@ -395,6 +395,98 @@ static void set_back_while_it_was_off_a_ban_is_no_longer_than_meant(void **state
     assert_false(is_banned(world, CLIENT));
 }
 
+/* --- counters over a restart --------------------------------------------------------------- */
+
+#define WRITTEN (2 * SECOND) /* by then they are */
+
+static void a_restart_goes_on_counting(void **state)
+{
+    struct world *world = *state;
+
+    wrong_times(world, CLIENT, MAXRETRY - 1);
+    pass(world, WRITTEN);
+    restart(world, 60 * SECOND);
+    assert_non_null(strstr(world->log, "counters-restored keys=1"));
+    assert_false(is_banned(world, CLIENT));
+    wrong(world, CLIENT);
+    assert_true(is_banned(world, CLIENT));
+}
+
+static void what_is_written_last_is_found(void **state)
+{
+    struct world *world = *state;
+
+    for (int i = 0; i < MAXRETRY - 1; i++) {
+        wrong(world, CLIENT);
+        pass(world, WRITTEN);
+        restart(world, 0);
+    }
+    assert_false(is_banned(world, CLIENT));
+    wrong(world, CLIENT);
+    assert_true(is_banned(world, CLIENT));
+}
+
+static void what_counts_no_more_is_not_taken_up(void **state)
+{
+    struct world *world = *state;
+
+    wrong_times(world, CLIENT, MAXRETRY - 1);
+    pass(world, WRITTEN);
+    restart(world, 2 * FINDTIME);
+    assert_non_null(strstr(world->log, "counters-restored keys=0"));
+    wrong(world, CLIENT);
+    assert_false(is_banned(world, CLIENT));
+}
+
+static void set_back_while_it_was_off_it_counts_on_for_its_time(void **state)
+{
+    struct world *world = *state;
+
+    wrong_times(world, CLIENT, MAXRETRY - 1);
+    pass(world, WRITTEN);
+    restart(world, -HOUR);
+    pass(world, 2 * FINDTIME);
+    wrong(world, CLIENT);
+    assert_false(is_banned(world, CLIENT));
+    wrong_times(world, CLIENT, MAXRETRY - 2);
+    pass(world, WRITTEN);
+    restart(world, -HOUR);
+    wrong(world, CLIENT);
+    assert_true(is_banned(world, CLIENT));
+}
+
+static void what_a_ban_or_an_unban_forgot_stays_forgotten(void **state)
+{
+    struct world *world = *state;
+
+    wrong_times(world, CLIENT, MAXRETRY - 1);
+    pass(world, WRITTEN);
+    wrong(world, CLIENT);
+    pass(world, WRITTEN);
+    restart(world, 0);
+    assert_non_null(strstr(world->log, "counters-restored keys=0"));
+    ask(world, "control", "request=ban\nprefix=203.0.113.0/24\nseconds=9\n\n", "status=ok");
+    wrong_times(world, "203.0.114.1", MAXRETRY - 1);
+    pass(world, WRITTEN);
+    ask(world, "control", "request=ban\nprefix=203.0.114.0/24\nseconds=9\n\n", "status=ok");
+    ask(world, "control", "request=unban\nprefix=203.0.114.0/24\n\n", "status=ok");
+    pass(world, WRITTEN);
+    restart(world, 0);
+    wrong(world, "203.0.114.1");
+    assert_false(is_banned(world, "203.0.114.1"));
+}
+
+static void an_orderly_end_writes_all(void **state)
+{
+    struct world *world = *state;
+
+    wrong_times(world, CLIENT, MAXRETRY - 1);
+    engine_finish(world->engine);
+    restart(world, 0);
+    wrong(world, CLIENT);
+    assert_true(is_banned(world, CLIENT));
+}
+
 /* --- a day of guessers against a list of all they did ------------------------------------- */
 
 #define GUESSERS    12
@@ -465,6 +557,12 @@ int main(void)
         HOURS_TEST(a_wall_clock_that_jumps_changes_nothing),
         HOURS_TEST(a_restart_takes_off_the_time_that_passed),
         HOURS_TEST(set_back_while_it_was_off_a_ban_is_no_longer_than_meant),
+        HOURS_TEST(a_restart_goes_on_counting),
+        HOURS_TEST(what_is_written_last_is_found),
+        HOURS_TEST(what_counts_no_more_is_not_taken_up),
+        HOURS_TEST(set_back_while_it_was_off_it_counts_on_for_its_time),
+        HOURS_TEST(what_a_ban_or_an_unban_forgot_stays_forgotten),
+        HOURS_TEST(an_orderly_end_writes_all),
         HOURS_TEST(a_day_of_guessers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,34 @@ static void keys_are_the_prefixes_of_the_client(void **state)
     }
 }
 
+static void the_identity_is_what_it_counts(void **state)
+{
+    static char name[] = "logins", other_name[] = "login";
+    struct config_jail jail = logins, other;
+
+    (void)state;
+    jail.name = name;
+    uint64_t identity = jail_identity(&jail);
+    /* The same in each program and on each machine: it is on disk. */
+    assert_true(identity == UINT64_C(0x67a97b10d5f0fe98));
+    other = jail, other.bantime_sec++;
+    assert_true(jail_identity(&other) == identity);
+    other = jail, other.name = other_name;
+    assert_true(jail_identity(&other) != identity);
+    other = jail, other.events++;
+    assert_true(jail_identity(&other) != identity);
+    other = jail, other.distinct_password = false;
+    assert_true(jail_identity(&other) != identity);
+    other = jail, other.maxretry++;
+    assert_true(jail_identity(&other) != identity);
+    other = jail, other.findtime_sec++;
+    assert_true(jail_identity(&other) != identity);
+    other = jail, other.prefix4--;
+    assert_true(jail_identity(&other) != identity);
+    other = jail, other.prefix6--;
+    assert_true(jail_identity(&other) != identity);
+}
+
 static void the_fifth_different_password_is_the_one_too_many(void **state)
 {
     struct window window = {0};
@@ -216,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_the_prefixes_of_the_client),
+        cmocka_unit_test(the_identity_is_what_it_counts),
         cmocka_unit_test(the_fifth_different_password_is_the_one_too_many),
         cmocka_unit_test(the_same_password_is_one_event),
         cmocka_unit_test(login_and_fingerprint_do_not_run_together),

@@ -273,7 +273,7 @@ static void set_format(struct fixture *fixture, const char *format)
 
     snprintf(path, sizeof(path), "%s/%s", fixture->path, STORE_FILE_NAME);
     assert_int_equal(mdb_env_create(&env), 0);
-    mdb_env_set_maxdbs(env, 2);
+    mdb_env_set_maxdbs(env, 3);
     assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR, 0600), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, "meta", 0, &meta), 0);

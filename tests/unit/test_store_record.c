@@ -5,10 +5,12 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "policyd/window.h"
 #include "tests/unit/unit.h"
 
 static struct store_ban ban_of(const char *prefix, const char *jail)
@@ -93,12 +95,115 @@ static void other_bytes_are_refused(void **state)
     assert_int_equal(store_record_read(good_key, STORE_KEY_LEN, value, STORE_VALUE_MIN, &ban), -1);
 }
 
+/* --- counters ------------------------------------------------------------------------ */
+
+static const uint32_t some_hashes[] = {0x01020304, 0, UINT32_MAX};
+
+static struct store_counter counter_of(uint32_t hash_count)
+{
+    struct store_counter counter = {
+        .jail = UINT64_C(0xf102030405060708),
+        .start_wall_ms = 1,
+        .end_wall_ms = INT64_C(0x0102030405060708),
+        .current = 3,
+        .previous = WINDOW_COUNT_MAX,
+        .hash_count = hash_count,
+        .hash_old_count = hash_count / 2,
+    };
+    assert_int_equal(prefix_parse("203.0.113.0/24", &counter.key), 0);
+    return counter;
+}
+
+static void the_bytes_of_a_counter_are_these(void **state)
+{
+    static const uint8_t wanted_key[STORE_COUNTER_KEY_LEN] = {0xf1, 2, 3,  4,   5, 6,  7,
+                                                              8,    4, 24, 203, 0, 113};
+    static const char wanted_value[] = "\1\2\3\4\5\6\7\10\0\0\0\0\0\0\0\1\0\0\0\3\0\x10\0\0"
+                                       "\0\0\0\1\1\2\3\4\0\0\0\0\377\377\377\377";
+    struct store_counter counter = counter_of(3);
+    uint8_t key[STORE_COUNTER_KEY_LEN], value[STORE_COUNTER_VALUE_MAX];
+
+    (void)state;
+    store_counter_key(counter.jail, &counter.key, key);
+    assert_memory_equal(key, wanted_key, sizeof(key));
+    assert_int_equal(store_counter_value(&counter, some_hashes, value), sizeof(wanted_value) - 1);
+    assert_memory_equal(value, wanted_value, sizeof(wanted_value) - 1);
+}
+
+static void a_counter_reads_the_same(void **state)
+{
+    uint8_t key[STORE_COUNTER_KEY_LEN], value[STORE_COUNTER_VALUE_MAX];
+    uint32_t hashes[STORE_HASHES_MAX];
+
+    (void)state;
+    for (uint32_t count = 0; count <= COUNT(some_hashes); count++) {
+        struct store_counter counter = counter_of(count), again;
+        store_counter_key(counter.jail, &counter.key, key);
+        size_t len = store_counter_value(&counter, some_hashes, value);
+        assert_int_equal(store_counter_read(key, sizeof(key), value, len, &again, hashes), 0);
+        assert_true(prefix_eq(&again.key, &counter.key) && again.jail == counter.jail);
+        assert_int_equal(again.start_wall_ms, counter.start_wall_ms);
+        assert_int_equal(again.end_wall_ms, counter.end_wall_ms);
+        assert_int_equal(again.current, counter.current);
+        assert_int_equal(again.previous, counter.previous);
+        assert_int_equal(again.hash_count, count);
+        assert_int_equal(again.hash_old_count, count / 2);
+        assert_memory_equal(hashes, some_hashes, count * sizeof(*hashes));
+    }
+}
+
+static void other_bytes_are_no_counter(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+        uint8_t byte;
+    } faults[] = {
+        {"a start before 1970", 8, 0x80},
+        {"an end before the start", 0, 0xff},
+        {"too many", 17, 0x11},
+        {"too many before", 21, 0x11},
+        {"more old hashes than hashes", 27, 4},
+    };
+    uint8_t key[STORE_COUNTER_KEY_LEN], value[STORE_COUNTER_VALUE_MAX + 4] = {0};
+    uint8_t good[STORE_COUNTER_VALUE_MAX];
+    uint32_t hashes[STORE_HASHES_MAX];
+    struct store_counter counter = counter_of(3), again;
+
+    (void)state;
+    store_counter_key(counter.jail, &counter.key, key);
+    size_t len = store_counter_value(&counter, some_hashes, good);
+    memcpy(value, good, len);
+    for (size_t cut = 1; cut < len; cut++) {
+        bool whole = len - cut >= STORE_COUNTER_VALUE_MIN && cut % 4 == 0 &&
+                     cut / 4 + counter.hash_old_count <= counter.hash_count;
+        int rc = store_counter_read(key, sizeof(key), value, len - cut, &again, hashes);
+        assert_int_equal(rc, whole ? 0 : -1);
+    }
+    for (size_t i = 0; i < COUNT(faults); i++) {
+        memcpy(value, good, len);
+        value[faults[i].at] = faults[i].byte;
+        CASE(faults[i].name,
+             store_counter_read(key, sizeof(key), value, len, &again, hashes) == -1);
+    }
+    memcpy(value, good, len);
+    len = STORE_COUNTER_VALUE_MAX;
+    assert_int_equal(store_counter_read(key, sizeof(key), value, len, &again, hashes), 0);
+    assert_int_equal(store_counter_read(key, sizeof(key), value, len + 4, &again, hashes), -1);
+    assert_int_equal(store_counter_read(key, sizeof(key) - 1, value, len, &again, hashes), -1);
+    key[8] = 5;
+    assert_int_equal(store_counter_read(key, sizeof(key), value, len, &again, hashes), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bytes_are_these),
         cmocka_unit_test(what_was_written_reads_the_same),
         cmocka_unit_test(other_bytes_are_refused),
+        cmocka_unit_test(the_bytes_of_a_counter_are_these),
+        cmocka_unit_test(a_counter_reads_the_same),
+        cmocka_unit_test(other_bytes_are_no_counter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

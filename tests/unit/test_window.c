@@ -307,6 +307,34 @@ static void the_oldest_hash_of_the_previous_bucket_gives_way_first(void **state)
     window_fini(&window);
 }
 
+static void restored_it_counts_as_it_did(void **state)
+{
+    struct window window = {0}, again = {0};
+
+    (void)state;
+    window_add_distinct(&again, FINDTIME, 77, 5, 0); /* what it had goes */
+    for (uint32_t hash = 1; hash < 5; hash++)
+        window_add_distinct(&window, FINDTIME, hash, 5, hash * FINDTIME / 3);
+    window_restore(&again, &(struct window_state){
+                               .start_ms = window.start_ms,
+                               .current = window.current,
+                               .previous = window.previous,
+                               .hashes = window.hashes->items,
+                               .hash_count = window.hashes->count,
+                               .hash_old_count = window.hashes->old_count,
+                           });
+    for (int64_t now = 4 * FINDTIME / 3; now < 4 * FINDTIME; now += FINDTIME / 9) {
+        uint32_t hash = (uint32_t)(now / FINDTIME);
+        assert_int_equal(window_count(&again, FINDTIME, now), window_count(&window, FINDTIME, now));
+        assert_int_equal(window_add_distinct(&again, FINDTIME, hash, 5, now),
+                         window_add_distinct(&window, FINDTIME, hash, 5, now));
+    }
+    window_fini(&window);
+    window_restore(&again, &(struct window_state){.current = 1});
+    assert_null(again.hashes);
+    window_fini(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +345,7 @@ int main(void)
         cmocka_unit_test(is_one_off_at_most_for_even_traffic),
         cmocka_unit_test(is_off_by_the_previous_bucket_at_most),
         cmocka_unit_test(a_guesser_who_knows_it_gets_less_than_twice_maxretry),
+        cmocka_unit_test(restored_it_counts_as_it_did),
         cmocka_unit_test(a_hash_counts_once),
         cmocka_unit_test(a_hash_lives_as_long_as_its_event_counts),
         cmocka_unit_test(an_old_password_for_ever_stays_one_event),

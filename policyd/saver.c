@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/saver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bug.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "policyd/jail.h"
+
+_Static_assert(JAIL_HASHES_MAX <= STORE_HASHES_MAX, "each hash has its place");
+
+struct saver {
+    const struct clock *clock;
+    struct store *store;
+    const struct config *config;
+    struct counters *counters;
+    struct store_counters *batch;
+    size_t jail_index; /* whose counters are looked at next */
+    struct store_gone *gone;
+    size_t gone_count;
+    size_t gone_cap;
+    unsigned portions; /* of this round */
+    unsigned wait_sec; /* until the store is asked again */
+    bool is_busy;
+    bool is_unwritten; /* the batch waits to be written once more */
+    bool is_finishing;
+    bool has_failed;
+};
+
+struct saver *saver_new(const struct clock *clock, struct store *store)
+{
+    struct saver *saver = x_calloc(1, sizeof(*saver));
+
+    saver->clock = clock;
+    saver->store = store;
+    saver->batch = x_calloc(1, sizeof(*saver->batch));
+    return saver;
+}
+
+void saver_free(struct saver **saver)
+{
+    if (!*saver)
+        return;
+    BUG_ON((*saver)->is_busy);
+    free((*saver)->gone);
+    free((*saver)->batch);
+    free(*saver);
+    *saver = NULL;
+}
+
+void saver_use(struct saver *saver, const struct config *config, struct counters *counters)
+{
+    saver->config = config;
+    saver->counters = counters;
+    saver->jail_index = 0;
+}
+
+/* --- copying --------------------------------------------------------------------------- */
+
+static void copy_hashes(struct store_counters *batch, struct store_counter *item,
+                        const struct window_hashes *hashes)
+{
+    BUG_ON(hashes->count > STORE_HASHES_MAX);
+    item->hash_at = batch->hash_count;
+    item->hash_count = hashes->count;
+    item->hash_old_count = hashes->old_count;
+    memcpy(batch->hashes + batch->hash_count, hashes->items,
+           hashes->count * sizeof(*hashes->items));
+    batch->hash_count += hashes->count;
+}
+
+static void copy_counter(const struct prefix *key, const struct window *window, void *ctx)
+{
+    struct saver *saver = ctx;
+    const struct config_jail *jail = &saver->config->jails[saver->jail_index];
+    struct store_counters *batch = saver->batch;
+    struct store_counter *item = &batch->items[batch->count++];
+    int64_t age_ms = clock_mono_ms(saver->clock) - window->start_ms;
+
+    *item = (struct store_counter){
+        .jail = jail_identity(jail),
+        .key = *key,
+        .start_wall_ms = batch->now_wall_ms - age_ms,
+        .end_wall_ms = batch->now_wall_ms - age_ms + 2000 * (int64_t)jail->findtime_sec,
+        .current = window->current,
+        .previous = window->previous,
+    };
+    if (window->hashes)
+        copy_hashes(batch, item, window->hashes);
+}
+
+static void copy_gone(struct saver *saver)
+{
+    struct store_counters *batch = saver->batch;
+
+    batch->gone_count =
+        saver->gone_count < STORE_COUNTERS_MAX ? saver->gone_count : STORE_COUNTERS_MAX;
+    if (!batch->gone_count)
+        return;
+    memcpy(batch->gone, saver->gone, batch->gone_count * sizeof(*batch->gone));
+    saver->gone_count -= batch->gone_count;
+    memmove(saver->gone, saver->gone + batch->gone_count, saver->gone_count * sizeof(*saver->gone));
+}
+
+/* What was forgotten goes first: a key may have been counted again since. */
+static void fill(struct saver *saver)
+{
+    struct store_counters *batch = saver->batch;
+
+    batch->count = batch->hash_count = 0;
+    batch->now_wall_ms = clock_wall_ms(saver->clock);
+    copy_gone(saver);
+    if (saver->gone_count)
+        return;
+    for (size_t i = 0; i < saver->config->jail_count; i++) {
+        size_t room = STORE_COUNTERS_MAX - batch->count;
+        if (counters_take_changed(&saver->counters[saver->jail_index], room, copy_counter, saver) ==
+            room)
+            return;
+        saver->jail_index = (saver->jail_index + 1) % saver->config->jail_count;
+    }
+}
+
+/* --- writing --------------------------------------------------------------------------- */
+
+static void on_written(const struct error *error, void *ctx);
+
+static void write_portion(struct saver *saver)
+{
+    if (!saver->is_unwritten)
+        fill(saver);
+    if (!saver->batch->count && !saver->batch->gone_count)
+        return;
+    saver->portions++;
+    saver->is_busy = true;
+    saver->store->put_counters(saver->store, saver->batch, on_written, saver);
+}
+
+static void note_result(struct saver *saver, const struct error *error)
+{
+    if (error && !saver->has_failed)
+        log_warning(NULL, "counters-unwritten", LOG_ERR(error),
+                    LOG_STR("effect", "a restart would count anew"));
+    else if (!error)
+        log_write(saver->has_failed ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, NULL, "counters-written",
+                  LOG_FIELDS(LOG_UINT("keys", saver->batch->count)));
+    saver->has_failed = error != NULL;
+}
+
+static void on_written(const struct error *error, void *ctx)
+{
+    struct saver *saver = ctx;
+
+    saver->is_busy = false;
+    saver->is_unwritten = error != NULL;
+    note_result(saver, error);
+    if (error)
+        saver->wait_sec = SAVER_RETRY_SEC;
+    else if (saver->portions < SAVER_ROUND_MAX || saver->is_finishing)
+        write_portion(saver);
+}
+
+void saver_tick(struct saver *saver)
+{
+    if (!saver->store->put_counters || saver->is_finishing)
+        return;
+    saver->portions = 0;
+    if (saver->wait_sec)
+        saver->wait_sec--;
+    else if (!saver->is_busy)
+        write_portion(saver);
+}
+
+void saver_finish(struct saver *saver)
+{
+    if (!saver->store->put_counters)
+        return;
+    saver->is_finishing = true;
+    if (!saver->is_busy && !saver->has_failed)
+        write_portion(saver);
+}
+
+bool saver_is_busy(const struct saver *saver)
+{
+    return saver->is_busy;
+}
+
+/* Past the limit, a restart would count on what was forgotten: as far as findtime reaches. */
+void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *prefix)
+{
+    const struct config_jail *jail = &saver->config->jails[jail_index];
+
+    if (!saver->store->put_counters || saver->gone_count >= SAVER_GONE_MAX)
+        return;
+    if (saver->gone_count == saver->gone_cap) {
+        saver->gone_cap = saver->gone_cap ? 2 * saver->gone_cap : 64;
+        saver->gone = x_reallocarray(saver->gone, saver->gone_cap, sizeof(*saver->gone));
+    }
+    saver->gone[saver->gone_count++] = (struct store_gone){
+        .jail = jail_identity(jail),
+        .bits = (uint8_t)(prefix->addr.family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6),
+        .within = *prefix,
+    };
+}
+
+/* --- restoring ------------------------------------------------------------------------- */
+
+static struct counters *counters_of(const struct saver *saver, uint64_t identity,
+                                    int64_t *findtime_ms_r)
+{
+    for (size_t i = 0; i < saver->config->jail_count; i++) {
+        const struct config_jail *jail = &saver->config->jails[i];
+        *findtime_ms_r = 1000 * (int64_t)jail->findtime_sec;
+        if (jail_identity(jail) == identity)
+            return &saver->counters[i];
+    }
+    return NULL;
+}
+
+static void restore_counter(const struct store_counter *counter, const uint32_t *hashes, void *ctx)
+{
+    struct saver *saver = ctx;
+    int64_t now_ms = clock_mono_ms(saver->clock), findtime_ms;
+    int64_t age_ms = clock_wall_ms(saver->clock) - counter->start_wall_ms;
+    struct counters *counters = counters_of(saver, counter->jail, &findtime_ms);
+    struct window window = {
+        .start_ms = now_ms - (age_ms > 0 ? age_ms : 0), /* set back: nothing is in the future */
+        .current = counter->current,
+        .previous = counter->previous,
+    };
+
+    if (!counters || window_is_void(&window, findtime_ms, now_ms))
+        return;
+    window_restore(counters_window(counters, &counter->key, now_ms),
+                   &(struct window_state){
+                       .start_ms = window.start_ms,
+                       .current = window.current,
+                       .previous = window.previous,
+                       .hashes = hashes,
+                       .hash_count = counter->hash_count,
+                       .hash_old_count = counter->hash_old_count,
+                   });
+}
+
+int saver_restore(struct saver *saver, struct error *error_r)
+{
+    size_t keys = 0;
+
+    if (!saver->store->load_counters)
+        return 0;
+    if (saver->store->load_counters(saver->store, restore_counter, saver, error_r))
+        return -1;
+    for (size_t i = 0; i < saver->config->jail_count; i++) {
+        counters_take_changed(&saver->counters[i], SIZE_MAX, NULL, NULL);
+        keys += counters_count(&saver->counters[i]);
+    }
+    log_info(NULL, "counters-restored", LOG_UINT("keys", keys));
+    return 0;
+}

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the benchmarks share: servers to measure, load generators, tables."""
 
+import glob
 import os
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -16,7 +18,6 @@ ROOT = os.geteuid() == 0
 USER = "nobody" if ROOT else pwd.getpwuid(os.geteuid()).pw_name
 GROUP = "nogroup" if ROOT else ""
 DEADLINE = 30
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def wait_for(condition, what):
@@ -56,13 +57,27 @@ def folder():
     return path
 
 
-def run_load(program, *arguments):
-    """The figures of one run of a generator, by name."""
+def own_children_seconds():
+    """Processor time of the children that have ended: generators, when no server ends meanwhile."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def run_load(server, program, *arguments):
+    """
+    The figures of one run of a generator, by name, and for each request or message, in
+    microseconds, cpu_us of the server and both_us of the two: these hold on a busy machine, too.
+    """
+    served, generated = server.cpu_seconds(), own_children_seconds()
     done = subprocess.run([os.path.join(BUILD, "tests/bench", program), *map(str, arguments)],
                           stdout=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, f"{program} {' '.join(map(str, arguments))}"
-    return {name: float(value) for name, value in
-            (word.split("=") for word in done.stdout.split())}
+    figures = {name: float(value) for name, value in
+               (word.split("=") for word in done.stdout.split())}
+    served = server.cpu_seconds() - served
+    figures["cpu_us"] = served * 1e6 / figures["count"]
+    figures["both_us"] = (served + own_children_seconds() - generated) * 1e6 / figures["count"]
+    return figures
 
 
 class Server:
@@ -105,13 +120,13 @@ class Server:
         self.pids.append(process.pid)
 
     def cpu_seconds(self):
-        """Of the process and its threads; of a parent with workers, not theirs."""
+        """Of all its threads; of a parent with workers, not theirs."""
         total = 0
         for pid in self.pids:
-            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-                fields = stat.read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICKS
+            for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+                with open(path, encoding="ascii") as stat:
+                    total += int(stat.read().split()[0])
+        return total / 1e9
 
     def anonymous_bytes(self):
         with open(f"/proc/{self.pids[0]}/status", encoding="ascii") as status:
@@ -131,6 +146,15 @@ def machine():
 
 def median(values):
     return statistics.median(values)
+
+
+def ratios(ours, theirs):
+    """
+    By requests/s, and by the processor time of server and generator together. Run by run: what
+    disturbs the machine disturbs both.
+    """
+    return [f"{median([a['rate'] / b['rate'] for a, b in zip(ours, theirs)]):.2f}",
+            f"{median([b['both_us'] / a['both_us'] for a, b in zip(ours, theirs)]):.2f}"]
 
 
 def table(head, rows):

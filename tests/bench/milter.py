@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 
-from benchkit import BUILD, GROUP, ROOT, USER, Server, median, run_load, table
+from benchkit import BUILD, GROUP, ROOT, USER, Server, median, ratios, run_load, table
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "milter"))
 from dnsd import Dns            # noqa: E402  pylint: disable=wrong-import-position
@@ -100,24 +100,22 @@ def message(folder, signer, size):
 
 
 def measure(server, sessions, path):
-    before = server.cpu_seconds()
-    figures = run_load("milter_load", "-c", sessions, "-t", MILLISECONDS,
+    figures = run_load(server, "milter_load", "-c", sessions, "-t", MILLISECONDS,
                        server.addresses["unix"], CLIENT, HELO, SENDER, path)
     assert figures["other"] == 0, f"{server.name} did not let all messages through"
     assert figures["fields"] >= figures["count"], f"{server.name} wrote no field"
-    figures["cpu_us"] = (server.cpu_seconds() - before) * 1e6 / figures["count"]
     return figures
 
 
 def rows_of(servers, path, sessions, size, rounds):
     runs = [[measure(s, sessions, path) for s in servers] for _ in range(rounds)]
+    compared = ratios(*zip(*runs)) if len(servers) > 1 else ["", ""]
     for server, figures in zip(servers, zip(*runs)):
         middle = {name: median([run[name] for run in figures]) for name in figures[0]}
-        ratio = median([run[0]["rate"] / run[1]["rate"] for run in runs]) \
-            if server is servers[0] and len(servers) > 1 else None
         yield [f"{sessions} x {size} {server.name}", f"{middle['rate']:,.0f}",
                f"{middle['p50_us'] / 1000:.2f}", f"{middle['p99_us'] / 1000:.2f}",
-               f"{middle['cpu_us']:.0f}", f"{ratio:.2f}" if ratio else ""]
+               f"{middle['cpu_us']:.0f}", *compared]
+        compared = ["", ""]
 
 
 def zone(signer):
@@ -143,6 +141,6 @@ def compare(rounds):
                 for row in rows_of(servers, message(folder, signer, size), count, size, rounds)]
     print(f"\nMessages to a milter over unix, one a connection, medians of {rounds} runs of "
           f"{MILLISECONDS} ms, sessions at a time x bytes of body")
-    table(["", "messages/s", "p50 ms", "p99 ms", "CPU us", "postern is x"], rows)
+    table(["", "messages/s", "p50 ms", "p99 ms", "CPU us", "postern is x", "by CPU"], rows)
     print("postern-milter does SPF, DKIM, the PTR of the client and its log; "
           "opendkim DKIM alone,\nwith the key in a file and without a log.")

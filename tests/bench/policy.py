@@ -4,8 +4,8 @@
 import os
 import shutil
 
-from benchkit import (BUILD, GROUP, ROOT, USER, Server, answers, median, run_load, table,
-                      wait_for)
+from benchkit import (BUILD, GROUP, ROOT, USER, Server, answers, median, ratios, run_load,
+                      table, wait_for)
 
 CONNECTIONS = [1, 8, 50]
 CLIENTS = 1000
@@ -82,22 +82,14 @@ class Postfwd(Server):
 
 
 def measure(server, transport, connections, depth=1, clients=CLIENTS):
-    """One run, with the server's own time for a request in microseconds."""
-    before = server.cpu_seconds()
-    figures = run_load("policy_load", "-c", connections, "-d", depth, "-k", clients,
+    figures = run_load(server, "policy_load", "-c", connections, "-d", depth, "-k", clients,
                        "-t", MILLISECONDS, server.addresses[transport])
     assert figures["other"] == 0, f"{server.name} answered with more than DUNNO"
-    figures["cpu_us"] = (server.cpu_seconds() - before) * 1e6 / figures["count"]
     return figures
 
 
 def medians(runs):
     return {name: median([run[name] for run in runs]) for name in runs[0]}
-
-
-def ratio(ours, theirs):
-    """Run by run: what disturbs the machine disturbs both."""
-    return median([a["rate"] / b["rate"] for a, b in zip(ours, theirs)])
 
 
 def row(label, runs, compared):
@@ -115,13 +107,13 @@ def compare(transport, rounds):
                     for _ in range(rounds)]
             ours, none = zip(*runs)
             label = f"{connections} x {depth}"
-            rows.append(row(f"{label} policyd", ours, [f"{ratio(ours, none):.2f}"]))
-            rows.append(row(f"{label} do-nothing", none, [""]))
+            rows.append(row(f"{label} policyd", ours, ratios(ours, none)))
+            rows.append(row(f"{label} do-nothing", none, ["", ""]))
         if shutil.which("postfwd2"):
             rows += compare_postfwd(transport, rounds, policyd)
     print(f"\nPolicy requests over {transport}, medians of {rounds} runs of {MILLISECONDS} ms, "
           f"{CLIENTS} clients, connections x requests under way on each")
-    table(["", "requests/s", "p50 ms", "p99 ms", "CPU us", "policyd is x"], rows)
+    table(["", "requests/s", "p50 ms", "p99 ms", "CPU us", "policyd is x", "by CPU"], rows)
 
 
 def compare_postfwd(transport, rounds, policyd):
@@ -131,15 +123,15 @@ def compare_postfwd(transport, rounds, policyd):
             runs = [[measure(s, transport, connections) for s in (policyd, postfwd)]
                     for _ in range(rounds)]
             ours, theirs = zip(*runs)
-            figures = row(f"{connections} x 1 postfwd", theirs, [f"{ratio(ours, theirs):.0f}"])
-            figures[4] = ""     # its workers' time is not its parent's
+            figures = row(f"{connections} x 1 postfwd", theirs, ratios(ours, theirs))
+            figures[4] = figures[6] = ""    # its workers' time is not its parent's
             rows.append(figures)
     return rows
 
 
 def fill(policyd, clients):
     """Ask once about each client; the longest wait shows whether a growing table stalls."""
-    return run_load("policy_load", "-1", "-c", 8, "-k", clients, policyd.addresses["unix"])
+    return run_load(policyd, "policy_load", "-1", "-c", 8, "-k", clients, policyd.addresses["unix"])
 
 
 def memory(rounds):
@@ -154,9 +146,8 @@ def memory(rounds):
     for clients, part in zip((MANY, CLIENTS), zip(*runs)):
         is_many = clients == MANY
         rows.append(row(f"{clients:,} keys", part, [
-            f"{ratio(*zip(*runs)):.2f}" if is_many else "",
-            f"{sizes[clients] / 1e6:.1f}", f"{sizes[clients] / clients:.0f}" if is_many else ""]))
-    table(["", "requests/s", "p50 ms", "p99 ms", "CPU us", "many to few", "RssAnon MB",
+            *(ratios(*zip(*runs)) if is_many else ["", ""]), f"{sizes[clients] / 1e6:.1f}", f"{sizes[clients] / clients:.0f}" if is_many else ""]))
+    table(["", "requests/s", "p50 ms", "p99 ms", "CPU us", "many to few", "by CPU", "RssAnon MB",
            "bytes a key"], rows)
     print(f"Filling the table: {filled['rate']:,.0f} requests/s, "
           f"p99 {filled['p99_us'] / 1000:.3f} ms, longest {filled['max_us'] / 1000:.1f} ms")

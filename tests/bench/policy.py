@@ -146,7 +146,8 @@ def memory(rounds):
     for clients, part in zip((MANY, CLIENTS), zip(*runs)):
         is_many = clients == MANY
         rows.append(row(f"{clients:,} keys", part, [
-            *(ratios(*zip(*runs)) if is_many else ["", ""]), f"{sizes[clients] / 1e6:.1f}", f"{sizes[clients] / clients:.0f}" if is_many else ""]))
+            *(ratios(*zip(*runs)) if is_many else ["", ""]),
+            f"{sizes[clients] / 1e6:.1f}", f"{sizes[clients] / clients:.0f}" if is_many else ""]))
     table(["", "requests/s", "p50 ms", "p99 ms", "CPU us", "many to few", "by CPU", "RssAnon MB",
            "bytes a key"], rows)
     print(f"Filling the table: {filled['rate']:,.0f} requests/s, "

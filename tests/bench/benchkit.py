@@ -120,7 +120,7 @@ class Server:
         self.pids.append(process.pid)
 
     def cpu_seconds(self):
-        """Of all its threads; of a parent with workers, not theirs."""
+        """Of its threads that live; of a parent with workers, not theirs."""
         total = 0
         for pid in self.pids:
             for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):

@@ -94,6 +94,20 @@ static void a_user_must_exist_and_not_be_root(void **state)
     assert_int_equal(geteuid(), 0);
 }
 
+static void a_user_has_a_group(void **state)
+{
+    const struct passwd *passwd = getpwuid(geteuid());
+    const struct group *group = passwd ? getgrgid(passwd->pw_gid) : NULL;
+
+    (void)state;
+    assert_null(process_group_of("no-such-user"));
+    if (!group)
+        skip();
+    char *name = process_group_of(passwd->pw_name);
+    assert_string_equal(name, group->gr_name);
+    free(name);
+}
+
 static int guard(void)
 {
     struct rlimit limit;
@@ -174,6 +188,7 @@ int main(void)
         cmocka_unit_test(root_is_dropped_for_good),
         cmocka_unit_test(without_root_nothing_is_dropped),
         cmocka_unit_test(a_user_must_exist_and_not_be_root),
+        cmocka_unit_test(a_user_has_a_group),
         cmocka_unit_test(no_core_is_left),
         cmocka_unit_test(detaching_leaves_session_directory_and_terminal),
         cmocka_unit_test(the_service_manager_is_told),

@@ -17,6 +17,8 @@
 
 static struct milter *the_milter;
 
+/* Postfix hands over fields of 100 KiB (header_size_limit); libmilter alone takes 64. */
+#define COMMAND_MAX    262143
 #define ACTIONS        (SMFIF_ADDHDRS | SMFIF_CHGHDRS)
 #define STAGES_UNUSED  (SMFIP_NODATA | SMFIP_NOUNKNOWN)
 #define STAGES_NOREPLY (SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR | SMFIP_NR_EOH)
@@ -420,5 +422,6 @@ int callbacks_register(struct milter *milter)
     };
 
     the_milter = milter;
+    (void)smfi_setmaxdatasize(COMMAND_MAX);
     return smfi_register(table) == MI_SUCCESS ? 0 : -1;
 }

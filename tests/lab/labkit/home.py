@@ -160,8 +160,10 @@ def write_configuration(home):
 def start_policyd(home, *before):
     """before: words in front of the command, as env(1) and its variables."""
     home.service("postern-policyd", *before, "postern-policyd", "-f", "-c", "/etc/postern/postern.conf")
+    # It listens before it has opened its store, and then may yet give up.
     home.wait_listening("postern-policyd", "unix:/run/postern/policy",
-                        "unix:/run/postern/socketmap", "unix:/run/postern/control", "tcp:8893")
+                        "unix:/run/postern/socketmap", "unix:/run/postern/control", "tcp:8893",
+                        answers=["posternctl", "status"])
 
 
 def start_milter(home):

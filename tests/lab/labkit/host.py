@@ -79,12 +79,13 @@ class Host:
     def _service_ended(self, name):
         return os.path.exists(self.path(f"/run/lab/{name}.pid")) and not self.service_lives(name)
 
-    def wait_listening(self, service, *places, seconds=10):
-        """Until all places ("tcp:25" or "unix:/path") listen."""
+    def wait_listening(self, service, *places, answers=None, seconds=10):
+        """Until all places ("tcp:25" or "unix:/path") listen, and this command ends without 2."""
         def ready():
             if service and self._service_ended(service):
                 raise LabError(f"{self.name}: {service} ended while starting", self.log(service))
-            return all(self.listens(place) for place in places)
+            return (all(self.listens(place) for place in places) and
+                    (answers is None or self.call(answers, capture_output=True).returncode != 2))
 
         try:
             until(f"{self.name}: {service or ''} listening on {', '.join(places)}", ready, seconds)

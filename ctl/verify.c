@@ -14,7 +14,7 @@
 #include "ctl/message.h"
 #include "ctl/output.h"
 
-#define MESSAGE_MAX (100u * 1024 * 1024)
+#define MESSAGE_MAX ((size_t)100 * 1024 * 1024)
 #define READ_SIZE   65536u
 
 /* All that is found out about one message. */
@@ -38,7 +38,7 @@ static int read_all(FILE *file, const char *path, struct buf *raw, struct error 
         got = fread(buf_reserve(raw, READ_SIZE), 1, READ_SIZE, file);
         buf_commit(raw, got);
         if (raw->len > MESSAGE_MAX)
-            return error_set(error_r, ERROR_CONFIG, "%s: a message of more than %u MiB", path,
+            return error_set(error_r, ERROR_CONFIG, "%s: a message of more than %zu MiB", path,
                              MESSAGE_MAX / 1024 / 1024);
     } while (got);
     return ferror(file) ? error_set_errno(error_r, "cannot read %s", path) : 0;

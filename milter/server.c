@@ -70,6 +70,7 @@ static void *run_libmilter(void *arg)
 
     if (smfi_main() != MI_SUCCESS)
         atomic_store(&libmilter_failed, true);
+    /* It waits for this signal: NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c) */
     pthread_kill(*main_thread, SIGTERM);
     return NULL;
 }

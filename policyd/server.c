@@ -25,7 +25,7 @@
 #include "policyd/socketmap.h"
 #include "policyd/status.h"
 
-#define MIB               (1024u * 1024u)
+#define MIB               ((size_t)1024 * 1024)
 #define OTHER_DESCRIPTORS 64 /* the store, the log, the loop, the listeners themselves */
 #define HTTP_ROUTES_MAX   3
 #define HTTP_SERVES_MAX   32 /* bytes of all their names, with commas */

@@ -96,7 +96,7 @@ size_t store_counter_value(const struct store_counter *counter, const uint32_t *
     put_be32(out + 16, counter->current);
     put_be32(out + 20, counter->previous);
     put_be32(out + 24, counter->hash_old_count);
-    for (uint32_t i = 0; i < counter->hash_count; i++)
+    for (size_t i = 0; i < counter->hash_count; i++)
         put_be32(out + STORE_COUNTER_VALUE_MIN + 4 * i, hashes[i]);
     return STORE_COUNTER_VALUE_MIN + 4 * counter->hash_count;
 }
@@ -126,7 +126,7 @@ int store_counter_read(const uint8_t *key, size_t key_len, const uint8_t *value,
     counter_r->jail = (uint64_t)get_be64(key);
     if (read_key(key + 8, &counter_r->key) || read_counter_value(value, value_len, counter_r))
         return -1;
-    for (uint32_t i = 0; i < counter_r->hash_count; i++)
+    for (size_t i = 0; i < counter_r->hash_count; i++)
         hashes_r[i] = get_be32(value + STORE_COUNTER_VALUE_MIN + 4 * i);
     return 0;
 }

@@ -130,7 +130,7 @@ char *process_group_of(const char *user)
 {
     struct group group, *found = NULL;
     uid_t uid;
-    gid_t gid;
+    gid_t gid = (gid_t)-1;
     int rc = ERANGE;
     char *name = NULL;
 

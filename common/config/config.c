@@ -18,7 +18,7 @@
 #include "common/config/schema.h"
 #include "common/config/value.h"
 
-#define FILE_MAX (1024 * 1024)
+#define FILE_MAX ((size_t)1024 * 1024)
 
 static int read_fd(int fd, struct buf *text, struct config_errors *errors)
 {
@@ -41,7 +41,7 @@ static int read_fd(int fd, struct buf *text, struct config_errors *errors)
             return 0;
         buf_commit(text, (size_t)n);
     }
-    config_errors_add(errors, 0, "longer than %d bytes", FILE_MAX);
+    config_errors_add(errors, 0, "longer than %zu bytes", FILE_MAX);
     return -1;
 }
 

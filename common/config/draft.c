@@ -24,7 +24,7 @@ static char *make_where(const struct section *section, const struct syntax_item 
     struct buf where;
 
     buf_init(&where);
-    if (section->titled && item->title != NULL)
+    if (section->titled && item != NULL && item->title != NULL)
         buf_printf(&where, "%s \"%s\": ", section->name, item->title);
     else if (section->name[0] != '\0')
         buf_printf(&where, "%s: ", section->name);

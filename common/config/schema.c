@@ -9,7 +9,7 @@
 #define FIELD(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 #define LIST_MAX            1000
 #define PATH_LEN_MAX        4096
-#define DAY                 86400
+#define DAY                 UINT64_C(86400)
 #define RUN(name)           "unix:" PN_RUNSTATEDIR "/postern/" name
 
 static const struct option_word gateway_types[] = {

@@ -10,7 +10,7 @@
 #include "policyd/window.h"
 
 /*
- * The windows of one jail by key, in memory, in about 90 bytes each. At most `max`
+ * The windows of one jail by key, in memory, in about 100 bytes each. At most `max`
  * keys: a new one then takes the place of the one that had no event for the longest
  * time. Keys whose window can only be void are swept out.
  *

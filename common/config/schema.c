@@ -144,7 +144,7 @@ static const struct option policyd_options[] = {
      FIELD(struct config_policyd, request_timeout_sec),
      .help = "for a request to arrive, first byte to last, and for its answer to be read"},
     {"max_keys", OPTION_NUMBER, "200000", 1000, 10000000, FIELD(struct config_policyd, max_keys),
-     .help = "whom each jail counts at once, in 90 bytes of memory each; the idlest gives way"},
+     .help = "whom each jail counts at once, in 100 bytes of memory each; the idlest gives way"},
     {.name = NULL},
 };
 

@@ -146,6 +146,11 @@ def test_not_running_and_started_again(lab):
     lab.unban_all()
 
 
+def when_idle(lab, *argv):
+    """A killed process's threads hold its files for a moment longer."""
+    until(" ".join(argv), lambda: lab.home.call(argv, capture_output=True).returncode == 0, 10)
+
+
 @contextlib.contextmanager
 def small_store(lab):
     """policyd's directory on a file system of its own, which is soon full."""
@@ -158,7 +163,7 @@ def small_store(lab):
     finally:
         if lab.home.service_lives(POLICYD):
             lab.kill(POLICYD)
-        lab.home.run("umount", STORE)
+        when_idle(lab, "umount", STORE)
         lab.start(POLICYD)
 
 
@@ -201,7 +206,7 @@ def test_directory_read_only(lab):
         restart(lab)
         expect(BANNED in bans(lab), "a restart forgets")
         lab.kill(POLICYD)
-        lab.home.run("mount", "-o", "remount,ro", STORE)
+        when_idle(lab, "mount", "-o", "remount,ro", STORE)
         try:
             lab.start(POLICYD)
             raise AssertionError("it starts on a file system that it cannot write to")

@@ -117,10 +117,13 @@ def test_stopped(lab):
         found = dict(zip(users, side_by_side(lambda user: took(*user), list(users.values()))))
     finally:
         lab.home.run("kill", "-CONT", pid)
-    for user, answer, least, most in [("out", 451, 90, 150), ("in", 250, 90, 150),
+    for user, answer, least, most in [("out", 451, 90, 250), ("in", 250, 90, 250),
                                       ("login", "ok", 1.5, 8)]:
         told, seconds = found[user]
         expect(told == answer and least < seconds < most, f"{user}: {told}, {seconds:.1f} s")
+    # One trivial-rewrite may serve both, and looks up one address after the other.
+    first = min(found["out"][1], found["in"][1])
+    expect(first < 150, f"the first of them waited {first:.1f} s")
     (code, text), seconds = found["ctl"]
     expect(code == 2 and "no answer" in text and 9 < seconds < 15,
            f"posternctl: {code} {text} {seconds:.1f} s")

@@ -35,6 +35,25 @@ struct config_gateway {
     struct prefixlist tunnel_addresses; /* single addresses: the peer as home sees it */
 };
 
+enum config_forward_as { FORWARD_AS_PROXY };
+
+/* A port at home that takes connections from the gateways. */
+struct config_ingress {
+    char *name;
+    char *listen;                   /* "HOST:PORT" */
+    char *to;                       /* the server, "HOST:PORT" or "unix:PATH" */
+    struct config_strings gateways; /* names of those who may connect; empty: all */
+    bool header_required;           /* of the gateways: a PROXY header comes first */
+    struct prefixlist direct;       /* who else may connect, without a header */
+    enum config_forward_as forward_as;
+    unsigned proxy_version; /* of the header that the server gets: 1 or 2 */
+    unsigned max_connections;
+    unsigned max_per_client;
+    unsigned header_timeout_sec;
+    unsigned connect_timeout_sec;
+    unsigned idle_timeout_sec;
+};
+
 struct config_milter {
     char *listen; /* "unix:PATH", "inet:PORT@HOST" or "HOST:PORT"; NULL: off */
     char *group;  /* of a Unix socket, NULL: the process's own */
@@ -62,7 +81,7 @@ struct config_policyd {
 #define CONFIG_SERVE_METRICS 2u
 #define CONFIG_SERVE_STATUS  4u
 
-enum config_program { CONFIG_POLICYD, CONFIG_MILTER };
+enum config_program { CONFIG_POLICYD, CONFIG_MILTER, CONFIG_INGRESS };
 
 struct config_http {
     char *name;
@@ -136,6 +155,8 @@ struct config {
 
     struct config_gateway *gateways;
     size_t gateway_count;
+    struct config_ingress *ingresses;
+    size_t ingress_count;
     struct config_milter milter;
     struct config_policyd policyd;
     struct config_http *https;

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/config/errors.h"
+#include "common/config/rules_ingress.h"
 
 #define PORT_SMTPS 465 /* RFC 8314: TLS from the first byte */
 
@@ -153,6 +154,8 @@ static void check_listeners(struct draft *draft)
     for (size_t i = 0; i < config->policyd.socketmap.count; i++)
         add_listener(&all, in, "socketmap", config->policyd.socketmap.items[i]);
     add_listener(&all, in, "control", config->policyd.control);
+    for (in = NULL; (in = draft_next(draft, "ingress", in)) != NULL;)
+        add_listener(&all, in, "listen", ((const struct config_ingress *)in->base)->listen);
     for (in = NULL; (in = draft_next(draft, "http", in)) != NULL;)
         add_listener(&all, in, "listen", ((const struct config_http *)in->base)->listen);
     free(all.items);
@@ -162,11 +165,12 @@ static void check_http_service(struct draft *draft, const struct draft_section *
 {
     const struct config_http *http = in->base;
 
-    if (http->program == CONFIG_MILTER && (http->serve & CONFIG_SERVE_AUTH) != 0)
+    if (http->program != CONFIG_POLICYD && (http->serve & CONFIG_SERVE_AUTH) != 0)
         config_errors_add(draft->errors, draft_line(in, "serve"),
-                          "%sserve has \"auth\"%s, which postern-milter does not answer: "
+                          "%sserve has \"auth\"%s, which postern-%s does not answer: "
                           "{\"metrics\"}, {\"status\"} or both is right",
-                          in->where, says(in, "serve") ? "" : " when it is not given");
+                          in->where, says(in, "serve") ? "" : " when it is not given",
+                          http->program == CONFIG_MILTER ? "milter" : "ingress");
 }
 
 /* On a Unix socket the group decides; on TCP something else must. */
@@ -368,6 +372,7 @@ void rules_apply(struct draft *draft)
         check_http_service(draft, in);
         check_http(draft, in);
     }
+    rules_check_ingresses(draft);
     check_relays(draft);
     check_routes(draft);
 }

@@ -27,8 +27,13 @@ static const struct option_word http_services[] = {
 static const struct option_word http_programs[] = {
     {"policyd", CONFIG_POLICYD},
     {"milter", CONFIG_MILTER},
+    {"ingress", CONFIG_INGRESS},
     {NULL, 0},
 };
+static const struct option_word ingress_headers[] = {
+    {"required", true}, {"none", false}, {NULL, 0}};
+static const struct option_word ingress_ways[] = {
+    {"proxy", FORWARD_AS_PROXY}, {"transparent", WORD_LATER}, {"plain", WORD_LATER}, {NULL, 0}};
 static const struct option_word jail_events[] = {
     {"auth_fail", CONFIG_EVENT_AUTH_FAIL},
     {"rcpt_unknown", WORD_LATER},
@@ -98,6 +103,41 @@ static const struct option gateway_options[] = {
     {.name = NULL},
 };
 
+static const struct option ingress_options[] = {
+    {"listen", OPTION_STRING, NULL, 1, 255, .form = form_listener,
+     FIELD(struct config_ingress, listen), .help = "where the gateways connect to, over TCP"},
+    {"to", OPTION_STRING, NULL, 1, 255, .form = form_listener, FIELD(struct config_ingress, to),
+     .help = "the server that gets the connections"},
+    {"gateways", OPTION_STRINGS, "", 0, 64, .form = form_name,
+     FIELD(struct config_ingress, gateways),
+     .help = "names of the gateway sections that may connect; empty: all of them"},
+    {"header", OPTION_WORD, "required", .words = ingress_headers,
+     FIELD(struct config_ingress, header_required),
+     .help = "required: the gateways send a PROXY header; none: they send none"},
+    {"direct", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix,
+     FIELD(struct config_ingress, direct),
+     .help = "who else may connect, without a header: the LAN, containers"},
+    {"forward_as", OPTION_WORD, "proxy", .words = ingress_ways,
+     FIELD(struct config_ingress, forward_as),
+     .help = "how the server learns who the client is: proxy (a PROXY header)"},
+    {"proxy_version", OPTION_NUMBER, "2", 1, 2, FIELD(struct config_ingress, proxy_version),
+     .help = "of the PROXY header that the server gets; 1 for servers that know no other"},
+    {"max_connections", OPTION_NUMBER, "1000", 1, 100000,
+     FIELD(struct config_ingress, max_connections), .help = "open at a time; more wait"},
+    {"max_per_client", OPTION_NUMBER, "50", 1, 100000,
+     FIELD(struct config_ingress, max_per_client),
+     .help = "that one client may have open, an IPv6 client being its /64; more are closed"},
+    {"header_timeout", OPTION_SECONDS, "5s", 3, 10,
+     FIELD(struct config_ingress, header_timeout_sec),
+     .help = "for the whole header to come; then the connection is closed"},
+    {"connect_timeout", OPTION_SECONDS, "10s", 1, 60,
+     FIELD(struct config_ingress, connect_timeout_sec), .help = "for the server to answer"},
+    {"idle_timeout", OPTION_SECONDS, "1h", 2100, DAY,
+     FIELD(struct config_ingress, idle_timeout_sec),
+     .help = "a connection silent for so long is closed; IMAP's IDLE needs half an hour"},
+    {.name = NULL},
+};
+
 static const struct option milter_options[] = {
     {"listen", OPTION_STRING, RUN("milter"), 0, 255, .form = form_milter,
      FIELD(struct config_milter, listen), .help = "where Postfix finds the milter; empty: off"},
@@ -150,7 +190,7 @@ static const struct option policyd_options[] = {
 
 static const struct option http_options[] = {
     {"program", OPTION_WORD, "policyd", .words = http_programs, FIELD(struct config_http, program),
-     .help = "who answers here: policyd or milter"},
+     .help = "who answers here: policyd, milter or ingress"},
     {"listen", OPTION_STRING, "", 0, 255, .form = form_listener, FIELD(struct config_http, listen),
      .help = "where it listens; empty: off"},
     {"group", OPTION_STRING, "", 0, 32, .form = form_account, FIELD(struct config_http, group),
@@ -232,6 +272,11 @@ const struct section schema[] = {
      MANY(struct config_gateway, gateways, gateway_count),
      .options = gateway_options,
      .help = "a public host whose connections are other people's"},
+    {.name = "ingress",
+     .titled = true,
+     MANY(struct config_ingress, ingresses, ingress_count),
+     .options = ingress_options,
+     .help = "a port at home that lets the gateways in"},
     {.name = "milter", ONE(milter), .options = milter_options, .help = "postern-milter"},
     {.name = "policyd", ONE(policyd), .options = policyd_options, .help = "postern-policyd"},
     {.name = "http",

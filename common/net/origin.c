@@ -114,6 +114,11 @@ static bool cannot_be_client(const struct origin_rules *rules, const struct addr
            find_gateway(rules, is_gateway_address, addr);
 }
 
+bool origin_admits(const struct origin_rules *rules, const struct addr *addr)
+{
+    return !cannot_be_client(rules, addr);
+}
+
 static const struct config_gateway *find_gateway_of_daemon(const struct origin_rules *rules,
                                                            const char *name)
 {

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "common/config/rules_ingress.h"
+
+#include "common/base/endpoint.h"
+#include "common/base/str.h"
+#include "common/config/errors.h"
+
+static const struct config_gateway *find_gateway(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->gateway_count; i++)
+        if (config->gateways[i].name != NULL && str_eq(config->gateways[i].name, name))
+            return &config->gateways[i];
+    return NULL;
+}
+
+static void check_names(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+
+    for (size_t i = 0; i < ingress->gateways.count; i++) {
+        char *name = ingress->gateways.items[i];
+
+        if (form_name(name) == NULL && find_gateway(draft->config, name) == NULL)
+            config_errors_add(draft->errors, draft_line(in, "gateways"),
+                              "%sthere is no gateway \"%.100s\": gateway \"%.100s\" { ... } is "
+                              "missing",
+                              in->where, name, name);
+    }
+}
+
+/* A gateway carries all the world's connections: it must say whose they are. */
+static void check_direct(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+    char text[PREFIX_TEXT_MAX];
+
+    for (size_t i = 0; i < draft->config->gateway_count; i++) {
+        const struct config_gateway *gateway = &draft->config->gateways[i];
+
+        for (size_t n = 0; n < gateway->tunnel_addresses.count; n++) {
+            const struct prefix *tunnel = &gateway->tunnel_addresses.items[n];
+
+            if (prefixlist_contains(&ingress->direct, &tunnel->addr))
+                config_errors_add(draft->errors, draft_line(in, "direct"),
+                                  "%sdirect holds %s, the tunnel address of gateway \"%s\": who "
+                                  "comes through it would need no header; take it out of direct",
+                                  in->where, prefix_format(tunnel, text),
+                                  gateway->name != NULL ? gateway->name : "");
+        }
+    }
+    for (size_t i = 0; i < ingress->direct.count; i++)
+        if (ingress->direct.items[i].bits == 0)
+            config_errors_add(draft->errors, draft_line(in, "direct"),
+                              "%sdirect holds the whole internet: your own networks are right",
+                              in->where);
+}
+
+static void check_listen(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+    struct endpoint listen, to;
+    const char *reason;
+
+    if (ingress->listen == NULL || endpoint_parse(ingress->listen, &listen, &reason) != 0)
+        return;
+    if (listen.is_unix)
+        config_errors_add(draft->errors, draft_line(in, "listen"),
+                          "%slisten \"%s\" is a Unix socket: gateways connect over TCP; the address "
+                          "of this end of the tunnel and a port are right",
+                          in->where, ingress->listen);
+    else if (ingress->to != NULL && endpoint_parse(ingress->to, &to, &reason) == 0 &&
+             endpoint_eq(&listen, &to))
+        config_errors_add(draft->errors, draft_line(in, "to"),
+                          "%sto is the ingress itself: the server's own port is right", in->where);
+}
+
+static void check_anybody(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+
+    if (draft->config->gateway_count == 0 && ingress->direct.count == 0)
+        config_errors_add(draft->errors, in->item->line,
+                          "%snobody may connect: a gateway section is missing, or direct",
+                          in->where);
+}
+
+void rules_check_ingresses(struct draft *draft)
+{
+    for (const struct draft_section *in = NULL; (in = draft_next(draft, "ingress", in)) != NULL;) {
+        check_names(draft, in);
+        check_direct(draft, in);
+        check_listen(draft, in);
+        check_anybody(draft, in);
+    }
+}

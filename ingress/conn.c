@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "ingress/conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/buf.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/wire/pp.h"
+#include "common/wire/pp_write.h"
+#include "ingress/door.h"
+#include "ingress/pump.h"
+
+#define KEEPALIVE_IDLE_SEC  300 /* below what NAT in between forgets */
+#define KEEPALIVE_EVERY_SEC 60
+#define KEEPALIVE_PROBES    5
+#define PIPE_RETRY_MS       50
+
+enum conn_state {
+    CONN_HEADER,  /* the gateway's header is not whole */
+    CONN_CONNECT, /* the upstream has not answered */
+    CONN_RELAY,   /* bytes go to and fro */
+};
+
+/*
+ * Thousands of these idle for hours: no buffer but the part of a header that came alone.
+ */
+struct conn {
+    struct conn_port *port;
+    struct conn *prev, *next;
+    enum conn_state state;
+    enum door_way way;
+    bool is_probe;
+    bool lacks_pipe; /* bytes wait, and no pipe could be had for them */
+    const struct config_gateway *gateway;
+    struct addr peer;
+    struct door_client client;
+    struct client_link link;
+    int client_fd, upstream_fd;
+    struct loop_io *client_io, *upstream_io;
+    struct loop_timer *timer; /* of the state; in CONN_RELAY the idle time */
+    struct buf part;          /* of a header, taken from the socket */
+    struct pump up, down;
+};
+
+/* --- the end --------------------------------------------------------------------------- */
+
+/* The peer sees a reset instead of an orderly end. */
+static void will_reset(int fd)
+{
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+    if (fd >= 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static void unlink_conn(struct conn *conn)
+{
+    struct conn_port *port = conn->port;
+
+    if (conn->prev)
+        conn->prev->next = conn->next;
+    else
+        port->first = conn->next;
+    if (conn->next)
+        conn->next->prev = conn->prev;
+    port->count--;
+}
+
+static void conn_free(struct conn *conn)
+{
+    struct conn_port *port = conn->port;
+
+    unlink_conn(conn);
+    clients_remove(port->world->clients, &conn->link);
+    pump_fini(&conn->up, port->world->pipes);
+    pump_fini(&conn->down, port->world->pipes);
+    loop_io_free(&conn->client_io);
+    loop_io_free(&conn->upstream_io);
+    loop_timer_free(&conn->timer);
+    buf_fini(&conn->part);
+    close(conn->client_fd);
+    if (conn->upstream_fd >= 0)
+        close(conn->upstream_fd);
+    free(conn);
+    listener_released(port->listener);
+}
+
+static void end(struct conn *conn, enum port_stat why)
+{
+    conn->port->stats.count[why]++;
+    conn_free(conn);
+}
+
+static void reset(struct conn *conn)
+{
+    will_reset(conn->client_fd);
+    will_reset(conn->upstream_fd);
+    conn_free(conn);
+}
+
+/* A stranger can cause as many of these lines as the limit lets through. */
+static void complain(struct conn *conn, const char *event, const char *reason)
+{
+    struct conn_port *port = conn->port;
+    char peer[ADDR_TEXT_MAX], client[ADDR_TEXT_MAX];
+
+    if (!log_limit_allows(&port->complaints, port->config->name,
+                          clock_mono_ms(port->world->clock)))
+        return;
+    log_warning(NULL, event, LOG_STR("ingress", port->config->name),
+                LOG_STR("gateway", conn->gateway ? conn->gateway->name : "-"),
+                LOG_STR("peer", addr_format(&conn->peer, peer)),
+                LOG_STR("client", addr_format(&conn->client.addr, client)),
+                LOG_STR("reason", reason));
+}
+
+void conn_cut(struct client_link *link, void *ctx)
+{
+    struct conn *conn = MAP_ENTRY(link, struct conn, link);
+    char client[ADDR_TEXT_MAX];
+
+    (void)ctx;
+    if (conn->way == DOOR_MASKED)
+        return;
+    log_info(NULL, "cut", LOG_STR("ingress", conn->port->config->name),
+             LOG_STR("client", addr_format(&link->addr, client)), LOG_STR("reason", "banned"));
+    conn->port->stats.count[PORT_CUT]++;
+    reset(conn);
+}
+
+void conn_end_all(struct conn_port *port)
+{
+    while (port->first)
+        reset(port->first);
+}
+
+/* --- to and fro -------------------------------------------------------------------------- */
+
+static bool is_over(const struct conn *conn)
+{
+    return conn->up.has_passed && conn->down.has_passed;
+}
+
+static unsigned wants_of(enum pump_result reading, enum pump_result writing)
+{
+    return (reading == PUMP_READ || reading == PUMP_AGAIN ? LOOP_READ : 0) |
+           (writing == PUMP_WRITE ? LOOP_WRITE : 0);
+}
+
+static void relay(struct conn *conn)
+{
+    struct pipes *pipes = conn->port->world->pipes;
+    enum pump_result up = pump_run(&conn->up, pipes);
+    enum pump_result down = up == PUMP_BROKEN ? PUMP_BROKEN : pump_run(&conn->down, pipes);
+    int64_t wait_ms = (int64_t)conn->port->config->idle_timeout_sec * 1000;
+
+    if (down == PUMP_BROKEN) {
+        reset(conn);
+        return;
+    }
+    if (is_over(conn)) {
+        conn_free(conn);
+        return;
+    }
+    conn->lacks_pipe = up == PUMP_PIPE || down == PUMP_PIPE;
+    if (conn->lacks_pipe)
+        wait_ms = PIPE_RETRY_MS;
+    loop_io_want(conn->client_io, wants_of(up, down));
+    loop_io_want(conn->upstream_io, wants_of(down, up));
+    loop_timer_start(conn->timer, wait_ms);
+}
+
+static void on_relay(unsigned events, void *ctx)
+{
+    (void)events;
+    relay(ctx);
+}
+
+static void on_idle(struct conn *conn)
+{
+    if (conn->lacks_pipe)
+        relay(conn);
+    else
+        end(conn, PORT_IDLE);
+}
+
+/* --- the upstream ------------------------------------------------------------------------ */
+
+static void upstream_is(struct conn_port *port, bool is_down, const char *reason)
+{
+    if (is_down && !port->is_upstream_down)
+        log_error(NULL, "upstream-down", LOG_STR("ingress", port->config->name),
+                  LOG_STR("to", port->config->to), LOG_STR("reason", reason));
+    else if (!is_down && port->is_upstream_down)
+        log_info(NULL, "upstream-back", LOG_STR("ingress", port->config->name),
+                 LOG_STR("to", port->config->to));
+    port->is_upstream_down = is_down;
+}
+
+/* To a health check a closed door looks closed. */
+static void upstream_failed(struct conn *conn, int reason)
+{
+    char scratch[128];
+
+    upstream_is(conn->port, true, strerror_r(reason, scratch, sizeof(scratch)));
+    if (conn->is_probe)
+        will_reset(conn->client_fd);
+    end(conn, PORT_UPSTREAM_DOWN);
+}
+
+/* In one write with nothing else: Postfix looks once at what has come, and no more. */
+static bool send_header(const struct conn *conn)
+{
+    const struct door_client *client = &conn->client;
+    struct pp_tcp tcp = {
+        .src = client->addr,
+        .dst = client->destination,
+        .src_port = client->port,
+        .dst_port = client->destination_port,
+    };
+    struct buf header = {0};
+
+    if (conn->port->config->proxy_version == 1)
+        pp_write_v1(&header, &tcp);
+    else
+        pp_write_v2(&header, &tcp);
+    bool is_sent =
+        send(conn->upstream_fd, header.data, header.len, MSG_NOSIGNAL) == (ssize_t)header.len;
+    buf_fini(&header);
+    return is_sent;
+}
+
+static void start_relay(struct conn *conn)
+{
+    struct loop *loop = conn->port->world->loop;
+
+    conn->state = CONN_RELAY;
+    conn->port->stats.count[PORT_FORWARDED]++;
+    loop_io_free(&conn->client_io);
+    loop_io_free(&conn->upstream_io);
+    conn->client_io = loop_io_new(loop, conn->client_fd, 0, on_relay, conn);
+    conn->upstream_io = loop_io_new(loop, conn->upstream_fd, 0, on_relay, conn);
+    pump_init(&conn->up, conn->client_fd, conn->upstream_fd);
+    pump_init(&conn->down, conn->upstream_fd, conn->client_fd);
+    relay(conn);
+}
+
+static void on_connected(unsigned events, void *ctx)
+{
+    struct conn *conn = ctx;
+    int reason = 0;
+    socklen_t len = sizeof(reason);
+
+    (void)events;
+    if (getsockopt(conn->upstream_fd, SOL_SOCKET, SO_ERROR, &reason, &len))
+        reason = errno;
+    if (!reason && !conn->is_probe && !send_header(conn))
+        reason = errno;
+    if (reason) {
+        upstream_failed(conn, reason);
+        return;
+    }
+    upstream_is(conn->port, false, "");
+    if (conn->is_probe)
+        end(conn, PORT_PROBED);
+    else
+        start_relay(conn);
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+    (void)setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+/* A session that idles for half an hour, as IMAP's, is alive on both sides. */
+static void keep_alive(int fd)
+{
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EVERY_SEC);
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+static int dial(const struct endpoint *upstream, int *reason_r)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = endpoint_to_sockaddr(upstream, &ss);
+    int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    *reason_r = fd < 0 ? errno : 0;
+    if (fd < 0)
+        return -1;
+    if (!upstream->is_unix)
+        keep_alive(fd);
+    if (connect(fd, (const struct sockaddr *)&ss, len) == 0 || errno == EINPROGRESS)
+        return fd;
+    *reason_r = errno;
+    close(fd);
+    return -1;
+}
+
+static void connect_upstream(struct conn *conn)
+{
+    struct conn_port *port = conn->port;
+    int reason;
+
+    conn->state = CONN_CONNECT;
+    loop_io_free(&conn->client_io); /* what it sends waits in the kernel */
+    conn->upstream_fd = dial(&port->upstream, &reason);
+    if (conn->upstream_fd < 0) {
+        upstream_failed(conn, reason);
+        return;
+    }
+    conn->upstream_io =
+        loop_io_new(port->world->loop, conn->upstream_fd, LOOP_WRITE, on_connected, conn);
+    loop_timer_start(conn->timer, (int64_t)port->config->connect_timeout_sec * 1000);
+}
+
+/* --- who it is --------------------------------------------------------------------------- */
+
+static void refuse_banned(struct conn *conn)
+{
+    complain(conn, "refused", "banned");
+    end(conn, PORT_BANNED);
+}
+
+/* A masked client shares its address with all others of the gateway. */
+static void admit_client(struct conn *conn)
+{
+    struct conn_world *world = conn->port->world;
+    const struct addr *addr = &conn->client.addr;
+    bool is_masked = conn->way == DOOR_MASKED;
+
+    if (!is_masked && world->config->enforce &&
+        bantable_has(world->bans, addr, clock_mono_ms(world->clock))) {
+        refuse_banned(conn);
+        return;
+    }
+    if (!is_masked && clients_count(world->clients, addr) >= conn->port->config->max_per_client) {
+        complain(conn, "refused", "the client has too many connections");
+        end(conn, PORT_TOO_MANY);
+        return;
+    }
+    clients_add(world->clients, &conn->link, addr);
+    connect_upstream(conn);
+}
+
+/* Without a header the two ends of the socket are what they are. */
+static void take_socket_ends(struct conn *conn)
+{
+    struct sockaddr_storage ss = {0};
+    socklen_t len = sizeof(ss);
+    struct door_client *client = &conn->client;
+
+    client->addr = conn->peer;
+    if (getpeername(conn->client_fd, (struct sockaddr *)&ss, &len) == 0)
+        (void)!addr_from_sockaddr((struct sockaddr *)&ss, &client->addr, &client->port);
+    len = sizeof(ss);
+    if (getsockname(conn->client_fd, (struct sockaddr *)&ss, &len) == 0)
+        (void)!addr_from_sockaddr((struct sockaddr *)&ss, &client->destination,
+                                  &client->destination_port);
+}
+
+/* --- the header -------------------------------------------------------------------------- */
+
+static void judge_header(struct conn *conn, const struct pp_header *header)
+{
+    const char *reason;
+
+    switch (door_of_header(conn->port->world->rules, header, &conn->client, &reason)) {
+    case DOOR_FORWARD:
+        admit_client(conn);
+        break;
+    case DOOR_PROBE:
+        conn->is_probe = true;
+        connect_upstream(conn);
+        break;
+    case DOOR_REFUSE:
+        complain(conn, "bad_header", reason);
+        end(conn, PORT_BAD_CLIENT);
+        break;
+    }
+}
+
+/* Bytes that were looked at, and are known: tcp(7) throws them away with MSG_TRUNC. */
+static void take_from_socket(const struct conn *conn, size_t len)
+{
+    while (len) {
+        ssize_t n = recv(conn->client_fd, NULL, len, MSG_TRUNC);
+        if (n <= 0)
+            return;
+        len -= (size_t)n;
+    }
+}
+
+/*
+ * The header is taken from the socket and not a byte more: splice(2) finds the rest there.
+ * So what comes is looked at first, and taken as far as it is the header.
+ */
+static void read_header(struct conn *conn)
+{
+    uint8_t bytes[PP_HEADER_MAX];
+    size_t had = conn->part.len, consumed;
+    struct pp_header header;
+
+    if (had)
+        memcpy(bytes, conn->part.data, had);
+    ssize_t n = recv(conn->client_fd, bytes + had, sizeof(bytes) - had, MSG_PEEK);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        end(conn, PORT_NO_HEADER);
+        return;
+    }
+    enum pp_status status = pp_parse(bytes, had + (size_t)n, &header, &consumed);
+    if (status == PP_OK) {
+        take_from_socket(conn, consumed - had);
+        judge_header(conn, &header);
+    } else if (status == PP_MORE) {
+        take_from_socket(conn, (size_t)n);
+        buf_put(&conn->part, bytes + had, (size_t)n);
+    } else {
+        complain(conn, "bad_header", pp_strstatus(status));
+        end(conn, PORT_BAD_HEADER);
+    }
+}
+
+static void on_header(unsigned events, void *ctx)
+{
+    (void)events;
+    read_header(ctx);
+}
+
+/* --- the beginning ----------------------------------------------------------------------- */
+
+static void on_timeout(void *ctx)
+{
+    struct conn *conn = ctx;
+
+    switch (conn->state) {
+    case CONN_HEADER:
+        complain(conn, "bad_header", "no whole header within the time limit");
+        end(conn, PORT_NO_HEADER);
+        break;
+    case CONN_CONNECT:
+        upstream_failed(conn, ETIMEDOUT);
+        break;
+    case CONN_RELAY:
+        on_idle(conn);
+        break;
+    }
+}
+
+static struct conn *conn_new(struct conn_port *port, int fd, const struct addr *peer)
+{
+    struct conn *conn = x_calloc(1, sizeof(*conn));
+
+    *conn = (struct conn){
+        .port = port,
+        .peer = *peer,
+        .client_fd = fd,
+        .upstream_fd = -1,
+        .next = port->first,
+        .timer = loop_timer_new(port->world->loop, on_timeout, conn),
+    };
+    if (conn->next)
+        conn->next->prev = conn;
+    port->first = conn;
+    port->count++;
+    return conn;
+}
+
+void conn_accept(int fd, const struct addr *peer, void *ctx)
+{
+    struct conn_port *port = ctx;
+    struct conn *conn = conn_new(port, fd, peer);
+
+    conn->way = door_of_peer(port->world->config, port->config, peer, &conn->gateway);
+    keep_alive(fd);
+    if (conn->way == DOOR_CLOSED) {
+        complain(conn, "refused", "neither a gateway nor in direct");
+        end(conn, PORT_STRANGER);
+    } else if (conn->way == DOOR_GATEWAY) {
+        loop_timer_start(conn->timer, (int64_t)port->config->header_timeout_sec * 1000);
+        conn->client_io = loop_io_new(port->world->loop, fd, LOOP_READ, on_header, conn);
+        read_header(conn);
+    } else {
+        take_socket_ends(conn);
+        admit_client(conn);
+    }
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/config/program.h"
+#include "common/net/loop.h"
+#include "common/net/origin.h"
+#include "ingress/server.h"
+
+#define NAME       "postern-ingress"
+#define REFRESH_MS 60000 /* between two looks at the addresses of this host */
+
+struct daemon {
+    struct config *config;
+    struct origin_rules rules;
+    struct server *server;
+    struct loop *loop;
+    struct loop_timer *refresh;
+    struct loop_signal *term;
+    struct loop_signal *interrupt;
+};
+
+static void on_refresh(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    origin_rules_fini(&daemon->rules);
+    origin_rules_init(&daemon->rules, daemon->config);
+    loop_timer_start(daemon->refresh, REFRESH_MS);
+}
+
+static void on_stop_signal(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    log_info(NULL, "stopping");
+    process_notify_stopping();
+    loop_stop(daemon->loop);
+}
+
+static int leave_root(const struct daemon *daemon, bool foreground, struct error *error_r)
+{
+    if (process_drop_root(daemon->config->user, error_r))
+        return -1;
+    process_guard_secrets();
+    return foreground ? 0 : process_detach(error_r);
+}
+
+static int serve(struct daemon *daemon, struct error *error_r)
+{
+    daemon->loop = loop_new();
+    signal(SIGPIPE, SIG_IGN); /* of splice(2) into what is closed, and of a log unread */
+    if (server_start(daemon->server, daemon->loop, &daemon->rules, error_r))
+        return -1;
+    daemon->refresh = loop_timer_new(daemon->loop, on_refresh, daemon);
+    daemon->term = loop_signal_new(daemon->loop, SIGTERM, on_stop_signal, daemon);
+    daemon->interrupt = loop_signal_new(daemon->loop, SIGINT, on_stop_signal, daemon);
+    loop_timer_start(daemon->refresh, REFRESH_MS);
+    log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
+             LOG_STR("enforce", daemon->config->enforce ? "yes" : "no"));
+    process_notify_ready();
+    loop_run(daemon->loop);
+    log_info(NULL, "stopped");
+    return 0;
+}
+
+static int run(struct daemon *daemon, bool foreground, struct error *error_r)
+{
+    origin_rules_init(&daemon->rules, daemon->config);
+    daemon->server = server_bind(daemon->config, error_r);
+    if (!daemon->server || leave_root(daemon, foreground, error_r))
+        return -1;
+    return serve(daemon, error_r);
+}
+
+static void close_all(struct daemon *daemon)
+{
+    loop_signal_free(&daemon->interrupt);
+    loop_signal_free(&daemon->term);
+    loop_timer_free(&daemon->refresh);
+    server_free(&daemon->server);
+    loop_free(&daemon->loop);
+    origin_rules_fini(&daemon->rules);
+    config_free(&daemon->config);
+}
+
+int main(int argc, char **argv)
+{
+    struct program_options options;
+    struct daemon daemon = {
+        .config = program_start(argc, argv, NAME, "lets the gateways in, and nobody else",
+                                &options),
+    };
+    struct error error = {0};
+    int rc = run(&daemon, options.foreground, &error);
+
+    if (rc && !options.foreground)
+        fprintf(stderr, NAME ": %s\n", error.text); /* the log is elsewhere */
+    if (rc)
+        log_error(NULL, "start-failed", LOG_ERR(&error));
+    close_all(&daemon);
+    return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "ingress/pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#define PIECE      65536 /* what a pipe holds */
+#define TURN_STEPS 8     /* pieces moved before others have their turn */
+
+void pump_init(struct pump *pump, int from, int to)
+{
+    *pump = (struct pump){.from = from, .to = to};
+}
+
+static void give_back(struct pump *pump, struct pipes *pipes)
+{
+    if (pump->in_pipe)
+        pipes_drop(pipes, pump->pipe);
+    else
+        pipes_put(pipes, pump->pipe);
+    pump->in_pipe = 0;
+}
+
+void pump_fini(struct pump *pump, struct pipes *pipes)
+{
+    if (pump->in_pipe)
+        give_back(pump, pipes);
+}
+
+static bool would_wait(void)
+{
+    return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+static ssize_t move(int from, int to, size_t len)
+{
+    ssize_t n;
+
+    do
+        n = splice(from, NULL, to, NULL, len, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+static enum pump_result pass_end_on(struct pump *pump)
+{
+    pump->is_at_end = true;
+    pump->has_passed = true;
+    if (shutdown(pump->to, SHUT_WR) && errno != ENOTCONN)
+        return PUMP_BROKEN;
+    return PUMP_DONE;
+}
+
+/* PUMP_AGAIN: there are bytes in the pipe now. */
+static enum pump_result take_in(struct pump *pump, struct pipes *pipes)
+{
+    if (pipes_get(pipes, pump->pipe))
+        return PUMP_PIPE;
+    ssize_t n = move(pump->from, pump->pipe[1], PIECE);
+    if (n > 0) {
+        pump->in_pipe = (size_t)n;
+        return PUMP_AGAIN;
+    }
+    int reason = errno;
+    give_back(pump, pipes);
+    errno = reason;
+    if (n == 0)
+        return pass_end_on(pump);
+    return would_wait() ? PUMP_READ : PUMP_BROKEN;
+}
+
+/* PUMP_AGAIN: the pipe is empty, and given back. */
+static enum pump_result put_out(struct pump *pump, struct pipes *pipes)
+{
+    while (pump->in_pipe) {
+        ssize_t n = move(pump->pipe[0], pump->to, pump->in_pipe);
+        if (n <= 0)
+            return n < 0 && would_wait() ? PUMP_WRITE : PUMP_BROKEN;
+        pump->in_pipe -= (size_t)n;
+        pump->moved += (size_t)n;
+    }
+    give_back(pump, pipes);
+    return PUMP_AGAIN;
+}
+
+enum pump_result pump_run(struct pump *pump, struct pipes *pipes)
+{
+    enum pump_result result = PUMP_AGAIN;
+
+    if (pump->has_passed)
+        return PUMP_DONE;
+    for (int i = 0; i < TURN_STEPS && result == PUMP_AGAIN; i++) {
+        if (!pump->in_pipe)
+            result = take_in(pump, pipes);
+        if (result == PUMP_AGAIN)
+            result = put_out(pump, pipes);
+    }
+    return result;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "ingress/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/base/bug.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/net/http.h"
+#include "ingress/conn.h"
+#include "ingress/monitor.h"
+#include "ingress/watch.h"
+
+/* Two for its sockets, and now and then two for a pipe. */
+#define CONN_DESCRIPTORS  3
+#define OTHER_DESCRIPTORS 256 /* pipes kept open, listeners, the loop, the log */
+
+struct server {
+    const struct config *config;
+    struct conn_world world;
+    struct bantable bans;
+    struct clients clients;
+    struct pipes pipes;
+    struct watch *watch;
+    struct conn_port *ports; /* one for each ingress section of the file */
+    int *fds;                /* of each, until it is served */
+    struct monitor *monitor;
+};
+
+static void parse_upstream(struct conn_port *port)
+{
+    const char *reason;
+
+    if (endpoint_parse(port->config->to, &port->upstream, &reason))
+        BUG("%s: %s", port->config->to, reason); /* checked when the file was read */
+}
+
+static int bind_port(struct server *server, size_t i, struct error *error_r)
+{
+    const struct config_ingress *ingress = &server->config->ingresses[i];
+
+    server->ports[i] = (struct conn_port){.world = &server->world, .config = ingress};
+    parse_upstream(&server->ports[i]);
+    server->fds[i] = listener_bind(ingress->listen, NULL, error_r);
+    return server->fds[i] < 0 ? -1 : 0;
+}
+
+static void raise_descriptor_limit(const struct config *config)
+{
+    struct rlimit limit;
+    rlim_t wanted = OTHER_DESCRIPTORS;
+
+    for (size_t i = 0; i < config->ingress_count; i++)
+        wanted += (rlim_t)config->ingresses[i].max_connections * CONN_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+        return;
+    if (limit.rlim_max < wanted)
+        log_warning(NULL, "descriptor-limit", LOG_UINT("wanted", wanted),
+                    LOG_UINT("limit", limit.rlim_max),
+                    LOG_STR("effect", "more connections than fit wait"));
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_warning(NULL, "descriptor-limit", LOG_STR("reason", strerror(errno)));
+}
+
+static int bind_all(struct server *server, struct error *error_r)
+{
+    for (size_t i = 0; i < server->config->ingress_count; i++) {
+        if (bind_port(server, i, error_r))
+            return -1;
+    }
+    server->monitor = monitor_bind(server->config, error_r);
+    return server->monitor ? 0 : -1;
+}
+
+struct server *server_bind(const struct config *config, struct error *error_r)
+{
+    struct server *server = x_calloc(1, sizeof(*server));
+    size_t count = config->ingress_count;
+
+    server->config = config;
+    server->ports = x_calloc(count, sizeof(*server->ports));
+    server->fds = x_calloc(count, sizeof(*server->fds));
+    for (size_t i = 0; i < count; i++)
+        server->fds[i] = -1;
+    bantable_init(&server->bans);
+    clients_init(&server->clients);
+    if (bind_all(server, error_r)) {
+        server_free(&server);
+        return NULL;
+    }
+    raise_descriptor_limit(config);
+    return server;
+}
+
+static void on_ban(const struct prefix *prefix, void *ctx)
+{
+    struct server *server = ctx;
+
+    if (server->config->enforce)
+        clients_each_within(&server->clients, prefix, conn_cut, &server->world);
+}
+
+static void start_port(struct server *server, size_t i)
+{
+    struct conn_port *port = &server->ports[i];
+
+    port->listener = listener_new(server->world.loop, &(struct listener_options){
+                                                          .fd = server->fds[i],
+                                                          .name = port->config->name,
+                                                          .max = port->config->max_connections,
+                                                          .fn = conn_accept,
+                                                          .ctx = port,
+                                                      });
+    server->fds[i] = -1;
+    log_info(NULL, "listening", LOG_STR("address", port->config->listen),
+             LOG_STR("ingress", port->config->name), LOG_STR("to", port->config->to));
+}
+
+int server_start(struct server *server, struct loop *loop, const struct origin_rules *rules,
+                 struct error *error_r)
+{
+    server->world = (struct conn_world){
+        .loop = loop,
+        .clock = &clock_system,
+        .config = server->config,
+        .rules = rules,
+        .bans = &server->bans,
+        .clients = &server->clients,
+        .pipes = &server->pipes,
+    };
+    for (size_t i = 0; i < server->config->ingress_count; i++)
+        start_port(server, i);
+    if (server->config->policyd.control)
+        server->watch = watch_new(loop, &(struct watch_options){
+                                            .address = server->config->policyd.control,
+                                            .bans = &server->bans,
+                                            .clock = &clock_system,
+                                            .on_ban = on_ban,
+                                            .ctx = server,
+                                        });
+    return monitor_start(server->monitor,
+                         &(struct monitor_source){
+                             .loop = loop,
+                             .clock = &clock_system,
+                             .ports = server->ports,
+                             .port_count = server->config->ingress_count,
+                             .bans = &server->bans,
+                             .watch = server->watch,
+                             .enforce = server->config->enforce,
+                         },
+                         error_r);
+}
+
+static void close_port(struct server *server, size_t i)
+{
+    struct conn_port *port = &server->ports[i];
+
+    if (port->world)
+        conn_end_all(port);
+    listener_free(&port->listener);
+    if (server->fds[i] >= 0)
+        close(server->fds[i]);
+}
+
+void server_free(struct server **server)
+{
+    struct server *old = *server;
+
+    if (!old)
+        return;
+    *server = NULL;
+    monitor_free(&old->monitor);
+    watch_free(&old->watch);
+    for (size_t i = 0; i < old->config->ingress_count; i++)
+        close_port(old, i);
+    bantable_fini(&old->bans);
+    clients_fini(&old->clients);
+    pipes_fini(&old->pipes);
+    free(old->ports);
+    free(old->fds);
+    free(old);
+}

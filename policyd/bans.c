@@ -153,6 +153,30 @@ void bans_cursor_close(struct bans *bans, struct bans_cursor *cursor)
     *link = cursor->other;
 }
 
+/* --- those who are told --------------------------------------------------------- */
+
+void bans_watch(struct bans *bans, struct bans_watcher *watcher)
+{
+    watcher->other = bans->watchers;
+    bans->watchers = watcher;
+}
+
+void bans_unwatch(struct bans *bans, struct bans_watcher *watcher)
+{
+    struct bans_watcher **link = &bans->watchers;
+    while (*link != watcher) {
+        BUG_ON(!*link);
+        link = &(*link)->other;
+    }
+    *link = watcher->other;
+}
+
+static void tell(const struct bans *bans, const struct ban *ban, bool is_gone)
+{
+    for (struct bans_watcher *watcher = bans->watchers; watcher; watcher = watcher->other)
+        watcher->fn(watcher, ban, is_gone);
+}
+
 /* --- the table ---------------------------------------------------------------- */
 
 static struct ban *add(struct bans *bans, const struct prefix *prefix, int64_t until_mono_ms)
@@ -181,11 +205,13 @@ struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char 
     ban->until_mono_ms = until_mono_ms;
     ban->stored = false;
     heap_settle(bans, ban->heap_index);
+    tell(bans, ban, false);
     return ban;
 }
 
 void bans_remove(struct bans *bans, struct ban *ban)
 {
+    tell(bans, ban, true);
     prefixset_remove(&bans->set, &ban->node);
     heap_remove(bans, ban);
     list_remove(bans, ban);

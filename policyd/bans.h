@@ -30,6 +30,15 @@ struct ban {
     struct ban *next;
 };
 
+/*
+ * Who is told of each change: is_gone false for a ban that is new or has another end.
+ * Called within the change; it may not change the table.
+ */
+struct bans_watcher {
+    void (*fn)(struct bans_watcher *watcher, const struct ban *ban, bool is_gone);
+    struct bans_watcher *other;
+};
+
 struct bans {
     struct prefixset set;
     struct ban **heap; /* the soonest end first */
@@ -38,6 +47,7 @@ struct bans {
     struct ban *first; /* in the order in which they came */
     struct ban *last;
     struct bans_cursor *cursors;
+    struct bans_watcher *watchers;
 };
 
 void bans_init(struct bans *bans);
@@ -78,5 +88,9 @@ void bans_cursor_open(struct bans *bans, struct bans_cursor *cursor);
 /* NULL at the end. */
 struct ban *bans_cursor_step(struct bans_cursor *cursor);
 void bans_cursor_close(struct bans *bans, struct bans_cursor *cursor);
+
+/* Between the two the watcher stays where it is in memory. */
+void bans_watch(struct bans *bans, struct bans_watcher *watcher);
+void bans_unwatch(struct bans *bans, struct bans_watcher *watcher);
 
 #endif

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "policyd/route.h"
+#include "policyd/watch.h"
 
 /* --- what the answers say --------------------------------------------------------- */
 
@@ -255,6 +256,7 @@ static enum service_step do_report(struct service_conn *conn, const struct attr_
 struct listing {
     struct bans_cursor cursor;
     uint64_t count;
+    struct watch *watch; /* instead of a list that ends */
 };
 
 static enum service_step do_bans(struct service_conn *conn, const struct attr_list *request)
@@ -267,9 +269,21 @@ static enum service_step do_bans(struct service_conn *conn, const struct attr_li
     return SERVICE_STREAM;
 }
 
+static enum service_step do_watch(struct service_conn *conn, const struct attr_list *request)
+{
+    enum service_step step = do_bans(conn, request);
+    struct listing *listing = *service_conn_state(conn);
+
+    count_answer(conn, true);
+    listing->watch = watch_new(conn, engine_of(conn));
+    return step;
+}
+
 static void end_listing(struct service_conn *conn)
 {
     struct listing *listing = *service_conn_state(conn);
+
+    watch_free(&listing->watch);
 
     bans_cursor_close(engine_bans(engine_of(conn)), &listing->cursor);
     free(listing);
@@ -280,6 +294,10 @@ static bool end_of_bans(struct service_conn *conn, struct buf *out)
 {
     struct listing *listing = *service_conn_state(conn);
 
+    if (listing->watch) {
+        watch_put_sync(out);
+        return true;
+    }
     put_ok(out);
     attr_put_uint(out, "count", listing->count);
     attr_end(out);
@@ -314,17 +332,21 @@ static const struct {
 } requests[] = {
     {"status", do_status}, {"bans", do_bans},   {"ban", do_ban},
     {"unban", do_unban},   {"route", do_route}, {"report", do_report},
+    {"watch", do_watch},
 };
 
 static enum service_step dispatch(struct service_conn *conn, const struct attr_list *request)
 {
     const char *name = attr_get_or_empty(request, "request");
 
+    if (*service_conn_state(conn))
+        return answer_error(conn, "this connection watches; ask over another one");
     for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
         if (str_eq(requests[i].name, name))
             return requests[i].fn(conn, request);
     }
-    return answer_error(conn, "no such request: there are status, bans, ban, unban, route, report");
+    return answer_error(conn, "no such request: there are status, bans, ban, unban, route, report, "
+                              "watch");
 }
 
 static enum service_step control_step(struct service_conn *conn, struct buf *in,

@@ -24,6 +24,7 @@ libpolicyd_a_SOURCES = \
 	policyd/store_file.c policyd/store_file.h \
 	policyd/store_file_counters.c policyd/store_file_counters.h \
 	policyd/store_record.c policyd/store_record.h \
+	policyd/watch.c policyd/watch.h \
 	policyd/window.c policyd/window.h
 
 policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS)

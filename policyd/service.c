@@ -134,10 +134,10 @@ static void on_end(struct stream *stream, enum stream_end why, void *ctx)
     (void)stream;
     if (why == STREAM_END_INPUT || why == STREAM_END_OUTPUT || why == STREAM_END_MEMORY)
         log_closed(conn, stream_strend(why));
-    if (conn->streams)
+    conn->stream = NULL;
+    if (conn->streams || conn->state)
         protocol_of(conn)->abandon(conn);
     conn->streams = false;
-    conn->stream = NULL;
     time_request(conn, false);
     if (!conn->waits)
         conn_free(conn);
@@ -261,6 +261,17 @@ void service_conn_finish(struct service_conn *conn)
     }
     stream_flush(conn->stream);
     stream_resume(conn->stream);
+}
+
+void service_conn_push(struct service_conn *conn)
+{
+    if (conn->stream)
+        stream_flush(conn->stream);
+}
+
+struct loop *service_conn_loop(const struct service_conn *conn)
+{
+    return conn->service->loop;
 }
 
 void **service_conn_state(struct service_conn *conn)

@@ -34,7 +34,7 @@ struct service_protocol {
     /* After SERVICE_STREAM, and then each time all output is sent: true when the answer is whole.
      */
     bool (*more)(struct service_conn *conn);
-    /* The connection ends while a stream is under way. */
+    /* The connection ends while a stream is under way, or while its state is not NULL. */
     void (*abandon)(struct service_conn *conn);
 };
 
@@ -75,7 +75,13 @@ struct buf *service_conn_output(struct service_conn *conn);
  */
 void service_conn_wait(struct service_conn *conn);
 void service_conn_finish(struct service_conn *conn);
-/* The protocol's own state of a stream under way. */
+/* Send what was appended to the output outside of a step. */
+void service_conn_push(struct service_conn *conn);
+
+/* For the protocol's timers. */
+struct loop *service_conn_loop(const struct service_conn *conn);
+
+/* The protocol's own state: of a stream under way, or of whatever lasts for longer. */
 void **service_conn_state(struct service_conn *conn);
 
 #endif

@@ -208,6 +208,38 @@ class Ingress:
         return int(re.search(pattern, self.http("/metrics"), re.M).group(1))
 
 
+class Policyd:
+    """The real postern-policyd, on the ingress's configuration."""
+
+    def __init__(self, ingress):
+        self.ingress, self.process = ingress, None
+
+    def start(self):
+        followed = len(self.ingress.lines("bans-followed"))
+        with open(os.path.join(self.ingress.folder, "policyd.log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [os.path.join(BUILD, "postern-policyd"), "-f", "-c", self.ingress.config],
+                stderr=log)
+        wait_for(lambda: len(self.ingress.lines("bans-followed")) > followed, "bans are followed")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(DEADLINE)
+        self.process = None
+
+    def ctl(self, *arguments):
+        subprocess.run([os.path.join(BUILD, "posternctl"), "-c", self.ingress.config, *arguments],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.process:
+            self.kill()
+
+
 class World:
     def __init__(self, folder):
         self.folder = folder

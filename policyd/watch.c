@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/watch.h"
+
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "common/wire/attr.h"
+#include "policyd/control.h"
+
+struct watch {
+    struct bans_watcher watcher;
+    struct service_conn *conn;
+    struct engine *engine;
+    struct loop_timer *ping;
+};
+
+static void put_unban(const struct ban *ban, struct buf *out)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    attr_put(out, "unban", prefix_format(&ban->node.prefix, text));
+    attr_put(out, "jail", ban->jail);
+    attr_end(out);
+}
+
+static void on_change(struct bans_watcher *watcher, const struct ban *ban, bool is_gone)
+{
+    struct watch *watch = (struct watch *)(void *)watcher; /* its first member */
+    struct buf *out = service_conn_output(watch->conn);
+
+    if (!out)
+        return;
+    if (is_gone)
+        put_unban(ban, out);
+    else
+        control_put_ban(ban, engine_now_mono_ms(watch->engine), out);
+    service_conn_push(watch->conn);
+}
+
+static void on_ping(void *ctx)
+{
+    struct watch *watch = ctx;
+    struct buf *out = service_conn_output(watch->conn);
+
+    if (out) {
+        attr_put(out, "ping", "");
+        attr_end(out);
+        service_conn_push(watch->conn);
+    }
+    loop_timer_start(watch->ping, WATCH_PING_MS);
+}
+
+struct watch *watch_new(struct service_conn *conn, struct engine *engine)
+{
+    struct watch *watch = x_calloc(1, sizeof(*watch));
+
+    *watch = (struct watch){.watcher.fn = on_change, .conn = conn, .engine = engine};
+    watch->ping = loop_timer_new(service_conn_loop(conn), on_ping, watch);
+    loop_timer_start(watch->ping, WATCH_PING_MS);
+    bans_watch(engine_bans(engine), &watch->watcher);
+    return watch;
+}
+
+void watch_free(struct watch **watch)
+{
+    struct watch *old = *watch;
+
+    if (!old)
+        return;
+    *watch = NULL;
+    bans_unwatch(engine_bans(old->engine), &old->watcher);
+    loop_timer_free(&old->ping);
+    free(old);
+}
+
+void watch_put_sync(struct buf *out)
+{
+    attr_put(out, "sync", "done");
+    attr_end(out);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_WATCH_H
+#define PN_POLICYD_WATCH_H
+
+#include "common/base/buf.h"
+#include "policyd/engine.h"
+#include "policyd/service.h"
+
+/*
+ * request=watch of postern-control(7): each change of the bans is told as it happens, over
+ * a connection that asked for it, and that it still stands every WATCH_PING_MS. Who reads too
+ * slowly is closed like any other peer; it connects again and reads the full list.
+ */
+#define WATCH_PING_MS 15000
+
+struct watch;
+
+/* From now on, until watch_free(); engine outlives it. */
+struct watch *watch_new(struct service_conn *conn, struct engine *engine);
+void watch_free(struct watch **watch);
+
+/* Append what ends the full list. */
+void watch_put_sync(struct buf *out);
+
+#endif

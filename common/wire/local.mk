@@ -2,17 +2,21 @@
 noinst_LIBRARIES += libwire.a
 libwire_a_SOURCES = \
 	common/wire/attr.c common/wire/attr.h \
+	common/wire/crc32c.c common/wire/crc32c.h \
 	common/wire/metric.c common/wire/metric.h \
 	common/wire/netstring.c common/wire/netstring.h
 libwire_a_CFLAGS = $(AM_CFLAGS) -Wconversion
 
 if TESTS_BUILT
-wire_tests = tests/unit/test_attr tests/unit/test_metric tests/unit/test_netstring
+wire_tests = \
+	tests/unit/test_attr tests/unit/test_crc32c tests/unit/test_metric tests/unit/test_netstring
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 wire_test_libs = $(wire_libs) $(CMOCKA_LIBS)
 tests_unit_test_attr_SOURCES = tests/unit/test_attr.c
 tests_unit_test_attr_LDADD = $(wire_test_libs)
+tests_unit_test_crc32c_SOURCES = tests/unit/test_crc32c.c
+tests_unit_test_crc32c_LDADD = $(wire_test_libs)
 tests_unit_test_metric_SOURCES = tests/unit/test_metric.c
 tests_unit_test_metric_LDADD = $(wire_test_libs)
 tests_unit_test_netstring_SOURCES = tests/unit/test_netstring.c

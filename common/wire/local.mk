@@ -14,7 +14,7 @@ libwire_a_CFLAGS = $(AM_CFLAGS) -Wconversion
 if TESTS_BUILT
 wire_tests = \
 	tests/unit/test_attr tests/unit/test_crc32c tests/unit/test_metric tests/unit/test_netstring \
-	tests/unit/test_pp tests/unit/test_pp_tlv tests/unit/test_pp_write
+	tests/unit/test_pp tests/unit/test_pp_tlv tests/unit/test_pp_vectors tests/unit/test_pp_write
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 wire_test_libs = $(wire_libs) $(CMOCKA_LIBS)
@@ -31,6 +31,9 @@ tests_unit_test_pp_SOURCES = tests/unit/test_pp.c $(pp_laws)
 tests_unit_test_pp_LDADD = $(wire_test_libs)
 tests_unit_test_pp_tlv_SOURCES = tests/unit/test_pp_tlv.c $(pp_laws)
 tests_unit_test_pp_tlv_LDADD = $(wire_test_libs)
+tests_unit_test_pp_vectors_SOURCES = tests/unit/test_pp_vectors.c $(pp_laws)
+tests_unit_test_pp_vectors_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_pp_vectors_LDADD = $(wire_test_libs) $(JANSSON_LIBS)
 tests_unit_test_pp_write_SOURCES = tests/unit/test_pp_write.c $(pp_laws)
 tests_unit_test_pp_write_LDADD = $(wire_test_libs)
 endif

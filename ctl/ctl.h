@@ -71,5 +71,6 @@ enum ctl_exit ctl_run_unban(const struct ctl *ctl);
 enum ctl_exit ctl_run_route(const struct ctl *ctl);
 enum ctl_exit ctl_run_spf(const struct ctl *ctl);
 enum ctl_exit ctl_run_verify(const struct ctl *ctl);
+enum ctl_exit ctl_run_proxy(const struct ctl *ctl);
 
 #endif

@@ -10,6 +10,7 @@ posternctl_SOURCES = \
 	ctl/options.c ctl/options.h \
 	ctl/output.c ctl/output.h \
 	ctl/policyd.c \
+	ctl/proxy.c \
 	ctl/show.c \
 	ctl/spf.c \
 	ctl/status.c \
@@ -38,5 +39,6 @@ tests_fuzz_fuzz_message_LDADD = $(fuzz_main) $(base_libs)
 tests_fuzz_fuzz_message_LDFLAGS = $(fuzz_ldflags)
 
 EXTRA_DIST += tests/ctl/ctlkit.py tests/ctl/fake_policyd.py
-dist_check_SCRIPTS += tests/ctl/check-ctl tests/ctl/check-ctl-daemon
-TESTS += tests/ctl/check-ctl tests/ctl/check-ctl-daemon
+dist_check_SCRIPTS += \
+	tests/ctl/check-ctl tests/ctl/check-ctl-daemon tests/ctl/check-ctl-proxy
+TESTS += tests/ctl/check-ctl tests/ctl/check-ctl-daemon tests/ctl/check-ctl-proxy

@@ -81,6 +81,12 @@ const struct ctl_command ctl_commands[] = {
      "DKIM is judged. Needs no configuration and no daemon.\n"
      "Exit status 0 when SPF or a DKIM signature passes, else 1.\n",
      verify_options, COUNT(verify_options), 1, 1, ctl_run_verify},
+    {"proxy", "", "Tell what a PROXY header says",
+     "Reads the bytes that a gateway sends first, version 1 or 2 of the PROXY protocol, from\n"
+     "standard input and prints JSON as soon as they are a header or cannot become one.\n"
+     "Needs no configuration and no daemon.\n"
+     "Exit status 0 for proxy and local, 1 for incomplete and reject.\n",
+     NULL, 0, 0, 0, ctl_run_proxy},
 };
 const size_t ctl_command_count = COUNT(ctl_commands);
 

@@ -113,8 +113,7 @@ static void complain(struct conn *conn, const char *event, const char *reason)
     struct conn_port *port = conn->port;
     char peer[ADDR_TEXT_MAX], client[ADDR_TEXT_MAX];
 
-    if (!log_limit_allows(&port->complaints, port->config->name,
-                          clock_mono_ms(port->world->clock)))
+    if (!log_limit_allows(&port->complaints, port->config->name, clock_mono_ms(port->world->clock)))
         return;
     log_warning(NULL, event, LOG_STR("ingress", port->config->name),
                 LOG_STR("gateway", conn->gateway ? conn->gateway->name : "-"),
@@ -217,8 +216,7 @@ static void upstream_failed(struct conn *conn, int reason)
     end(conn, PORT_UPSTREAM_DOWN);
 }
 
-/* In one write with nothing else: Postfix looks once at what has come, and no more. */
-static bool send_header(const struct conn *conn)
+static void put_header(const struct conn *conn, struct buf *out)
 {
     const struct door_client *client = &conn->client;
     struct pp_tcp tcp = {
@@ -227,14 +225,24 @@ static bool send_header(const struct conn *conn)
         .src_port = client->port,
         .dst_port = client->destination_port,
     };
+    bool is_version_1 = conn->port->config->proxy_version == 1;
+
+    if (conn->is_probe && !is_version_1)
+        pp_write_v2_local(out);
+    else if (!conn->is_probe && is_version_1)
+        pp_write_v1(out, &tcp);
+    else if (!conn->is_probe)
+        pp_write_v2(out, &tcp);
+}
+
+/* In one write with nothing else: Postfix looks once at what has come, and no more. */
+static bool send_header(const struct conn *conn)
+{
     struct buf header = {0};
 
-    if (conn->port->config->proxy_version == 1)
-        pp_write_v1(&header, &tcp);
-    else
-        pp_write_v2(&header, &tcp);
-    bool is_sent =
-        send(conn->upstream_fd, header.data, header.len, MSG_NOSIGNAL) == (ssize_t)header.len;
+    put_header(conn, &header);
+    bool is_sent = !header.len || send(conn->upstream_fd, header.data, header.len, MSG_NOSIGNAL) ==
+                                      (ssize_t)header.len;
     buf_fini(&header);
     return is_sent;
 }
@@ -263,7 +271,7 @@ static void on_connected(unsigned events, void *ctx)
     (void)events;
     if (getsockopt(conn->upstream_fd, SOL_SOCKET, SO_ERROR, &reason, &len))
         reason = errno;
-    if (!reason && !conn->is_probe && !send_header(conn))
+    if (!reason && !send_header(conn))
         reason = errno;
     if (reason) {
         upstream_failed(conn, reason);

@@ -16,3 +16,18 @@ ingress_libs = libingress.a $(net_libs)
 sbin_PROGRAMS += postern-ingress
 postern_ingress_SOURCES = ingress/main.c
 postern_ingress_LDADD = $(ingress_libs)
+
+EXTRA_DIST += tests/ingress/harness.py
+ingress_scripts = tests/ingress/check-ingress
+dist_check_SCRIPTS += $(ingress_scripts)
+TESTS += $(ingress_scripts)
+
+if TESTS_BUILT
+ingress_tests = tests/unit/test_bantable tests/unit/test_door
+check_PROGRAMS += $(ingress_tests)
+TESTS += $(ingress_tests)
+tests_unit_test_bantable_SOURCES = tests/unit/test_bantable.c
+tests_unit_test_bantable_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
+tests_unit_test_door_SOURCES = tests/unit/test_door.c
+tests_unit_test_door_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
+endif

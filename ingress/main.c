@@ -94,8 +94,8 @@ int main(int argc, char **argv)
 {
     struct program_options options;
     struct daemon daemon = {
-        .config = program_start(argc, argv, NAME, "lets the gateways in, and nobody else",
-                                &options),
+        .config =
+            program_start(argc, argv, NAME, "lets the gateways in, and nobody else", &options),
     };
     struct error error = {0};
     int rc = run(&daemon, options.foreground, &error);

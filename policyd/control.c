@@ -330,9 +330,8 @@ static const struct {
     const char *name;
     enum service_step (*fn)(struct service_conn *conn, const struct attr_list *request);
 } requests[] = {
-    {"status", do_status}, {"bans", do_bans},   {"ban", do_ban},
-    {"unban", do_unban},   {"route", do_route}, {"report", do_report},
-    {"watch", do_watch},
+    {"status", do_status}, {"bans", do_bans},     {"ban", do_ban},     {"unban", do_unban},
+    {"route", do_route},   {"report", do_report}, {"watch", do_watch},
 };
 
 static enum service_step dispatch(struct service_conn *conn, const struct attr_list *request)

@@ -21,7 +21,7 @@ libconfig_pn_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 
 if TESTS_BUILT
 config_tests = \
-	tests/unit/test_config tests/unit/test_config_values tests/unit/test_options \
+	tests/unit/test_config tests/unit/test_config_ingress tests/unit/test_config_values tests/unit/test_options \
 	tests/unit/test_program \
 	tests/unit/test_schema tests/unit/test_secret
 check_PROGRAMS += $(config_tests)
@@ -30,6 +30,8 @@ config_test_libs = $(config_libs) $(CMOCKA_LIBS)
 config_fixture = tests/unit/config_fixture.c tests/unit/config_fixture.h
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(config_fixture)
 tests_unit_test_config_LDADD = $(config_test_libs)
+tests_unit_test_config_ingress_SOURCES = tests/unit/test_config_ingress.c $(config_fixture)
+tests_unit_test_config_ingress_LDADD = $(config_test_libs)
 tests_unit_test_config_values_SOURCES = tests/unit/test_config_values.c $(config_fixture)
 tests_unit_test_config_values_LDADD = $(config_test_libs)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c

@@ -66,10 +66,11 @@ static void check_listen(struct draft *draft, const struct draft_section *in)
     if (ingress->listen == NULL || endpoint_parse(ingress->listen, &listen, &reason) != 0)
         return;
     if (listen.is_unix)
-        config_errors_add(draft->errors, draft_line(in, "listen"),
-                          "%slisten \"%s\" is a Unix socket: gateways connect over TCP; the address "
-                          "of this end of the tunnel and a port are right",
-                          in->where, ingress->listen);
+        config_errors_add(
+            draft->errors, draft_line(in, "listen"),
+            "%slisten \"%s\" is a Unix socket: gateways connect over TCP; the address "
+            "of this end of the tunnel and a port are right",
+            in->where, ingress->listen);
     else if (ingress->to != NULL && endpoint_parse(ingress->to, &to, &reason) == 0 &&
              endpoint_eq(&listen, &to))
         config_errors_add(draft->errors, draft_line(in, "to"),

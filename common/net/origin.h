@@ -51,7 +51,8 @@ void origin_rules_fini(struct origin_rules *rules);
 /* The order of the rules is total; the header of origin.c gives it. */
 struct origin origin_find(const struct origin_rules *rules, const struct origin_peer *peer);
 
-/* Whether a PROXY header may claim this client: a global address, not ours, a gateway's or trusted. */
+/* Whether a PROXY header may claim this client: a global address, not ours, a gateway's or trusted.
+ */
 bool origin_admits(const struct origin_rules *rules, const struct addr *addr);
 /*
  * Why prefix must never be counted or banned, as a noun phrase ("gateway vps1",

@@ -90,7 +90,7 @@ static void test_name_errors(void **state)
         {"milter = 5", "2: \"milter\" is a section: milter { ... } is right, without \"=\"\n"},
         {"enforce { }", "2: \"enforce\" is an option: enforce = VALUE is right\n"},
         {"mitler { x = 1 }", "2: unknown section \"mitler\"; did you mean \"milter\"?\n"},
-        {"ingress \"smtp\" { }", "2: unknown section \"ingress\"\n"},
+        {"webhook \"smtp\" { }", "2: unknown section \"webhook\"\n"},
         {"milter { }\nmilter { }",
          "3: milter is there already, in line 2: one section holds it all\n"},
         {"milter \"a\" { }", "2: milter has no name: milter { ... } is right\n"},

@@ -34,6 +34,8 @@ static const struct {
     {"", "hostname", "mx.example.com"},
     {"gateway", "public_addresses", "192.0.2.1"},
     {"gateway", "tunnel_addresses", "10.8.0.1"},
+    {"ingress", "listen", "10.8.0.2:25"},
+    {"ingress", "to", "127.0.0.1:10025"},
     {"http", "listen", "unix:/a"},
     {"http", "token_file", secret},
     {"relay", "host", "relay.example"},

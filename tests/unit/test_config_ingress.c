@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/config_fixture.h"
+#include "tests/unit/unit.h"
+
+#define GATEWAY                                                                                    \
+    "gateway \"vps\" { public_addresses = \"192.0.2.1\" tunnel_addresses = \"10.8.0.1\" }\n"
+#define INGRESS(more)                                                                              \
+    GATEWAY "ingress \"smtp\" { listen = \"10.8.0.2:25\" to = \"127.0.0.1:10025\"\n" more " }"
+
+static void test_rules(void **state)
+{
+    static const struct bad_case cases[] = {
+        {INGRESS(""), ""},
+        {INGRESS("direct = {\"192.168.0.0/16\", \"172.22.1.0/24\"}"), ""},
+        {INGRESS("gateways = \"vps\" header = \"none\" proxy_version = 1 idle_timeout = \"35m\""),
+         ""},
+        {INGRESS("gateways = {\"vps\", \"vps2\"}"),
+         "4: ingress \"smtp\": there is no gateway \"vps2\": gateway \"vps2\" { ... } is "
+         "missing\n"},
+        {INGRESS("direct = \"10.0.0.0/8\""),
+         "4: ingress \"smtp\": direct holds 10.8.0.1, the tunnel address of gateway \"vps\": who "
+         "comes through it would need no header; take it out of direct\n"},
+        {INGRESS("direct = \"::/0\""),
+         "4: ingress \"smtp\": direct holds the whole internet: your own networks are right\n"},
+        {INGRESS("forward_as = \"plain\""),
+         "4: ingress \"smtp\": forward_as \"plain\" is not in this version: there is \"proxy\"\n"},
+        {"ingress \"a\" { listen = \"10.8.0.2:25\" to = \"127.0.0.1:25\" }",
+         "2: ingress \"a\": nobody may connect: a gateway section is missing, or direct\n"},
+        {GATEWAY "ingress \"a\" { to = \"127.0.0.1:25\"\nlisten = \"unix:/a\" }",
+         "4: ingress \"a\": listen \"unix:/a\" is a Unix socket: gateways connect over TCP; the "
+         "address of this end of the tunnel and a port are right\n"},
+        {GATEWAY "ingress \"a\" { listen = \"10.8.0.2:25\"\nto = \"10.8.0.2:25\" }",
+         "4: ingress \"a\": to is the ingress itself: the server's own port is right\n"},
+        {INGRESS("") "ingress \"b\" {\nlisten = \"10.8.0.2:25\" to = \"127.0.0.1:1\" }",
+         "5: ingress \"b\": listen \"10.8.0.2:25\" is taken by ingress \"smtp\": listen: each "
+         "listener needs an address of its own\n"},
+        {"http \"a\" { program = \"ingress\" listen = \"unix:/a\"\nserve = {\"auth\"} }",
+         "3: http \"a\": serve has \"auth\", which postern-ingress does not answer: "
+         "{\"metrics\"}, {\"status\"} or both is right\n"},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_rules, config_fixture_setup, config_fixture_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -5,7 +5,8 @@
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 
-CONF_UNITS = conf/systemd/postern-milter.service conf/systemd/postern-policyd.service
+CONF_UNITS = conf/systemd/postern-ingress.service conf/systemd/postern-milter.service \
+	conf/systemd/postern-policyd.service
 
 systemdsystemunit_DATA = $(CONF_UNITS)
 
@@ -21,13 +22,15 @@ dist_conf_doc_DATA = conf/postern.conf
 dist_conf_nginx_DATA = conf/nginx/postern.conf
 dist_conf_wireguard_DATA = conf/wireguard/vps.conf conf/wireguard/home.conf
 dist_conf_postfix_DATA = \
-	conf/postfix/main.cf conf/postfix/master.cf conf/postfix/mailserver.cf
-dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf
+	conf/postfix/main.cf conf/postfix/master.cf conf/postfix/mailserver.cf conf/postfix/ingress.cf
+dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
+	conf/dovecot/92-ingress.conf
 dist_conf_nftables_DATA = conf/nftables/home.nft
 dist_conf_systemd_DATA = conf/systemd/after-tunnel.conf
 
 EXTRA_DIST += \
-	conf/systemd/postern-milter.service.in conf/systemd/postern-policyd.service.in \
+	conf/systemd/postern-ingress.service.in conf/systemd/postern-milter.service.in \
+	conf/systemd/postern-policyd.service.in \
 	conf/systemd/postern.sysusers conf/systemd/postern.tmpfiles
 CLEANFILES += $(CONF_UNITS)
 
@@ -37,6 +40,9 @@ TESTS += tests/conf/check-units
 conf_fill_unit = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	$(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \
 		-e 's|@runstatedir[@]|$(runstatedir)|g' $(srcdir)/$@.in > $@.tmp && mv $@.tmp $@
+
+conf/systemd/postern-ingress.service: conf/systemd/postern-ingress.service.in Makefile
+	$(conf_fill_unit)
 
 conf/systemd/postern-milter.service: conf/systemd/postern-milter.service.in Makefile
 	$(conf_fill_unit)

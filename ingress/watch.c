@@ -175,6 +175,7 @@ void watch_free(struct watch **watch)
     if (!old)
         return;
     *watch = NULL;
+    old->away_was_told = true; /* that it ends by itself is no news */
     if (old->stream)
         stream_abort(old->stream);
     loop_timer_free(&old->retry);

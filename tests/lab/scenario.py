@@ -38,23 +38,31 @@ _numbers = itertools.count(1)
 
 # --- TAP ---
 
-def main(functions):
-    """Runs each test_* of a module in its order; prints TAP; leaves with 1 on a failure."""
+def main(functions, around=contextlib.nullcontext):
+    """Runs each test_* of a module in its order; prints TAP; leaves with 1 on a failure.
+
+    around(home) is what holds while they run.
+    """
     tests = [(name, function) for name, function in functions.items() if name.startswith("test_")]
     print(f"1..{len(tests)}", flush=True)
     lab = Lab()
-    failed = 0
-    for number, (name, function) in enumerate(tests, 1):
-        title = name[len("test_"):].replace("_", " ")
-        try:
-            function(lab)
-            print(f"ok {number} - {title}", flush=True)
-        except Exception:  # whatever went wrong in a test is that test's failure
-            failed += 1
-            print(f"not ok {number} - {title}")
-            for line in traceback.format_exc().splitlines():
-                print(f"# {line}", flush=True)
+    with around(lab.home):
+        failed = sum(not _passes(lab, *test) for test in enumerate(tests, 1))
     sys.exit(1 if failed else 0)
+
+
+def _passes(lab, number, test):
+    name, function = test
+    title = name[len("test_"):].replace("_", " ")
+    try:
+        function(lab)
+    except Exception:  # whatever went wrong in a test is that test's failure
+        print(f"not ok {number} - {title}")
+        for line in traceback.format_exc().splitlines():
+            print(f"# {line}", flush=True)
+        return False
+    print(f"ok {number} - {title}", flush=True)
+    return True
 
 
 def expect(condition, text):

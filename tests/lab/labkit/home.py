@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The mail server behind the tunnel: Postfix and Dovecot with conf/, and Postern."""
 
+import contextlib
 import os
 
 from .errors import LabError
@@ -28,7 +29,7 @@ relay "mailgun" {
 }
 """
 
-PROGRAMS = ("postern-milter", "postern-policyd", "posternctl")
+PROGRAMS = ("postern-milter", "postern-policyd", "postern-ingress", "posternctl")
 
 
 def find_programs(build=None):
@@ -164,6 +165,48 @@ def start_policyd(home, *before):
     home.wait_listening("postern-policyd", "unix:/run/postern/policy",
                         "unix:/run/postern/socketmap", "unix:/run/postern/control", "tcp:8893",
                         answers=["posternctl", "status"])
+
+
+# The sample has the section of port 25 and says that the others are like it.
+INGRESSES = "".join(
+    f'ingress "{name}" {{ listen = "10.8.0.2:{port}"  to = "127.0.0.1:10{port:03}" }}\n'
+    for name, port in [("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993)])
+
+
+@contextlib.contextmanager
+def ingress_before(home):
+    """Postfix's and Dovecot's services for the gateway stand behind postern-ingress."""
+    paths = ("/etc/postfix/master.cf", "/etc/postern/postern.conf")
+    before = {path: home.read(path) for path in paths}
+    _put_ingress_before(home, before)
+    try:
+        yield
+    finally:
+        home.run("kill", str(home.service_pid("postern-ingress")))
+        home.run("rm", "/etc/dovecot/conf.d/92-ingress.conf")
+        for path, text in before.items():
+            home.write(path, text)
+        _restart_servers(home)
+        home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
+
+
+def _put_ingress_before(home, before):
+    direct, behind = filled("conf/postfix/master.cf"), filled("conf/postfix/ingress.cf")
+    for_the_lan = direct[direct.index("# The same submission for the LAN"):]
+    home.write("/etc/postfix/master.cf",
+               before["/etc/postfix/master.cf"].replace(direct, behind + for_the_lan))
+    home.write("/etc/dovecot/conf.d/92-ingress.conf", filled("conf/dovecot/92-ingress.conf"))
+    home.write("/etc/postern/postern.conf", before["/etc/postern/postern.conf"] + INGRESSES)
+    _restart_servers(home)
+    home.wait_listening(None, "tcp:10025", "tcp:10587", "tcp:10465", "tcp:10143", "tcp:10993")
+    home.service("postern-ingress", "postern-ingress", "-f", "-c", "/etc/postern/postern.conf")
+    home.wait_listening("postern-ingress", "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
+
+
+def _restart_servers(home):
+    home.run("postfix", "stop", log="mail")
+    home.run("postfix", "start", log="mail")
+    home.run("doveadm", "reload")
 
 
 def start_milter(home):

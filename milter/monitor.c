@@ -158,6 +158,16 @@ static int bind_port(struct monitor *monitor, const struct config_http *http, st
     return 0;
 }
 
+static void warn_unused_sockets(const struct monitor *monitor)
+{
+    int *fds = x_calloc(monitor->port_count + 1, sizeof *fds);
+
+    for (size_t i = 0; i < monitor->port_count; i++)
+        fds[i] = monitor->ports[i].fd;
+    listener_warn_unused(fds, monitor->port_count);
+    free(fds);
+}
+
 struct monitor *monitor_bind(const struct config *config, struct error *error_r)
 {
     struct monitor *monitor = x_calloc(1, sizeof *monitor);
@@ -171,6 +181,7 @@ struct monitor *monitor_bind(const struct config *config, struct error *error_r)
             return NULL;
         }
     }
+    warn_unused_sockets(monitor);
     return monitor;
 }
 

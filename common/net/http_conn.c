@@ -150,8 +150,7 @@ struct http_conn *http_conn_new(struct http_conns *conns, struct MHD_Connection 
     conn->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     read_peer(conn, connection);
     /* Without memory for it: requests are served as before, only half ones leave no trace. */
-    if (epoll_ctl(conns->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) < 0)
-        log_debug(NULL, "connection-unwatched", LOG_STR("listener", conns->name));
+    (void)!epoll_ctl(conns->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event);
     conn->deadline = loop_timer_new(conns->loop, on_deadline, conn);
     restart(conn);
     return conn;

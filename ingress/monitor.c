@@ -13,6 +13,7 @@
 #include "common/net/status.h"
 #include "common/wire/metric.h"
 
+#define MIB        ((size_t)1024 * 1024)
 #define ROUTES_MAX 2
 #define NUMBER_MAX 24
 
@@ -196,8 +197,8 @@ struct monitor *monitor_bind(const struct config *config, struct error *error_r)
 
 static void choose_routes(struct port *port)
 {
-    static const struct http_route metrics = {"GET", "/metrics", answer_metrics};
-    static const struct http_route status = {"GET", "/status", answer_status};
+    static const struct http_route metrics = {"GET", "/metrics", answer_metrics, false};
+    static const struct http_route status = {"GET", "/status", answer_status, false};
 
     if (port->config->serve & CONFIG_SERVE_METRICS)
         port->routes[port->route_count++] = metrics;
@@ -214,6 +215,7 @@ static int start_port(struct monitor *monitor, struct port *port, struct error *
         .token = port->config->token,
         .from = &port->config->from,
         .body_max = port->config->max_request,
+        .memory_max = (size_t)port->config->max_memory * MIB,
         .max_connections = port->config->max_connections,
         .idle_sec = port->config->idle_timeout_sec,
         .request_sec = port->config->request_timeout_sec,

@@ -20,6 +20,7 @@
 #include "common/wire/metric.h"
 
 #define ROUTES_MAX 2
+#define MIB        ((size_t)1024 * 1024)
 #define NUMBER_MAX 24
 
 struct port {
@@ -157,6 +158,16 @@ static int bind_port(struct monitor *monitor, const struct config_http *http, st
     return 0;
 }
 
+static void warn_unused_sockets(const struct monitor *monitor)
+{
+    int *fds = x_calloc(monitor->port_count + 1, sizeof *fds);
+
+    for (size_t i = 0; i < monitor->port_count; i++)
+        fds[i] = monitor->ports[i].fd;
+    listener_warn_unused(fds, monitor->port_count);
+    free(fds);
+}
+
 struct monitor *monitor_bind(const struct config *config, struct error *error_r)
 {
     struct monitor *monitor = x_calloc(1, sizeof *monitor);
@@ -170,13 +181,14 @@ struct monitor *monitor_bind(const struct config *config, struct error *error_r)
             return NULL;
         }
     }
+    warn_unused_sockets(monitor);
     return monitor;
 }
 
 static void choose_routes(struct port *port)
 {
-    static const struct http_route metrics = {"GET", "/metrics", answer_metrics};
-    static const struct http_route status = {"GET", "/status", answer_status};
+    static const struct http_route metrics = {"GET", "/metrics", answer_metrics, false};
+    static const struct http_route status = {"GET", "/status", answer_status, false};
 
     if ((port->config->serve & CONFIG_SERVE_METRICS) != 0)
         port->routes[port->route_count++] = metrics;
@@ -193,6 +205,7 @@ static int start_port(struct monitor *monitor, struct port *port, struct error *
         .token = port->config->token,
         .from = &port->config->from,
         .body_max = port->config->max_request,
+        .memory_max = (size_t)port->config->max_memory * MIB,
         .max_connections = port->config->max_connections,
         .idle_sec = port->config->idle_timeout_sec,
         .request_sec = port->config->request_timeout_sec,

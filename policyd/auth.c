@@ -166,14 +166,21 @@ static void respond(struct http_request *http, const char *json)
     http_respond(http, 200, "application/json", json, strlen(json));
 }
 
+static const char *peer_text(const struct addr *peer, char text[ADDR_TEXT_MAX])
+{
+    return peer->family == ADDR_NONE ? "unix" : addr_format(peer, text);
+}
+
 static void respond_unusable(struct http_request *http, struct engine *engine, const char *reason)
 {
     struct stats *stats = engine_stats(engine);
+    char peer[ADDR_TEXT_MAX];
 
     stats->count[STAT_AUTH_BAD]++;
     if (log_limit_allows(&stats->auth_refusals, "auth", clock_mono_ms(&clock_system)))
-        log_warning(NULL, "auth-request-unusable", LOG_STR("reason", reason),
-                    LOG_STR("effect", "the login goes on"));
+        log_warning(NULL, "auth-request-unusable",
+                    LOG_STR("peer", peer_text(http_request_peer(http), peer)),
+                    LOG_STR("reason", reason), LOG_STR("effect", "the login goes on"));
     respond(http, GO_ON);
 }
 
@@ -268,8 +275,12 @@ void auth_handle(struct http_request *http, void *ctx)
     struct auth_request request;
     size_t len;
     const uint8_t *body = http_request_body(http, &len);
-    enum auth_status status = auth_parse(body, len, &request);
 
+    if (http_request_is_too_long(http)) {
+        respond_unusable(http, engine, "longer than max_request");
+        return;
+    }
+    enum auth_status status = auth_parse(body, len, &request);
     if (status != AUTH_OK) {
         respond_unusable(http, engine, auth_strstatus(status));
         return;

@@ -61,9 +61,9 @@ static const struct {
     const char *name;
     struct http_route route;
 } http_services[] = {
-    {CONFIG_SERVE_AUTH, "auth", {"POST", AUTH_PATH, handle_auth}},
-    {CONFIG_SERVE_METRICS, "metrics", {"GET", "/metrics", metrics_handle}},
-    {CONFIG_SERVE_STATUS, "status", {"GET", "/status", status_handle}},
+    {CONFIG_SERVE_AUTH, "auth", {"POST", AUTH_PATH, handle_auth, true}},
+    {CONFIG_SERVE_METRICS, "metrics", {"GET", "/metrics", metrics_handle, false}},
+    {CONFIG_SERVE_STATUS, "status", {"GET", "/status", status_handle, false}},
 };
 _Static_assert(sizeof(http_services) / sizeof(*http_services) == HTTP_ROUTES_MAX, "room for each");
 
@@ -167,6 +167,16 @@ static void raise_descriptor_limit(const struct server *server)
         log_warning(NULL, "descriptor-limit", LOG_STR("reason", strerror(errno)));
 }
 
+static void warn_unused_sockets(const struct server *server)
+{
+    int *fds = x_calloc(server->count + 1, sizeof(*fds));
+
+    for (size_t i = 0; i < server->count; i++)
+        fds[i] = server->ports[i].fd;
+    listener_warn_unused(fds, server->count);
+    free(fds);
+}
+
 struct server *server_bind(const struct config *config, struct error *error_r)
 {
     struct server *server = x_calloc(1, sizeof(*server));
@@ -176,6 +186,7 @@ struct server *server_bind(const struct config *config, struct error *error_r)
         server_free(&server);
         return NULL;
     }
+    warn_unused_sockets(server);
     raise_descriptor_limit(server);
     return server;
 }
@@ -196,6 +207,7 @@ static bool show_listener(void *ctx, size_t index, struct status_listener *liste
         listener_r->closed = service_bad_count(port->service);
     } else if (port->http) {
         listener_r->open = http_server_connection_count(port->http);
+        listener_r->closed = http_server_bad_count(port->http);
     }
     return true;
 }
@@ -221,6 +233,7 @@ static int start_http(struct server *server, struct port *port, struct loop *loo
         .token = port->http_config->token,
         .from = &port->http_config->from,
         .body_max = port->http_config->max_request,
+        .memory_max = (size_t)port->http_config->max_memory * MIB,
         .max_connections = port->http_config->max_connections,
         .idle_sec = port->http_config->idle_timeout_sec,
         .request_sec = port->http_config->request_timeout_sec,
@@ -292,7 +305,6 @@ bool server_fits(const struct server *server, const struct config *config)
            same_https(server->config, config, CONFIG_POLICYD);
 }
 
-/* Over HTTP strangers report without end, over kept connections: they would keep us from ending. */
 void server_stop(struct server *server)
 {
     for (size_t i = 0; i < server->count; i++) {

@@ -22,7 +22,7 @@ int server_start(struct server *server, struct loop *loop, struct engine *engine
 /* Whether config asks for the same listeners, limits and tokens. */
 bool server_fits(const struct server *server, const struct config *config);
 
-/* Accept nobody any more; who is connected is still answered, over HTTP with 503. */
+/* Accept nobody any more; who is connected is still answered, over HTTP once. */
 void server_stop(struct server *server);
 /* Whether anybody waits for an answer, or is amid a request. */
 bool server_is_busy(const struct server *server);

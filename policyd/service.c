@@ -60,16 +60,14 @@ static void conn_free(struct service_conn *conn)
 
 static void log_closed(struct service_conn *conn, const char *reason)
 {
-    char text[ADDR_TEXT_MAX];
-    bool is_unix = conn->service->options.is_unix;
+    char peer[ADDR_TEXT_MAX];
 
     conn->service->bad_count++;
     if (!log_limit_allows(&conn->service->complaints, protocol_of(conn)->name,
                           clock_mono_ms(&clock_system)))
         return;
     log_warning(NULL, "connection-closed", LOG_STR("listener", protocol_of(conn)->name),
-                LOG_STR("peer", is_unix ? "unix" : addr_format(&conn->peer, text)),
-                LOG_STR("reason", reason));
+                LOG_STR("peer", service_conn_peer(conn, peer)), LOG_STR("reason", reason));
 }
 
 static void on_request_timeout(void *ctx)
@@ -132,6 +130,8 @@ static void on_end(struct stream *stream, enum stream_end why, void *ctx)
     struct service_conn *conn = ctx;
 
     (void)stream;
+    if (why == STREAM_END_IDLE && conn->request_timed)
+        log_closed(conn, "half a request, and then nothing");
     if (why == STREAM_END_INPUT || why == STREAM_END_OUTPUT || why == STREAM_END_MEMORY)
         log_closed(conn, stream_strend(why));
     conn->stream = NULL;
@@ -239,6 +239,11 @@ void *service_conn_ctx(const struct service_conn *conn)
 bool service_conn_is_unix(const struct service_conn *conn)
 {
     return conn->service->options.is_unix;
+}
+
+const char *service_conn_peer(const struct service_conn *conn, char text[ADDR_TEXT_MAX])
+{
+    return conn->service->options.is_unix ? "unix" : addr_format(&conn->peer, text);
 }
 
 struct buf *service_conn_output(struct service_conn *conn)

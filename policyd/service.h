@@ -66,6 +66,8 @@ uint64_t service_bad_count(const struct service *service);
 
 void *service_conn_ctx(const struct service_conn *conn);
 bool service_conn_is_unix(const struct service_conn *conn);
+/* The peer's address for log lines, or "unix". */
+const char *service_conn_peer(const struct service_conn *conn, char text[ADDR_TEXT_MAX]);
 /* Where the answer goes; NULL when the peer is gone meanwhile. */
 struct buf *service_conn_output(struct service_conn *conn);
 /*

@@ -22,6 +22,7 @@ struct query {
     struct buf answer;
     enum stat stat;
     struct log_limit *refusals;
+    const char *peer;
 };
 
 static void found(struct query *query)
@@ -42,8 +43,8 @@ static void refuse(struct query *query, const char *reason)
     buf_printf(&query->answer, "PERM %s", reason);
     if (!log_limit_allows(query->refusals, "socketmap", clock_mono_ms(&clock_system)))
         return;
-    log_warning(NULL, "socketmap-refused", LOG_STR("map", query->map), LOG_STR("key", query->key),
-                LOG_STR("reason", reason));
+    log_warning(NULL, "socketmap-refused", LOG_STR("peer", query->peer), LOG_STR("map", query->map),
+                LOG_STR("key", query->key), LOG_STR("reason", reason));
 }
 
 static void answer_transport(struct query *query)
@@ -124,8 +125,8 @@ static void wipe(struct buf *buf)
     buf_fini(buf);
 }
 
-bool socketmap_answer(const struct config *config, bool with_credentials, const uint8_t *request,
-                      size_t len, struct stats *stats, struct buf *out)
+bool socketmap_answer(const struct config *config, bool with_credentials, const char *peer,
+                      const uint8_t *request, size_t len, struct stats *stats, struct buf *out)
 {
     char *text = str_take(request, len, SOCKETMAP_REQUEST_MAX);
     char *space = text ? strchr(text, ' ') : NULL;
@@ -138,6 +139,7 @@ bool socketmap_answer(const struct config *config, bool with_credentials, const 
             .map = text,
             .key = space + 1,
             .refusals = &stats->socketmap_refusals,
+            .peer = peer,
         };
         answer(&query);
         stats->count[query.stat]++;
@@ -155,6 +157,7 @@ static enum service_step socketmap_step(struct service_conn *conn, struct buf *i
 {
     struct engine *engine = service_conn_ctx(conn);
     const uint8_t *payload;
+    char peer[ADDR_TEXT_MAX];
     size_t payload_len, consumed;
     enum netstring_status status = netstring_parse(in->data, in->len, SOCKETMAP_REQUEST_MAX,
                                                    &payload, &payload_len, &consumed);
@@ -163,9 +166,9 @@ static enum service_step socketmap_step(struct service_conn *conn, struct buf *i
         return SERVICE_MORE;
     *reason_r = netstring_strstatus(status);
     if (status == NETSTRING_OK) {
-        bool answered =
-            socketmap_answer(engine_config(engine), service_conn_is_unix(conn), payload,
-                             payload_len, engine_stats(engine), service_conn_output(conn));
+        bool answered = socketmap_answer(engine_config(engine), service_conn_is_unix(conn),
+                                         service_conn_peer(conn, peer), payload, payload_len,
+                                         engine_stats(engine), service_conn_output(conn));
         buf_consume(in, consumed);
         *reason_r = "not a map's name, a space and a key";
         if (answered)

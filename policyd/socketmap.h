@@ -28,11 +28,11 @@
 
 /*
  * Append the answer to one request as a netstring. with_credentials: the peer came
- * over a Unix socket; anybody else is refused passwords. false, and out untouched,
- * when the request holds a NUL or has no space.
+ * over a Unix socket; anybody else is refused passwords. peer is for the log. false, and
+ * out untouched, when the request holds a NUL or has no space.
  */
-bool socketmap_answer(const struct config *config, bool with_credentials, const uint8_t *request,
-                      size_t len, struct stats *stats, struct buf *out);
+bool socketmap_answer(const struct config *config, bool with_credentials, const char *peer,
+                      const uint8_t *request, size_t len, struct stats *stats, struct buf *out);
 
 /* ctx of the service is the engine. */
 extern const struct service_protocol socketmap_protocol;

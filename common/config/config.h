@@ -93,6 +93,7 @@ struct config_http {
     struct prefixlist from; /* empty: anybody who can connect */
     unsigned max_connections;
     unsigned max_request; /* bytes of a body */
+    unsigned max_memory;  /* MiB of all bodies and answers beyond HTTP_BASE each */
     unsigned idle_timeout_sec;
     unsigned request_timeout_sec;
 };

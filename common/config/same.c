@@ -33,7 +33,8 @@ static bool same_http(const struct config_http *a, const struct config_http *b)
     return same_text(a->listen, b->listen) && same_text(a->group, b->group) &&
            a->serve == b->serve && same_text(a->token, b->token) &&
            same_prefixes(&a->from, &b->from) && a->max_connections == b->max_connections &&
-           a->max_request == b->max_request && a->idle_timeout_sec == b->idle_timeout_sec &&
+           a->max_request == b->max_request && a->max_memory == b->max_memory &&
+           a->idle_timeout_sec == b->idle_timeout_sec &&
            a->request_timeout_sec == b->request_timeout_sec;
 }
 

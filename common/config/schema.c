@@ -204,6 +204,8 @@ static const struct option http_options[] = {
      .help = "open at a time; more wait"},
     {"max_request", OPTION_NUMBER, "16384", 1024, 65536, FIELD(struct config_http, max_request),
      .help = "bytes of a request's body; longer ones are answered with status 413"},
+    {"max_memory", OPTION_NUMBER, "16", 1, 1024, FIELD(struct config_http, max_memory),
+     .help = "MiB that its connections may fill with bodies and unread answers"},
     {"idle_timeout", OPTION_SECONDS, "1m", 1, DAY, FIELD(struct config_http, idle_timeout_sec),
      .help = "a connection that is silent for so long is closed"},
     {"request_timeout", OPTION_SECONDS, "30s", 1, 3600,

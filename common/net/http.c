@@ -21,28 +21,23 @@
 #include "common/base/log_limit.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/net/http_conn.h"
+#include "common/net/http_route.h"
 #include "common/net/http_token.h"
 #include "common/net/listener.h"
 
 #define HEADERS_MAX                                                                                \
-    16384u /* bytes of request line and headers, and of the connection's buffers                   \
-            */
-#define DISCARD_MAX    65536u /* of a refused body are read, so that the answer arrives */
-#define ALLOW_TEXT_MAX 128
-#define LOG_LINE_MAX   512
+    16384u                   /* bytes of request line and headers, and of the connection's buffers \
+                              */
+#define DISCARD_MAX   65536u /* of a refused body are read, so that the answer arrives */
+#define LONG_BODY_MAX (1024u * 1024) /* of one that a route takes however long it is */
+#define LOG_LINE_MAX  512
 
 enum request_state {
     REQUEST_READING,
     REQUEST_HANDLED, /* its handler is running */
     REQUEST_WAITING, /* for http_respond(); its connection is suspended */
     REQUEST_ANSWERED,
-};
-
-/* A connection, with the time that is left until a request on it has to be over. */
-struct http_conn {
-    struct http_server *server;
-    struct MHD_Connection *connection;
-    struct loop_timer *deadline;
 };
 
 struct http_request {
@@ -53,10 +48,14 @@ struct http_request {
     enum request_state state;
     const struct http_route *route;
     unsigned refusal; /* status to refuse it with, or 0 */
-    char allow[ALLOW_TEXT_MAX];
+    char allow[HTTP_ALLOW_MAX];
     struct addr peer;
-    size_t received;
+    uint64_t received;
     struct buf body;
+    size_t answer_len;
+    size_t held;                   /* of the server's memory_used */
+    bool is_too_long;              /* the body, which is not kept */
+    bool is_last;                  /* on its connection */
     struct MHD_Response *response; /* made, not handed to libmicrohttpd yet */
     unsigned status;
 };
@@ -64,8 +63,9 @@ struct http_request {
 struct http_server {
     struct http_options options;
     struct loop *loop;
-    size_t conn_count;
+    struct http_conns conns;
     size_t request_count; /* begun and not over */
+    size_t memory_used;   /* by requests, beyond HTTP_BASE of each */
     char *name;
     struct MHD_Daemon *daemon;
     struct listener *listener; /* NULL: stopped */
@@ -79,35 +79,6 @@ struct http_server {
 
 /* --- what they may ask ---------------------------------------------------- */
 
-/* RFC 9110 9.3.2: HEAD is GET whose answer has no body; libmicrohttpd leaves it out. */
-static bool route_takes(const struct http_route *route, const char *method)
-{
-    return str_eq(route->method, method) ||
-           (str_eq(method, MHD_HTTP_METHOD_HEAD) && str_eq(route->method, MHD_HTTP_METHOD_GET));
-}
-
-static void allow_add(char allow[ALLOW_TEXT_MAX], const char *method)
-{
-    size_t used = strlen(allow);
-
-    snprintf(allow + used, ALLOW_TEXT_MAX - used, "%s%s", used ? ", " : "", method);
-}
-
-/* The route, or NULL; allow then names what the path takes, and is empty for no such path. */
-static const struct http_route *route_find(const struct http_options *options, const char *method,
-                                           const char *path, char allow[ALLOW_TEXT_MAX])
-{
-    for (size_t i = 0; i < options->route_count; i++) {
-        const struct http_route *route = &options->routes[i];
-        if (!str_eq(route->path, path))
-            continue;
-        if (route_takes(route, method))
-            return route;
-        allow_add(allow, route->method);
-    }
-    return NULL;
-}
-
 /* 0, or the status to refuse the request with. */
 static unsigned request_judge(struct http_request *request, const char *method, const char *path)
 {
@@ -115,26 +86,10 @@ static unsigned request_judge(struct http_request *request, const char *method, 
 
     if (options->token && !http_token_is_shown(request->connection, options->token))
         return MHD_HTTP_UNAUTHORIZED;
-    request->route = route_find(options, method, path, request->allow);
+    request->route = http_route_find(options, method, path, request->allow);
     if (!request->route)
         return request->allow[0] ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND;
     return 0;
-}
-
-/* --- a connection's life -------------------------------------------------- */
-
-/*
- * libmicrohttpd closes who is silent; who sends a byte now and then it would keep for
- * ever. It does not say when the first byte of a request comes, so the time for
- * silence before it is part of the deadline.
- */
-static void conn_restart(struct http_conn *conn)
-{
-    const struct http_options *options = &conn->server->options;
-
-    if (options->request_sec)
-        loop_timer_start(conn->deadline,
-                         ((int64_t)options->idle_sec + options->request_sec) * 1000);
 }
 
 static struct http_conn *conn_of(struct MHD_Connection *connection)
@@ -145,48 +100,19 @@ static struct http_conn *conn_of(struct MHD_Connection *connection)
     return info->socket_context;
 }
 
-/* The library has no call to close a connection; it finds this one closed by the peer. */
-static void on_deadline(void *ctx)
-{
-    struct http_conn *conn = ctx;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(conn->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-
-    if (log_limit_allows(&conn->server->refusals, conn->server->name, clock_mono_ms(&clock_system)))
-        log_info(NULL, "connection-closed", LOG_STR("listener", conn->server->name),
-                 LOG_STR("reason", "no whole request in request_timeout"));
-    shutdown(info->connect_fd, SHUT_RDWR);
-}
-
-static struct http_conn *conn_new(struct http_server *server, struct MHD_Connection *connection)
-{
-    struct http_conn *conn = x_calloc(1, sizeof(*conn));
-
-    server->conn_count++;
-    conn->server = server;
-    conn->connection = connection;
-    conn->deadline = loop_timer_new(server->loop, on_deadline, conn);
-    conn_restart(conn);
-    return conn;
-}
-
-static void conn_free(struct http_conn *conn)
-{
-    conn->server->conn_count--;
-    loop_timer_free(&conn->deadline);
-    free(conn);
-}
-
 /* --- a request's life ----------------------------------------------------- */
 
-static void request_read_peer(struct http_request *request)
+/* Whether it may hold what it holds now. */
+static bool request_hold(struct http_request *request)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct http_server *server = request->server;
+    size_t total = request->body.cap + request->answer_len;
+    size_t held = total > HTTP_BASE ? total - HTTP_BASE : 0;
 
-    if (!info || !info->client_addr ||
-        addr_from_sockaddr(info->client_addr, &request->peer, NULL) < 0)
-        memset(&request->peer, 0, sizeof(request->peer));
+    server->memory_used += held - request->held;
+    request->held = held;
+    return !held || !server->options.memory_max ||
+           server->memory_used <= server->options.memory_max;
 }
 
 static struct http_request *request_new(struct http_server *server,
@@ -197,7 +123,7 @@ static struct http_request *request_new(struct http_server *server,
     request->server = server;
     request->connection = connection;
     server->request_count++;
-    request_read_peer(request);
+    request->peer = *http_conn_peer(conn_of(connection));
     return request;
 }
 
@@ -207,6 +133,7 @@ static void request_free(struct http_request *request)
     request->server->request_count--;
     if (request->response)
         MHD_destroy_response(request->response);
+    request->server->memory_used -= request->held;
     buf_fini(&request->body);
     free(request);
 }
@@ -216,7 +143,7 @@ static void waiting_add(struct http_request *request)
     struct http_server *server = request->server;
 
     request->state = REQUEST_WAITING;
-    loop_timer_stop(conn_of(request->connection)->deadline);
+    http_conn_pause(conn_of(request->connection));
     request->next = server->waiting;
     if (request->next)
         request->next->prev = request;
@@ -231,7 +158,7 @@ static void waiting_remove(struct http_request *request)
         request->server->waiting = request->next;
     if (request->next)
         request->next->prev = request->prev;
-    conn_restart(conn_of(request->connection));
+    http_conn_resume(conn_of(request->connection));
 }
 
 static enum MHD_Result request_send(struct http_request *request)
@@ -244,36 +171,34 @@ static enum MHD_Result request_send(struct http_request *request)
     return result;
 }
 
-static void count_answer(struct http_counts *counts, unsigned status)
-{
-    size_t i = 0;
-
-    if (!counts)
-        return;
-    while (i < counts->count && counts->items[i].status != status)
-        i++;
-    if (i == HTTP_STATUSES_MAX)
-        return;
-    if (i == counts->count)
-        counts->items[counts->count++].status = status;
-    counts->items[i].count++;
-}
-
 static void request_answer(struct http_request *request, unsigned status, const char *content_type,
                            const void *body, size_t len)
 {
+    static const char full[] = "the memory of this listener is used up\n";
     /* The library copies; its parameter lacks the const. */
     union {
         const void *in;
         void *out;
     } bytes = {.in = body};
 
+    request->answer_len = len;
+    if (!request_hold(request)) {
+        bytes.in = full;
+        len = request->answer_len = sizeof(full) - 1;
+        request_hold(request);
+        status = MHD_HTTP_SERVICE_UNAVAILABLE;
+        content_type = "text/plain";
+    }
     request->response = MHD_create_response_from_buffer(len, bytes.out, MHD_RESPMEM_MUST_COPY);
     BUG_ON(!request->response);
     request->status = status;
     request->state = REQUEST_ANSWERED;
-    count_answer(request->server->options.counts, status);
+    http_counts_add(request->server->options.counts, status);
     MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    /* Stopped: what had been asked is answered, and no more is. */
+    request->is_last = !request->server->listener;
+    if (request->is_last)
+        MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
 static bool may_log_refusal(struct http_server *server)
@@ -312,38 +237,63 @@ static enum MHD_Result request_refuse(struct http_request *request, const char *
     return request_send(request);
 }
 
+/* Bytes of a body that are read, whether they are kept or not. */
+static uint64_t request_readable(const struct http_request *request)
+{
+    bool takes_long = request->route && request->route->takes_long_body;
+
+    return request->server->options.body_max + (takes_long ? LONG_BODY_MAX : DISCARD_MAX);
+}
+
+static void request_refuse_later(struct http_request *request, unsigned status)
+{
+    if (!request->refusal)
+        request->refusal = status;
+    buf_fini(&request->body);
+    request_hold(request);
+}
+
+static void request_drop_body(struct http_request *request)
+{
+    if (!request->route || !request->route->takes_long_body)
+        request_refuse_later(request, MHD_HTTP_CONTENT_TOO_LARGE);
+    request->is_too_long = true;
+    buf_fini(&request->body);
+    request_hold(request);
+}
+
 static enum MHD_Result request_begin(struct http_request *request, const char *method,
                                      const char *path)
 {
     const char *text = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND,
                                                    MHD_HTTP_HEADER_CONTENT_LENGTH);
-    size_t body_max = request->server->options.body_max;
     uint64_t len;
 
     request->refusal = request_judge(request, method, path);
-    if (!text || str_parse_u64(text, 0, body_max, &len) == 0)
+    if (!text || str_parse_u64(text, 0, request->server->options.body_max, &len) == 0)
         return MHD_YES;
-    if (!request->refusal)
-        request->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
+    request_drop_body(request);
     /* Too much even to be thrown away: the answer goes now, and the connection ends with it. */
-    if (str_parse_u64(text, 0, body_max + DISCARD_MAX, &len) < 0)
+    if (str_parse_u64(text, 0, request_readable(request), &len) < 0) {
+        if (!request->refusal)
+            request->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
         return request_refuse(request, method, path);
+    }
     return MHD_YES;
 }
 
 static enum MHD_Result request_take(struct http_request *request, const char *bytes, size_t len)
 {
-    size_t body_max = request->server->options.body_max;
-
     request->received += len;
-    if (request->received > body_max + DISCARD_MAX)
+    if (request->received > request_readable(request))
         return MHD_NO;
-    if (!request->refusal && request->received > body_max) {
-        request->refusal = MHD_HTTP_CONTENT_TOO_LARGE;
-        buf_fini(&request->body);
-    }
-    if (!request->refusal)
-        buf_put(&request->body, bytes, len);
+    if (request->received > request->server->options.body_max)
+        request_drop_body(request);
+    if (request->refusal || request->is_too_long)
+        return MHD_YES;
+    buf_put(&request->body, bytes, len);
+    if (!request_hold(request))
+        request_refuse_later(request, MHD_HTTP_SERVICE_UNAVAILABLE);
     return MHD_YES;
 }
 
@@ -352,8 +302,6 @@ static enum MHD_Result request_complete(struct http_request *request, const char
 {
     if (request->response)
         return request_send(request);
-    if (!request->refusal && !request->server->listener)
-        request->refusal = MHD_HTTP_SERVICE_UNAVAILABLE;
     if (request->refusal)
         return request_refuse(request, method, path);
     request->state = REQUEST_HANDLED;
@@ -385,14 +333,37 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
     return request_complete(request, method, path);
 }
 
+static const char *reason_of(enum MHD_RequestTerminationCode why)
+{
+    switch (why) {
+    case MHD_REQUEST_TERMINATED_TIMEOUT_REACHED:
+        return "half a request, and then nothing";
+    case MHD_REQUEST_TERMINATED_READ_ERROR:
+    case MHD_REQUEST_TERMINATED_CLIENT_ABORT:
+        return "closed by the peer amid a request";
+    case MHD_REQUEST_TERMINATED_COMPLETED_OK: /* the library's own 400 went out */
+    case MHD_REQUEST_TERMINATED_WITH_ERROR:
+    case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
+        break;
+    }
+    return "no HTTP, or longer than it may be";
+}
+
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **request_slot,
                          enum MHD_RequestTerminationCode why)
 {
+    struct http_request *request = *request_slot;
+    struct http_conn *conn = conn_of(connection);
+
     (void)ctx;
-    (void)why;
-    conn_restart(conn_of(connection));
-    if (*request_slot)
-        request_free(*request_slot);
+    if (request && request->state == REQUEST_READING)
+        http_conn_failed(conn, reason_of(why));
+    else if (request && why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+        http_conn_failed(conn, "the peer reads too slowly");
+    else if (request)
+        http_conn_done(conn, request->is_last);
+    if (request)
+        request_free(request);
     *request_slot = NULL;
 }
 
@@ -403,7 +374,9 @@ static void server_run(struct http_server *server)
     MHD_UNSIGNED_LONG_LONG timeout_ms;
 
     server->due = false;
+    http_conns_look_before(&server->conns);
     MHD_run(server->daemon);
+    http_conns_look_after(&server->conns);
     /* A handler answered a request that waited: http_respond() has started the timer. */
     if (server->due)
         return;
@@ -445,11 +418,12 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
     struct http_server *server = ctx;
 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *slot = conn_new(server, connection);
+        *slot = http_conn_new(&server->conns, connection);
         server->started = true;
         return;
     }
-    conn_free(*slot);
+    struct http_conn *conn = *slot;
+    http_conn_free(&conn);
     listener_released(server->listener);
 }
 
@@ -486,7 +460,14 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
     server->options = *options;
     server->loop = loop;
     server->name = x_strdup(options->name);
-    server->daemon = daemon_start(server);
+    server->conns = (struct http_conns){
+        .loop = loop,
+        .name = server->name,
+        .idle_sec = options->idle_sec,
+        .within_sec = options->request_sec,
+    };
+    if (http_conns_init(&server->conns) == 0)
+        server->daemon = daemon_start(server);
     const union MHD_DaemonInfo *info =
         server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (!info) {
@@ -510,7 +491,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
 
 bool http_server_is_busy(const struct http_server *server)
 {
-    return server->request_count > 0;
+    return server->request_count > 0 || server->conns.begun_count > 0;
 }
 
 static void server_answer_waiting(struct http_server *server)
@@ -528,6 +509,8 @@ static void server_answer_waiting(struct http_server *server)
 void http_server_stop(struct http_server *server)
 {
     listener_free(&server->listener);
+    /* What lies in their sockets was asked before. */
+    server_run(server);
 }
 
 void http_server_free(struct http_server **server)
@@ -541,8 +524,10 @@ void http_server_free(struct http_server **server)
     if (old->daemon) {
         server_answer_waiting(old);
         loop_io_free(&old->io);
+        old->conns.ending = true;
         MHD_stop_daemon(old->daemon);
     }
+    http_conns_fini(&old->conns);
     loop_timer_free(&old->timer);
     free(old->name);
     free(old);
@@ -550,7 +535,12 @@ void http_server_free(struct http_server **server)
 
 size_t http_server_connection_count(const struct http_server *server)
 {
-    return server->conn_count;
+    return server->conns.count;
+}
+
+uint64_t http_server_bad_count(const struct http_server *server)
+{
+    return server->conns.bad_count;
 }
 
 /* --- for handlers --------------------------------------------------------- */
@@ -569,6 +559,11 @@ const uint8_t *http_request_body(const struct http_request *request, size_t *len
 {
     *len_r = request->body.len;
     return (const uint8_t *)buf_str(&request->body);
+}
+
+bool http_request_is_too_long(const struct http_request *request)
+{
+    return request->is_too_long;
 }
 
 const struct addr *http_request_peer(const struct http_request *request)

@@ -26,6 +26,11 @@ struct http_route {
     const char *method; /* "POST" */
     const char *path;   /* "/auth"; exact */
     http_handler_fn fn;
+    /*
+     * Handle also requests whose body is longer than body_max: up to a MiB more is read
+     * and thrown away, and http_request_is_too_long() then. Else they are answered 413.
+     */
+    bool takes_long_body;
 };
 
 /* Answers by status. Zeroes are none; those that libmicrohttpd gives itself are not among them. */
@@ -39,6 +44,12 @@ struct http_counts {
     size_t count;
 };
 
+/*
+ * What bodies and answers in hand may take together beyond HTTP_BASE bytes of each
+ * request: who would take more is answered 503.
+ */
+#define HTTP_BASE 8192u
+
 struct http_options {
     int fd;           /* listening, from listener_bind(); owned from now on */
     const char *name; /* for log lines */
@@ -46,6 +57,7 @@ struct http_options {
         *token; /* NULL: none; else "Authorization: Bearer", "X-API-Key", or Basic's password */
     const struct prefixlist *from; /* empty: all */
     size_t body_max;
+    size_t memory_max; /* 0: no limit */
     unsigned max_connections;
     unsigned idle_sec;    /* without a byte either way */
     unsigned request_sec; /* more than that, and no request came to its end: closed */
@@ -60,8 +72,8 @@ struct http_options {
 struct http_server *http_server_new(struct loop *loop, const struct http_options *options,
                                     struct error *error_r);
 /*
- * Accept nobody any more, and answer 503 to what is asked from now on; a request that
- * waits for its answer still gets it.
+ * Accept nobody any more. Who is connected is served on until the next answer, which
+ * ends the connection ("Connection: close").
  */
 void http_server_stop(struct http_server *server);
 /* Whether a request is on its way in, or its answer on its way out. */
@@ -70,11 +82,15 @@ bool http_server_is_busy(const struct http_server *server);
 void http_server_free(struct http_server **server);
 
 size_t http_server_connection_count(const struct http_server *server);
+/* Connections that ended amid a request, for one that was none, or with an answer unread. */
+uint64_t http_server_bad_count(const struct http_server *server);
 
 /* The value of a query argument or header, or NULL. Borrowed from the request. */
 const char *http_request_argument(const struct http_request *request, const char *name);
 const char *http_request_header(const struct http_request *request, const char *name);
 const uint8_t *http_request_body(const struct http_request *request, size_t *len_r);
+/* Of a route that takes long bodies: it was too long, and is empty here. */
+bool http_request_is_too_long(const struct http_request *request);
 /* ADDR_NONE: Unix socket. */
 const struct addr *http_request_peer(const struct http_request *request);
 

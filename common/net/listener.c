@@ -208,6 +208,37 @@ int listener_bind(const char *address, const char *group, struct error *error_r)
     return -1;
 }
 
+static void warn_unused(int fd)
+{
+    struct sockaddr_storage ss = {0};
+    socklen_t len = sizeof(ss);
+    struct endpoint bound;
+    char address[ADDR_TEXT_MAX];
+
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
+        endpoint_from_sockaddr((const struct sockaddr *)&ss, len, &bound) < 0)
+        memset(&bound, 0, sizeof(bound));
+    log_warning(NULL, "socket-unused",
+                LOG_STR("address", bound.is_unix ? bound.path : addr_format(&bound.addr, address)),
+                LOG_UINT("port", bound.port),
+                LOG_STR("reason", is_listening(fd) ? "no listener in the file has this address"
+                                                   : "not a listening stream socket"),
+                LOG_STR("effect", "who connects there is not served"));
+}
+
+void listener_warn_unused(const int *fds, size_t count)
+{
+    int end = PROCESS_INHERITED_FIRST + process_inherited_count();
+
+    for (int fd = PROCESS_INHERITED_FIRST; fd < end; fd++) {
+        size_t i = 0;
+        while (i < count && fds[i] != fd)
+            i++;
+        if (i == count)
+            warn_unused(fd);
+    }
+}
+
 /* One line a minute, whatever happens. */
 static bool is_log_due(int64_t *logged_at)
 {

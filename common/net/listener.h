@@ -22,6 +22,12 @@
 int listener_bind(const char *address, const char *group, struct error *error_r)
     __attribute__((warn_unused_result));
 
+/*
+ * Say of each socket that a service manager has passed on and that is none of these,
+ * from listener_bind(), that nobody is served there. To be called once all are bound.
+ */
+void listener_warn_unused(const int *fds, size_t count);
+
 /* fd is the callee's now, non-blocking and close-on-exec. peer is ADDR_NONE for a Unix socket. */
 typedef void (*listener_accept_fn)(int fd, const struct addr *peer, void *ctx);
 

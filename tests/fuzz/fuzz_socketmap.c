@@ -41,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     if (!len || netstring_parse(bytes + 1, len - 1, SOCKETMAP_REQUEST_MAX, &payload, &payload_len,
                                 &consumed) != NETSTRING_OK)
         return 0;
-    if (socketmap_answer(config_of_two(), bytes[0] & 1, payload, payload_len, &stats, &out)) {
+    if (socketmap_answer(config_of_two(), bytes[0] & 1, "unix", payload, payload_len, &stats,
+                         &out)) {
         BUG_ON(netstring_parse(out.data, out.len, SOCKETMAP_OUTPUT_MAX, &payload, &payload_len,
                                &consumed) != NETSTRING_OK);
         BUG_ON(consumed != out.len || payload_len < 5);

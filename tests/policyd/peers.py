@@ -41,6 +41,16 @@ VALID = {
 }
 
 
+# The same of a listener for those who watch, which watched() adds.
+WATCH = (b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 ")
+
+
+def watched(world, name, options=""):
+    """http_options for the daemon of that name: both sections have these options."""
+    return (f'{options} }}\nhttp "watch" {{ listen = "unix:{os.path.join(world.folder, name)}/watch"'
+            f'  serve = {{"metrics", "status"}}  {options}')
+
+
 def connect(daemon, name, timeout=DEADLINE):
     peer = socket.socket(socket.AF_UNIX)
     peer.settimeout(timeout)
@@ -81,7 +91,7 @@ def asked(daemon, name, data):
     """What the daemon answers to these bytes, "" when it closes."""
     with connect(daemon, name) as peer:
         send(peer, data)
-        return receive(peer, len(VALID[name][1]))
+        return receive(peer, len(VALID.get(name, WATCH)[1]))
 
 
 def all_closed(peers, seconds):

@@ -75,10 +75,34 @@ static inline void answer_all(struct http_request *request, void *ctx)
     http_respond(request, 200, "text/plain", NULL, 0);
 }
 
+static inline void answer_long(struct http_request *request, void *ctx)
+{
+    size_t len;
+
+    (void)ctx;
+    http_request_body(request, &len);
+    const char *text = http_request_is_too_long(request) ? "too long" : "taken";
+    assert_true(!http_request_is_too_long(request) || len == 0);
+    http_respond(request, 200, "text/plain", text, strlen(text));
+}
+
+/* Of so many bytes as its argument says. */
+static inline void answer_size(struct http_request *request, void *ctx)
+{
+    size_t len = strtoul(http_request_argument(request, "size"), NULL, 10);
+    char *text = malloc(len);
+
+    (void)ctx;
+    memset(text, 'x', len);
+    http_respond(request, 200, "text/plain", text, len);
+    free(text);
+}
+
 static const struct http_route routes[] = {
-    {"POST", "/body", answer_body},   {"GET", "/words", answer_words},
-    {"POST", "/words", answer_words}, {"GET", "/later", answer_later},
-    {"GET", "/all", answer_all},
+    {"POST", "/body", answer_body, false},   {"GET", "/words", answer_words, false},
+    {"POST", "/words", answer_words, false}, {"GET", "/later", answer_later, false},
+    {"GET", "/all", answer_all, false},      {"POST", "/long", answer_long, true},
+    {"GET", "/size", answer_size, false},
 };
 
 static inline void serve(struct scene *scene, const char *address, struct http_options options)

@@ -130,6 +130,60 @@ static void a_body_is_bounded(void **state)
     assert_int_equal(scene->served, 2);
 }
 
+/* More than the socket takes at once. */
+static struct exchange exchange_long(struct scene *scene, const char *request)
+{
+    struct exchange result = {0};
+    struct buf got = {0};
+    int fd = client(scene);
+
+    for (size_t left = strlen(request); left;) {
+        ssize_t n = send(fd, request, left, MSG_NOSIGNAL | MSG_DONTWAIT);
+        request += n > 0 ? n : 0;
+        left -= n > 0 ? (size_t)n : 0;
+        loop_run_once(scene->loop);
+    }
+    FIXTURE_TURN_UNTIL(scene->loop, exchange_step(fd, &got, true, &result));
+    buf_fini(&got);
+    close(fd);
+    return result;
+}
+
+/* A route may take them, without what they say. */
+static void a_long_body_may_be_handled(void **state)
+{
+    static const struct {
+        size_t len;
+        const char *text;
+    } cases[] = {{1000, "taken"}, {1001, "too long"}, {20000, "too long"}, {1049576, "too long"}};
+    struct scene *scene = *state;
+    char head[128];
+
+    serve(scene, scene->address, (struct http_options){0});
+    for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t len = cases[i / 2].len;
+        bool chunked = i % 2;
+        snprintf(head, sizeof(head), "POST /long HTTP/1.1\r\nHost: x\r\n%s%zu\r\n\r\n",
+                 chunked ? "Transfer-Encoding: chunked\r\nX: " : "Content-Length: ", len);
+        if (chunked)
+            snprintf(head + strlen(head), sizeof(head) - strlen(head), "%zx\r\n", len);
+        char *request = long_request(head, len);
+        if (chunked) {
+            request = realloc(request, strlen(request) + 10);
+            strcat(request, "\r\n0\r\n\r\n");
+        }
+        struct exchange result = exchange_long(scene, request);
+        assert_int_equal(result.status, 200);
+        assert_string_equal(answer_text(&result), cases[i / 2].text);
+        assert_true(result.open);
+        free(request);
+    }
+    struct exchange result =
+        exchange(scene, "POST /long HTTP/1.1\r\nHost: x\r\nContent-Length: 1049577\r\n\r\nx");
+    assert_int_equal(result.status, 413);
+    assert_false(result.open);
+}
+
 static void a_token_is_asked_for(void **state)
 {
     static const struct {
@@ -249,10 +303,15 @@ static void garbage_is_refused(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        HTTP_TEST(requests_meet_their_routes), HTTP_TEST(a_request_comes_byte_by_byte),
-        HTTP_TEST(a_connection_is_kept),       HTTP_TEST(a_body_is_bounded),
-        HTTP_TEST(a_token_is_asked_for),       HTTP_TEST(strangers_are_not_heard),
-        HTTP_TEST(those_named_are_heard),      HTTP_TEST(from_does_not_concern_a_unix_socket),
+        HTTP_TEST(requests_meet_their_routes),
+        HTTP_TEST(a_request_comes_byte_by_byte),
+        HTTP_TEST(a_connection_is_kept),
+        HTTP_TEST(a_body_is_bounded),
+        HTTP_TEST(a_long_body_may_be_handled),
+        HTTP_TEST(a_token_is_asked_for),
+        HTTP_TEST(strangers_are_not_heard),
+        HTTP_TEST(those_named_are_heard),
+        HTTP_TEST(from_does_not_concern_a_unix_socket),
         HTTP_TEST(garbage_is_refused),
     };
 

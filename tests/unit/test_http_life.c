@@ -127,30 +127,75 @@ static void those_who_wait_at_the_end_get_503(void **state)
     close(idle);
 }
 
-static void stopped_it_answers_who_waits_and_refuses_the_rest(void **state)
+/* Whether the connection gives this answer, and ends with it. */
+static void assert_last(struct scene *scene, int fd, const char *text)
 {
-    struct scene *scene = *state;
-    struct exchange late = {0};
+    struct exchange last = {0};
     struct buf got = {0};
 
+    FIXTURE_TURN_UNTIL(scene->loop, exchange_step(fd, &got, true, &last));
+    assert_int_equal(last.status, 200);
+    assert_string_equal(answer_text(&last), text);
+    assert_non_null(strstr(last.text, "Connection: close\r\n"));
+    FIXTURE_TURN_UNTIL(scene->loop, !fixture_receive(fd, &got));
+    buf_fini(&got);
+    close(fd);
+}
+
+static void stopped_it_answers_what_was_asked(void **state)
+{
+    static const char whole[] = "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi";
+    struct scene *scene = *state;
+    int fds[3];
+
     serve(scene, scene->address, (struct http_options){0});
-    int kept = client(scene), waiting = client(scene);
-    assert_int_equal(exchange_on(scene, kept, "GET /words HTTP/1.1\r\nHost: x\r\n\r\n").status,
-                     200);
-    fixture_send(waiting, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    for (size_t i = 0; i < 3; i++) {
+        fds[i] = client(scene);
+        assert_int_equal(
+            exchange_on(scene, fds[i], "GET /words HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+    }
+    fixture_send(fds[0], "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
     FIXTURE_TURN_UNTIL(scene->loop, scene->waiting_count == 1);
+    fixture_send(fds[1], whole); /* lies in the socket: nothing has turned since */
     http_server_stop(scene->server);
     assert_int_equal(fixture_connect(scene->address, 0), -1);
-    struct exchange refused =
-        exchange_on(scene, kept, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
-    assert_int_equal(refused.status, 503);
-    assert_int_equal(scene->served, 0);
+    assert_true(http_server_is_busy(scene->server));
+    assert_last(scene, fds[1], "[hi]");
+    fixture_send(fds[2], whole); /* who is there may still ask once */
+    assert_last(scene, fds[2], "[hi]");
     http_respond(scene->waiting[0], 200, "text/plain", "late", 4);
-    FIXTURE_TURN_UNTIL(scene->loop, exchange_step(waiting, &got, true, &late));
-    assert_string_equal(answer_text(&late), "late");
-    buf_fini(&got);
-    close(kept);
-    close(waiting);
+    assert_last(scene, fds[0], "late");
+    FIXTURE_TURN_UNTIL(scene->loop, !http_server_is_busy(scene->server));
+    assert_int_equal(http_server_bad_count(scene->server), 0);
+}
+
+/* Cut anywhere, it keeps the server busy until it is whole, and is answered. */
+static void stopped_it_waits_for_half_a_request(void **state)
+{
+    static const char whole[] = "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi";
+    struct scene *scene = *state;
+    char head[sizeof(whole)];
+
+    for (size_t cut = 1; cut < sizeof(whole) - 1; cut++) {
+        serve(scene, scene->address, (struct http_options){0});
+        int idle = client(scene), fd = client(scene);
+        assert_int_equal(exchange_on(scene, fd, "GET /words HTTP/1.1\r\nHost: x\r\n\r\n").status,
+                         200);
+        assert_false(http_server_is_busy(scene->server));
+        snprintf(head, sizeof(head), "%.*s", (int)cut, whole);
+        fixture_send(fd, head);
+        FIXTURE_TURN_UNTIL(scene->loop, http_server_is_busy(scene->server));
+        http_server_stop(scene->server);
+        for (int turn = 0; turn < 5; turn++) {
+            loop_run_once(scene->loop);
+            assert_true(http_server_is_busy(scene->server));
+        }
+        fixture_send(fd, whole + cut);
+        assert_last(scene, fd, "[hi]");
+        assert_false(http_server_is_busy(scene->server));
+        close(idle);
+        http_server_free(&scene->server);
+    }
 }
 
 static void silence_ends_a_connection(void **state)
@@ -299,6 +344,90 @@ static void the_limit_holds_and_gives_way(void **state)
     close(second);
 }
 
+/* Each ends its connection in its own way, or the peer does. */
+static void bad_input_is_counted_once_and_good_never(void **state)
+{
+    static const struct {
+        const char *bytes;
+        bool leaves; /* the peer, afterwards */
+        bool is_bad;
+    } cases[] = {
+        {"", false, false},
+        {"", true, false},
+        {"G", false, true},
+        {"GET /wor", true, true},
+        {"GET /words HTTP/1.1\r\nHost: x\r\n", false, true},
+        {"GET /words HTTP/1.1\r\nHost: x\r\n\r\n", false, false},
+        {"GET /words HTTP/1.1\r\nHost: x\r\n\r\n", true, false},
+        {"GET /words HTTP/9.9\r\nHost: x\r\n\r\n", false, true},
+        {"GET /words HTTP/1.1\r\n\r\n", false, true},
+        {"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", false, true},
+        {"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", false, true},
+        {"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", true, true},
+        {"POST /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", false, true},
+    };
+    struct scene *scene = *state;
+    struct buf got = {0};
+
+    serve(scene, scene->address, (struct http_options){.idle_sec = 1});
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t before = http_server_bad_count(scene->server);
+        int fd = client(scene);
+        print_message("# %zu: %.60s\n", i, cases[i].bytes);
+        fixture_send(fd, cases[i].bytes);
+        FIXTURE_TURN_UNTIL(scene->loop, http_server_connection_count(scene->server) == 1 ||
+                                            !fixture_receive(fd, &got));
+        if (cases[i].leaves)
+            shutdown(fd, SHUT_WR);
+        FIXTURE_TURN_UNTIL(scene->loop, !fixture_receive(fd, &got));
+        FIXTURE_TURN_UNTIL(scene->loop, http_server_connection_count(scene->server) == 0);
+        assert_int_equal(http_server_bad_count(scene->server) - before, cases[i].is_bad);
+        assert_false(http_server_is_busy(scene->server));
+        close(fd);
+    }
+    buf_fini(&got);
+}
+
+static unsigned size_status(struct scene *scene, size_t size)
+{
+    char request[128];
+    int fd = client(scene);
+    struct exchange result = {0};
+    struct buf got = {0};
+
+    snprintf(request, sizeof(request), "GET /size?size=%zu HTTP/1.1\r\nHost: x\r\n\r\n", size);
+    fixture_send(fd, request);
+    FIXTURE_TURN_UNTIL(scene->loop, exchange_step(fd, &got, true, &result));
+    buf_fini(&got);
+    close(fd);
+    return result.status;
+}
+
+static void memory_is_limited_for_all_together(void **state)
+{
+    enum { LIMIT = 2000000 };
+    struct scene *scene = *state;
+    char request[128];
+    struct buf got = {0};
+
+    serve(scene, scene->address, (struct http_options){.memory_max = LIMIT});
+    assert_int_equal(size_status(scene, HTTP_BASE + LIMIT), 200);
+    assert_int_equal(size_status(scene, HTTP_BASE + LIMIT + 1), 503);
+    /* One that nobody reads takes its part, and gives it back. */
+    int deaf = client(scene);
+    snprintf(request, sizeof(request), "GET /size?size=%d HTTP/1.1\r\nHost: x\r\n\r\n",
+             HTTP_BASE + LIMIT / 2);
+    fixture_send(deaf, request);
+    FIXTURE_TURN_UNTIL(scene->loop, http_server_is_busy(scene->server));
+    assert_int_equal(size_status(scene, HTTP_BASE + LIMIT / 2), 200);
+    assert_int_equal(size_status(scene, HTTP_BASE + LIMIT / 2 + 1), 503);
+    assert_int_equal(size_status(scene, HTTP_BASE), 200);
+    close(deaf);
+    FIXTURE_TURN_UNTIL(scene->loop, http_server_connection_count(scene->server) == 0);
+    assert_int_equal(size_status(scene, HTTP_BASE + LIMIT), 200);
+    buf_fini(&got);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -307,7 +436,10 @@ int main(void)
         HTTP_TEST(a_handler_may_answer_others),
         HTTP_TEST(a_client_may_leave_before_its_answer),
         HTTP_TEST(those_who_wait_at_the_end_get_503),
-        HTTP_TEST(stopped_it_answers_who_waits_and_refuses_the_rest),
+        HTTP_TEST(stopped_it_answers_what_was_asked),
+        HTTP_TEST(stopped_it_waits_for_half_a_request),
+        HTTP_TEST(bad_input_is_counted_once_and_good_never),
+        HTTP_TEST(memory_is_limited_for_all_together),
         HTTP_TEST(silence_ends_a_connection),
         HTTP_TEST(a_dripping_request_is_closed),
         HTTP_TEST(a_connection_may_serve_on_for_longer_than_a_request),

@@ -38,8 +38,9 @@ static const char *ask(struct fixture *fixture, bool with_credentials, const cha
     const uint8_t *payload;
     size_t len, consumed;
 
-    assert_true(socketmap_answer(&fixture->config, with_credentials, (const uint8_t *)request,
-                                 strlen(request), engine_stats(fixture->engine), &out));
+    assert_true(socketmap_answer(&fixture->config, with_credentials, "unix",
+                                 (const uint8_t *)request, strlen(request),
+                                 engine_stats(fixture->engine), &out));
     assert_int_equal(netstring_parse(out.data, out.len, 1000, &payload, &len, &consumed),
                      NETSTRING_OK);
     assert_int_equal(consumed, out.len);
@@ -136,10 +137,12 @@ static void what_is_no_request_gets_no_answer(void **state)
     struct stats *stats = engine_stats(fixture->engine);
     struct buf out = {0};
 
-    assert_false(socketmap_answer(&fixture->config, true, (const uint8_t *)"tls", 3, stats, &out));
-    assert_false(socketmap_answer(&fixture->config, true, (const uint8_t *)"", 0, stats, &out));
     assert_false(
-        socketmap_answer(&fixture->config, true, (const uint8_t *)"tls a\0b", 7, stats, &out));
+        socketmap_answer(&fixture->config, true, "unix", (const uint8_t *)"tls", 3, stats, &out));
+    assert_false(
+        socketmap_answer(&fixture->config, true, "unix", (const uint8_t *)"", 0, stats, &out));
+    assert_false(socketmap_answer(&fixture->config, true, "unix", (const uint8_t *)"tls a\0b", 7,
+                                  stats, &out));
     assert_int_equal(out.len, 0);
 }
 

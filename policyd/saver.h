@@ -20,7 +20,7 @@
 #define SAVER_GONE_MAX  100000
 #define SAVER_RETRY_SEC 30 /* after the store refused */
 /* At the end: portions on their way together, and for how long more are sent. */
-#define SAVER_FINISH_PORTIONS 32
+#define SAVER_FINISH_PORTIONS 96
 #define SAVER_FINISH_MS       20000
 
 struct saver;

@@ -26,7 +26,7 @@
 #include "policyd/store_record.h"
 
 #define GROUP_MAX    4096 /* writes of one commit */
-#define COUNTERS_MAX 64   /* batches of counters of one commit */
+#define COUNTERS_MAX 96   /* batches of counters of one commit */
 
 /* One write. Lives from the call that asked until its answer is given. */
 struct write {

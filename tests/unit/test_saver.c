@@ -251,7 +251,7 @@ static void the_end_comes_though_the_store_is_slow(void **state)
     while (saver_is_busy(fixture->saver))
         answer(fixture, NULL);
     assert_int_equal(fixture->keys, (SAVER_FINISH_PORTIONS + 1) * STORE_COUNTERS_MAX);
-    assert_non_null(strstr(fixture->log, "counters-given-up keys=31744 reason=\"out of time\""));
+    assert_non_null(strstr(fixture->log, "counters-given-up keys=97280 reason=\"out of time\""));
 }
 
 static void what_the_store_refused_is_written_again(void **state)

@@ -236,7 +236,8 @@ struct window *counters_window(struct counters *counters, const struct prefix *k
         append_to_list(counters, number_of(counters, counter));
         counter->listed_at = part;
     }
-    set_changed(counters, number_of(counters, counter));
+    if (!counters->is_frozen)
+        set_changed(counters, number_of(counters, counter));
     return &counter->window;
 }
 
@@ -299,4 +300,18 @@ size_t counters_take_changed(struct counters *counters, size_t max, counters_fn 
         counters->changed_at++;
     }
     return taken;
+}
+
+size_t counters_changed_count(const struct counters *counters)
+{
+    size_t count = 0;
+
+    for (size_t word = 0; word < counters->slab_count * SLAB_WORDS; word++)
+        count += (size_t)__builtin_popcountll(*changed_word(counters, word));
+    return count;
+}
+
+void counters_freeze_changed(struct counters *counters)
+{
+    counters->is_frozen = true;
 }

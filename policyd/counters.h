@@ -2,6 +2,7 @@
 #ifndef PN_POLICYD_COUNTERS_H
 #define PN_POLICYD_COUNTERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct counters {
     uint32_t oldest; /* by last event; a list through all */
     uint32_t newest;
     size_t changed_at; /* where counters_take_changed() goes on */
+    bool is_frozen; /* what changes from now on is not handed over */
     int64_t findtime_ms;
     size_t max; /* may change: what is too much goes as new keys come */
 };
@@ -61,5 +63,9 @@ size_t counters_count(const struct counters *counters);
  */
 typedef void (*counters_fn)(const struct prefix *key, const struct window *window, void *ctx);
 size_t counters_take_changed(struct counters *counters, size_t max, counters_fn fn, void *ctx);
+/* How many there are to hand over. Walks all. */
+size_t counters_changed_count(const struct counters *counters);
+/* From now on none is added to them. */
+void counters_freeze_changed(struct counters *counters);
 
 #endif

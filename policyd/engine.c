@@ -103,10 +103,9 @@ void engine_finish(struct engine *engine)
 
 static bool counts_alike(const struct config_jail *a, const struct config_jail *b)
 {
-    return str_eq(a->name, b->name) && a->events == b->events && a->count_by == b->count_by &&
-           a->distinct_password == b->distinct_password && a->maxretry == b->maxretry &&
-           a->findtime_sec == b->findtime_sec && a->prefix4 == b->prefix4 &&
-           a->prefix6 == b->prefix6;
+    return str_eq(a->name, b->name) && a->count_by == b->count_by &&
+           a->distinct_password == b->distinct_password && a->findtime_sec == b->findtime_sec &&
+           a->prefix4 == b->prefix4 && a->prefix6 == b->prefix6;
 }
 
 static void take_over_counts(struct engine *engine, struct counters *counters,

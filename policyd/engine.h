@@ -42,8 +42,8 @@ int engine_restore(struct engine *engine, struct error *error_r)
     __attribute__((warn_unused_result));
 
 /*
- * Go on by another configuration. A jail that counts as it did before keeps its
- * counts; bans of what is protected now are lifted. The old configuration is no
+ * Go on by another configuration. A jail that counts as it did before, by jail_identity(),
+ * keeps its counts; bans of what is protected now are lifted. The old configuration is no
  * longer used when this returns.
  */
 void engine_reconfigure(struct engine *engine, const struct config *config,

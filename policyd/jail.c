@@ -75,9 +75,8 @@ static uint32_t hash_of(const struct event *event)
 
 uint64_t jail_identity(const struct config_jail *jail)
 {
-    uint32_t numbers[] = {jail->events,   (uint32_t)jail->count_by, jail->distinct_password,
-                          jail->maxretry, jail->findtime_sec,       jail->prefix4,
-                          jail->prefix6};
+    uint32_t numbers[] = {(uint32_t)jail->count_by, jail->distinct_password, jail->findtime_sec,
+                          jail->prefix4, jail->prefix6};
     uint64_t hash = hash_more(HASH_START, jail->name, strlen(jail->name) + 1);
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)

@@ -39,8 +39,8 @@ enum jail_decision {
 bool jail_wants(const struct config_jail *jail, unsigned kind);
 
 /*
- * The same for jails that count alike, over restarts: name, events, key and time. What a
- * jail does with a key that has too many is no part of it.
+ * The same for jails that count alike, over restarts: name, key and time. Which events it
+ * asks for, how many are too many and what it does then is no part of it.
  */
 uint64_t jail_identity(const struct config_jail *jail);
 

@@ -9,18 +9,21 @@
 #include "common/base/bug.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "policyd/owed.h"
 
-#define RETRY_MAX 1000 /* bans written again at once */
+#define RETRY_MAX 1000 /* bans, and deletions, asked for again at once */
 
 struct keeper {
     const struct clock *clock;
     struct store *store;
     struct stats *stats;
     struct bans bans;
+    struct owed owed;   /* deletions; of no prefix that is banned */
+    bool has_forgotten; /* some, since there were none */
     size_t pending;
     struct last_ban last;     /* no time: none */
     struct error store_error; /* of the last write, ERROR_NONE when it went well */
-    int64_t retry_mono_ms;    /* 0: nothing is to be written again */
+    int64_t retry_mono_ms;    /* 0: all is written, or on its way for the first time */
 };
 
 struct keeper_change {
@@ -29,6 +32,12 @@ struct keeper_change {
     struct error error;
     keeper_done_fn done;
     void *ctx;
+};
+
+/* One deletion on its way to the store. */
+struct removal {
+    struct keeper_change *change;
+    struct prefix prefix;
 };
 
 /* One ban on its way to the store. */
@@ -45,6 +54,7 @@ struct keeper *keeper_new(const struct clock *clock, struct store *store, struct
 
     *keeper = (struct keeper){.clock = clock, .store = store, .stats = stats};
     bans_init(&keeper->bans);
+    owed_init(&keeper->owed, KEEPER_OWED_MAX);
     return keeper;
 }
 
@@ -54,6 +64,7 @@ void keeper_free(struct keeper **keeper)
         return;
     BUG_ON((*keeper)->pending);
     bans_fini(&(*keeper)->bans);
+    owed_fini(&(*keeper)->owed);
     free(*keeper);
     *keeper = NULL;
 }
@@ -82,19 +93,29 @@ void keeper_end(struct keeper_change *change)
     release_share(change);
 }
 
+/* Armed as long as it fails, however it came to that; well again, the rest need not wait. */
+static void arm_retry(struct keeper *keeper, bool was_well)
+{
+    int64_t now_ms = clock_mono_ms(keeper->clock);
+
+    if (keeper->store_error.code == ERROR_NONE)
+        keeper->retry_mono_ms = was_well ? keeper->retry_mono_ms : now_ms;
+    else if (!keeper->retry_mono_ms)
+        keeper->retry_mono_ms = now_ms + KEEPER_RETRY_MS;
+}
+
 static void note_result(struct keeper *keeper, const struct error *error)
 {
     bool was_well = keeper->store_error.code == ERROR_NONE;
 
     keeper->stats->count[STAT_STORE_ERROR] += error != NULL;
-    if (error && was_well) {
+    if (error && was_well)
         log_error(NULL, "store-failed", LOG_ERR(error),
                   LOG_STR("effect", "bans hold in memory and are written again later"));
-        keeper->retry_mono_ms = clock_mono_ms(keeper->clock) + KEEPER_RETRY_MS;
-    } else if (!error && !was_well) {
+    else if (!error && !was_well)
         log_info(NULL, "store-recovered");
-    }
     keeper->store_error = error ? *error : (struct error){0};
+    arm_retry(keeper, was_well);
 }
 
 static void on_written(struct keeper_change *change, const struct error *error)
@@ -120,9 +141,27 @@ static void on_put(const struct error *error, void *ctx)
     free(put);
 }
 
+static void owe(struct keeper *keeper, const struct prefix *prefix)
+{
+    if (owed_add(&keeper->owed, prefix) == 0 || keeper->has_forgotten)
+        return;
+    keeper->has_forgotten = true;
+    log_error(NULL, "unbans-forgotten", LOG_UINT("owed", KEEPER_OWED_MAX),
+              LOG_STR("effect", "a restart may bring lifted bans back"));
+}
+
+/* What is banned again meanwhile is written, not deleted. */
 static void on_deleted(const struct error *error, void *ctx)
 {
-    on_written(ctx, error);
+    struct removal *removal = ctx;
+    struct keeper *keeper = removal->change->keeper;
+
+    if (!error)
+        owed_cancel(&keeper->owed, &removal->prefix);
+    else if (!bans_find(&keeper->bans, &removal->prefix))
+        owe(keeper, &removal->prefix);
+    on_written(removal->change, error);
+    free(removal);
 }
 
 static void write_ban(struct keeper_change *change, const struct ban *ban)
@@ -148,10 +187,12 @@ static void write_ban(struct keeper_change *change, const struct ban *ban)
 static void delete_record(struct keeper_change *change, const struct prefix *prefix)
 {
     struct keeper *keeper = change->keeper;
+    struct removal *removal = x_calloc(1, sizeof(*removal));
 
+    *removal = (struct removal){change, *prefix};
     change->shares++;
     keeper->pending++;
-    keeper->store->delete_ban(keeper->store, prefix, on_deleted, change);
+    keeper->store->delete_ban(keeper->store, prefix, on_deleted, removal);
 }
 
 static void delete_unasked(struct keeper *keeper, const struct prefix *prefix)
@@ -177,6 +218,7 @@ int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64
 
     if (!ban)
         return -1;
+    owed_cancel(&keeper->owed, prefix);
     keeper->stats->count[STAT_BAN_SET]++;
     note_last(keeper, ban);
     write_ban(change, ban);
@@ -208,18 +250,25 @@ void keeper_expire(struct keeper *keeper)
     }
 }
 
-static void retry_unstored(struct keeper *keeper)
+static void retry_bans(struct keeper_change *change)
 {
-    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
     size_t tried = 0;
 
-    for (struct ban *ban = keeper->bans.first; ban && tried < RETRY_MAX; ban = ban->next) {
+    for (struct ban *ban = change->keeper->bans.first; ban && tried < RETRY_MAX; ban = ban->next) {
         if (ban->stored)
             continue;
         write_ban(change, ban);
         tried++;
     }
-    keeper_end(change);
+}
+
+static void retry_deletions(struct keeper_change *change)
+{
+    const struct owed *owed = &change->keeper->owed;
+    const struct prefixset_node *node = NULL;
+
+    for (size_t tried = 0; tried < RETRY_MAX && (node = owed_next(owed, node)); tried++)
+        delete_record(change, &node->prefix);
 }
 
 void keeper_tick(struct keeper *keeper)
@@ -229,8 +278,16 @@ void keeper_tick(struct keeper *keeper)
     keeper_expire(keeper);
     if (!keeper->retry_mono_ms || now_ms < keeper->retry_mono_ms || keeper->pending)
         return;
-    retry_unstored(keeper);
-    keeper->retry_mono_ms = keeper->pending ? now_ms + KEEPER_RETRY_MS : 0;
+    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
+    bool is_well = keeper->store_error.code == ERROR_NONE;
+    retry_bans(change);
+    retry_deletions(change);
+    keeper_end(change);
+    keeper->has_forgotten &= owed_count(&keeper->owed) != 0;
+    if (!is_well)
+        keeper->retry_mono_ms = now_ms + KEEPER_RETRY_MS;
+    else if (!keeper->pending)
+        keeper->retry_mono_ms = 0;
 }
 
 /* --- restoring -------------------------------------------------------------------- */
@@ -238,6 +295,7 @@ void keeper_tick(struct keeper *keeper)
 struct restoring {
     struct keeper *keeper;
     const struct origin_rules *rules;
+    size_t unplaced; /* the table was full */
 };
 
 /* A wall clock that went back must not make a ban longer than it was meant to be. */
@@ -273,8 +331,10 @@ static void restore_ban(const struct store_ban *record, void *ctx)
     }
     struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail, record->since_wall_ms,
                                clock_mono_ms(keeper->clock) + left_ms);
-    if (!ban)
+    if (!ban) {
+        restoring->unplaced++;
         return;
+    }
     ban->stored = true;
     if (ban->since_wall_ms > keeper->last.since_wall_ms)
         note_last(keeper, ban);
@@ -282,10 +342,13 @@ static void restore_ban(const struct store_ban *record, void *ctx)
 
 int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, struct error *error_r)
 {
-    struct restoring restoring = {keeper, rules};
+    struct restoring restoring = {.keeper = keeper, .rules = rules};
 
     if (keeper->store->load(keeper->store, restore_ban, &restoring, error_r))
         return -1;
+    if (restoring.unplaced)
+        log_error(NULL, "ban-table-full", LOG_UINT("bans", BANS_MAX),
+                  LOG_UINT("unrestored", restoring.unplaced));
     log_info(NULL, "bans-restored", LOG_UINT("bans", keeper->bans.count));
     return 0;
 }

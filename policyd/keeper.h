@@ -15,9 +15,11 @@
 /*
  * Keeps the bans in memory and those in the store the same. Memory changes at once;
  * who made the change hears when the store has it too. A store that refuses changes
- * nothing in memory, and is asked again every KEEPER_RETRY_MS.
+ * nothing in memory, and is asked again every KEEPER_RETRY_MS, for bans and for deletions;
+ * once it takes what it is told, each second until it has all.
  */
 #define KEEPER_RETRY_MS 30000
+#define KEEPER_OWED_MAX 10000 /* deletions that the store refused; more are forgotten */
 
 struct keeper;
 

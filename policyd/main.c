@@ -13,6 +13,7 @@
 #include "common/net/loop.h"
 #include "policyd/engine.h"
 #include "policyd/server.h"
+#include "policyd/service.h"
 #include "policyd/setup.h"
 #include "policyd/store_file.h"
 
@@ -21,7 +22,7 @@
 #define REFRESH_TICKS 60  /* between two looks at the addresses of this host */
 #define DRAIN_MS      10  /* between two looks whether all is answered */
 #define DRAIN_LOOK    2   /* in a row, so that the last answer is on its way too */
-#define DRAIN_LOOKS   300 /* at most, for a peer that does not read or finish its request */
+#define DRAIN_LOOKS   (SERVICE_STOP_MS / DRAIN_MS) /* at most, for peers that do not end */
 
 struct daemon {
     char *path;            /* of the file, whatever the directory */
@@ -31,11 +32,8 @@ struct daemon {
     struct loop *loop;
     struct store *store;
     struct engine *engine;
-    struct loop_timer *tick;
-    struct loop_timer *drain;
-    struct loop_signal *term;
-    struct loop_signal *interrupt;
-    struct loop_signal *hangup;
+    struct loop_timer *tick, *drain;
+    struct loop_signal *term, *interrupt, *hangup;
     unsigned ticks;
     unsigned looks, quiet_looks; /* while draining */
 };
@@ -44,6 +42,7 @@ static void on_tick(void *ctx)
 {
     struct daemon *daemon = ctx;
 
+    process_notify_alive();
     engine_tick(daemon->engine);
     if (++daemon->ticks % REFRESH_TICKS == 0)
         setup_refresh(daemon->setup);
@@ -54,7 +53,6 @@ static void on_tick(void *ctx)
 static void on_drain(void *ctx)
 {
     struct daemon *daemon = ctx;
-
     bool busy = engine_pending(daemon->engine) ||
                 (++daemon->looks < DRAIN_LOOKS && server_is_busy(daemon->server));
 
@@ -73,7 +71,6 @@ static void on_stop_signal(void *ctx)
     process_notify_stopping();
     server_stop(daemon->server);
     engine_finish(daemon->engine);
-    loop_timer_stop(daemon->tick);
     loop_timer_start(daemon->drain, 0);
 }
 

@@ -13,23 +13,40 @@
 
 _Static_assert(JAIL_HASHES_MAX <= STORE_HASHES_MAX, "each hash has its place");
 
+/* What the store is told at once. */
+struct portion {
+    struct saver *saver;
+    bool is_busy; /* the store has it */
+    struct store_counters batch;
+};
+
 struct saver {
     const struct clock *clock;
     struct store *store;
     const struct config *config;
     struct counters *counters;
-    struct store_counters *batch;
+    struct portion *portions[SAVER_FINISH_PORTIONS]; /* all but the first for the end only */
+    size_t busy_count;
     size_t jail_index; /* whose counters are looked at next */
     struct store_gone *gone;
     size_t gone_count;
     size_t gone_cap;
-    unsigned portions; /* of this round */
+    unsigned written;  /* portions of this round */
     unsigned wait_sec; /* until the store is asked again */
-    bool is_busy;
-    bool is_unwritten; /* the batch waits to be written once more */
+    bool is_unwritten; /* the first portion waits to be written once more */
     bool is_finishing;
+    int64_t finish_mono_ms; /* when no more is sent */
+    size_t lost;            /* keys of portions that the end could not write */
     bool has_failed;
 };
+
+static struct portion *portion_new(struct saver *saver)
+{
+    struct portion *portion = x_calloc(1, sizeof(*portion));
+
+    portion->saver = saver;
+    return portion;
+}
 
 struct saver *saver_new(const struct clock *clock, struct store *store)
 {
@@ -37,7 +54,7 @@ struct saver *saver_new(const struct clock *clock, struct store *store)
 
     saver->clock = clock;
     saver->store = store;
-    saver->batch = x_calloc(1, sizeof(*saver->batch));
+    saver->portions[0] = portion_new(saver);
     return saver;
 }
 
@@ -45,9 +62,10 @@ void saver_free(struct saver **saver)
 {
     if (!*saver)
         return;
-    BUG_ON((*saver)->is_busy);
+    BUG_ON((*saver)->busy_count);
     free((*saver)->gone);
-    free((*saver)->batch);
+    for (size_t i = 0; i < SAVER_FINISH_PORTIONS; i++)
+        free((*saver)->portions[i]);
     free(*saver);
     *saver = NULL;
 }
@@ -75,9 +93,10 @@ static void copy_hashes(struct store_counters *batch, struct store_counter *item
 
 static void copy_counter(const struct prefix *key, const struct window *window, void *ctx)
 {
-    struct saver *saver = ctx;
+    struct portion *portion = ctx;
+    const struct saver *saver = portion->saver;
     const struct config_jail *jail = &saver->config->jails[saver->jail_index];
-    struct store_counters *batch = saver->batch;
+    struct store_counters *batch = &portion->batch;
     struct store_counter *item = &batch->items[batch->count++];
     int64_t age_ms = clock_mono_ms(saver->clock) - window->start_ms;
 
@@ -93,10 +112,8 @@ static void copy_counter(const struct prefix *key, const struct window *window, 
         copy_hashes(batch, item, window->hashes);
 }
 
-static void copy_gone(struct saver *saver)
+static void copy_gone(struct saver *saver, struct store_counters *batch)
 {
-    struct store_counters *batch = saver->batch;
-
     batch->gone_count =
         saver->gone_count < STORE_COUNTERS_MAX ? saver->gone_count : STORE_COUNTERS_MAX;
     if (!batch->gone_count)
@@ -107,19 +124,20 @@ static void copy_gone(struct saver *saver)
 }
 
 /* What was forgotten goes first: a key may have been counted again since. */
-static void fill(struct saver *saver)
+static void fill(struct portion *portion)
 {
-    struct store_counters *batch = saver->batch;
+    struct saver *saver = portion->saver;
+    struct store_counters *batch = &portion->batch;
 
     batch->count = batch->hash_count = 0;
     batch->now_wall_ms = clock_wall_ms(saver->clock);
-    copy_gone(saver);
+    copy_gone(saver, batch);
     if (saver->gone_count)
         return;
     for (size_t i = 0; i < saver->config->jail_count; i++) {
         size_t room = STORE_COUNTERS_MAX - batch->count;
-        if (counters_take_changed(&saver->counters[saver->jail_index], room, copy_counter, saver) ==
-            room)
+        if (counters_take_changed(&saver->counters[saver->jail_index], room, copy_counter,
+                                  portion) == room)
             return;
         saver->jail_index = (saver->jail_index + 1) % saver->config->jail_count;
     }
@@ -129,64 +147,106 @@ static void fill(struct saver *saver)
 
 static void on_written(const struct error *error, void *ctx);
 
-static void write_portion(struct saver *saver)
+static void write_portion(struct portion *portion)
 {
+    struct saver *saver = portion->saver;
+
     if (!saver->is_unwritten)
-        fill(saver);
-    if (!saver->batch->count && !saver->batch->gone_count)
+        fill(portion);
+    if (!portion->batch.count && !portion->batch.gone_count)
         return;
-    saver->portions++;
-    saver->is_busy = true;
-    saver->store->put_counters(saver->store, saver->batch, on_written, saver);
+    saver->written++;
+    saver->busy_count++;
+    portion->is_busy = true;
+    saver->store->put_counters(saver->store, &portion->batch, on_written, portion);
 }
 
-static void note_result(struct saver *saver, const struct error *error)
+static void note_result(struct saver *saver, size_t keys, const struct error *error)
 {
     if (error && !saver->has_failed)
         log_warning(NULL, "counters-unwritten", LOG_ERR(error),
                     LOG_STR("effect", "a restart would count anew"));
     else if (!error)
         log_write(saver->has_failed ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, NULL, "counters-written",
-                  LOG_FIELDS(LOG_UINT("keys", saver->batch->count)));
+                  LOG_FIELDS(LOG_UINT("keys", keys)));
     saver->has_failed = error != NULL;
+}
+
+/* The last answer has come: what is left stays unwritten. */
+static void end_finish(const struct saver *saver)
+{
+    size_t keys = saver->lost;
+
+    for (size_t i = 0; i < saver->config->jail_count; i++)
+        keys += counters_changed_count(&saver->counters[i]);
+    if (keys)
+        log_warning(NULL, "counters-given-up", LOG_UINT("keys", keys),
+                    LOG_STR("reason", saver->has_failed ? "the store refuses" : "out of time"));
+}
+
+static void finish_more(struct portion *portion)
+{
+    struct saver *saver = portion->saver;
+
+    if (!saver->has_failed && clock_mono_ms(saver->clock) < saver->finish_mono_ms)
+        write_portion(portion);
 }
 
 static void on_written(const struct error *error, void *ctx)
 {
-    struct saver *saver = ctx;
+    struct portion *portion = ctx;
+    struct saver *saver = portion->saver;
 
-    saver->is_busy = false;
+    portion->is_busy = false;
+    saver->busy_count--;
+    note_result(saver, portion->batch.count, error);
+    if (saver->is_finishing) {
+        saver->lost += error ? portion->batch.count : 0;
+        finish_more(portion);
+        if (!saver->busy_count)
+            end_finish(saver);
+        return;
+    }
     saver->is_unwritten = error != NULL;
-    note_result(saver, error);
     if (error)
         saver->wait_sec = SAVER_RETRY_SEC;
-    else if (saver->portions < SAVER_ROUND_MAX || saver->is_finishing)
-        write_portion(saver);
+    else if (saver->written < SAVER_ROUND_MAX)
+        write_portion(portion);
 }
 
 void saver_tick(struct saver *saver)
 {
     if (!saver->store->put_counters || saver->is_finishing)
         return;
-    saver->portions = 0;
+    saver->written = 0;
     if (saver->wait_sec)
         saver->wait_sec--;
-    else if (!saver->is_busy)
-        write_portion(saver);
+    else if (!saver->busy_count)
+        write_portion(saver->portions[0]);
 }
 
 void saver_finish(struct saver *saver)
 {
-    if (!saver->store->put_counters)
+    if (!saver->store->put_counters || saver->is_finishing)
         return;
     saver->is_finishing = true;
-    if (!saver->is_busy && !saver->has_failed)
-        write_portion(saver);
+    saver->finish_mono_ms = clock_mono_ms(saver->clock) + SAVER_FINISH_MS;
+    saver->lost = saver->is_unwritten ? saver->portions[0]->batch.count : 0;
+    for (size_t i = 0; i < saver->config->jail_count; i++)
+        counters_freeze_changed(&saver->counters[i]);
+    for (size_t i = 0; i < SAVER_FINISH_PORTIONS; i++) {
+        if (!saver->portions[i])
+            saver->portions[i] = portion_new(saver);
+        if (!saver->portions[i]->is_busy)
+            finish_more(saver->portions[i]);
+    }
+    if (!saver->busy_count)
+        end_finish(saver);
 }
 
 bool saver_is_busy(const struct saver *saver)
 {
-    return saver->is_busy;
+    return saver->busy_count > 0;
 }
 
 /* Past the limit, a restart would count on what was forgotten: as far as findtime reaches. */
@@ -194,7 +254,7 @@ void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *p
 {
     const struct config_jail *jail = &saver->config->jails[jail_index];
 
-    if (!saver->store->put_counters || saver->gone_count >= SAVER_GONE_MAX)
+    if (!saver->store->put_counters || saver->is_finishing || saver->gone_count >= SAVER_GONE_MAX)
         return;
     if (saver->gone_count == saver->gone_cap) {
         saver->gone_cap = saver->gone_cap ? 2 * saver->gone_cap : 64;

@@ -19,6 +19,9 @@
 #define SAVER_ROUND_MAX 16 /* portions of STORE_COUNTERS_MAX a second */
 #define SAVER_GONE_MAX  100000
 #define SAVER_RETRY_SEC 30 /* after the store refused */
+/* At the end: portions on their way together, and for how long more are sent. */
+#define SAVER_FINISH_PORTIONS 96
+#define SAVER_FINISH_MS       20000
 
 struct saver;
 
@@ -38,7 +41,10 @@ void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *p
 
 /* Once a second. */
 void saver_tick(struct saver *saver);
-/* At the end: write all there is, however long it takes, but once only. */
+/*
+ * At the end: write what has changed until now, once, and nothing that changes later. What
+ * the store refuses, or has not been sent after SAVER_FINISH_MS, is given up with a log line.
+ */
 void saver_finish(struct saver *saver);
 /* Whether an answer of the store is due. */
 bool saver_is_busy(const struct saver *saver);

@@ -17,6 +17,8 @@ struct service {
     struct service_options options;
     struct stream_limits limits;
     struct stream_memory memory;
+    struct loop_timer *last_call; /* once it is stopped */
+    bool is_over;                 /* nothing is read any more */
     struct service_conn *first;
     size_t count;
     uint64_t bad_count;
@@ -192,9 +194,29 @@ struct service *service_new(struct loop *loop, const struct service_options *opt
     return service;
 }
 
+/* What waits for the store ends with its answer. */
+static void on_last_call(void *ctx)
+{
+    struct service *service = ctx;
+    struct service_conn *next = NULL;
+
+    service->is_over = true;
+    for (struct service_conn *conn = service->first; conn; conn = next) {
+        next = conn->next;
+        if (!conn->waits)
+            stream_abort(conn->stream);
+    }
+}
+
 void service_stop(struct service *service)
 {
+    int64_t stop_ms = service->options.stop_ms;
+
     listener_free(&service->listener);
+    if (service->last_call)
+        return;
+    service->last_call = loop_timer_new(service->loop, on_last_call, service);
+    loop_timer_start(service->last_call, stop_ms ? stop_ms : SERVICE_STOP_MS);
 }
 
 void service_free(struct service **service)
@@ -209,6 +231,7 @@ void service_free(struct service **service)
         BUG_ON(conn->waits);
         stream_abort(conn->stream);
     }
+    loop_timer_free(&(*service)->last_call);
     free(*service);
     *service = NULL;
 }
@@ -262,6 +285,10 @@ void service_conn_finish(struct service_conn *conn)
     conn->waits = false;
     if (!conn->stream) {
         conn_free(conn);
+        return;
+    }
+    if (conn->service->is_over) {
+        stream_close(conn->stream);
         return;
     }
     stream_flush(conn->stream);

@@ -14,6 +14,8 @@
  * A listener that serves one protocol of requests and answers: the part that
  * policy delegation, socketmap and the control socket have in common.
  */
+#define SERVICE_STOP_MS 3000
+
 struct service;
 struct service_conn;
 
@@ -47,12 +49,16 @@ struct service_options {
     size_t memory_max;             /* of all connections together, stream_memory's */
     int64_t idle_ms;
     int64_t request_ms; /* from the first byte of a request to its last, and to read its answer */
+    int64_t stop_ms;    /* from the stop to the last request; 0: SERVICE_STOP_MS */
     const struct service_protocol *protocol;
     void *ctx;
 };
 
 struct service *service_new(struct loop *loop, const struct service_options *options);
-/* Stop accepting; what is connected goes on. */
+/*
+ * Stop accepting. Who is connected goes on for stop_ms; then only answers that are due are
+ * still given, and all else is closed: who never ends to ask does not keep us from ending.
+ */
 void service_stop(struct service *service);
 /* Nothing may wait for an answer. */
 void service_free(struct service **service);

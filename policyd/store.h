@@ -70,8 +70,9 @@ struct store {
     void (*delete_ban)(struct store *store, const struct prefix *prefix, store_done_fn done,
                        void *ctx);
     /*
-     * Counters, one batch at a time; it is borrowed until done is called. What ended is
-     * forgotten by itself. Both NULL in a store that keeps none.
+     * Counters: a batch is borrowed until done is called. Several that were asked for
+     * together may be one commit, and fail together. What ended is forgotten by itself.
+     * Both NULL in a store that keeps none.
      */
     int (*load_counters)(struct store *store, store_load_counter_fn fn, void *ctx,
                          struct error *error_r);

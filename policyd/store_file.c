@@ -25,7 +25,8 @@
 #include "policyd/store_file_counters.h"
 #include "policyd/store_record.h"
 
-#define GROUP_MAX 4096 /* writes of one commit */
+#define GROUP_MAX    4096 /* writes of one commit */
+#define COUNTERS_MAX 96   /* batches of counters of one commit */
 
 /* One write. Lives from the call that asked until its answer is given. */
 struct write {
@@ -213,18 +214,17 @@ static void queue_init(struct queue *queue)
 }
 
 /*
- * At most GROUP_MAX writes from the start; NULL when there are none. Counters are a group
+ * Writes from the start, as many as one commit takes; NULL when there are none. Counters are a group
  * of their own: no ban waits for more of them than were before it, nor fails with them.
  */
 static struct write *queue_take(struct queue *queue)
 {
     struct write *first = queue->first, **end = &first;
+    bool are_counters = first && first->counters;
+    size_t max = are_counters ? COUNTERS_MAX : GROUP_MAX;
 
-    if (first && first->counters)
-        end = &first->next;
-    else
-        for (size_t i = 0; *end && !(*end)->counters && i < GROUP_MAX; i++)
-            end = &(*end)->next;
+    for (size_t i = 0; *end && !(*end)->counters == !are_counters && i < max; i++)
+        end = &(*end)->next;
     queue->first = *end;
     if (!queue->first)
         queue->end = &queue->first;

@@ -141,10 +141,9 @@ static void add_room(struct window *window)
 static void remember_hash(struct window *window, uint32_t hash, uint32_t hash_max)
 {
     BUG_ON(!hash_max);
-    if (window->hashes && window->hashes->count == hash_max)
+    while (window->hashes && window->hashes->count >= hash_max)
         forget_oldest_hash(window->hashes);
-    else
-        add_room(window);
+    add_room(window);
     window->hashes->items[window->hashes->count++] = hash;
 }
 

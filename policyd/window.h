@@ -19,7 +19,7 @@
  * with elapsed since the start of the current bucket.
  *
  * A distinct window also remembers the short hashes of the events it counted, at
- * most hash_max of them, the oldest giving way. A hash lives exactly as long as
+ * most hash_max of them, which may change, the oldest giving way. A hash lives exactly as long as
  * the event that brought it: at a rotation those of `current` become those of
  * `previous`, and those of `previous` go. An event whose hash is remembered is not
  * counted, and renews nothing.

@@ -171,6 +171,11 @@ void process_notify_ready(void)
     notify("READY=1");
 }
 
+void process_notify_alive(void)
+{
+    notify("WATCHDOG=1");
+}
+
 void process_notify_stopping(void)
 {
     notify("STOPPING=1");

@@ -29,8 +29,9 @@ char *process_group_of(const char *user) __attribute__((warn_unused_result));
 /* No core dumps and no ptrace by others: secrets are in memory. */
 void process_guard_secrets(void);
 
-/* Tell a service manager that waits (sd_notify) that the service is ready, or stops. */
+/* Tell a service manager that waits (sd_notify) that the service is ready, lives on, or stops. */
 void process_notify_ready(void);
+void process_notify_alive(void);
 void process_notify_stopping(void);
 
 /*

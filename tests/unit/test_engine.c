@@ -351,6 +351,65 @@ static void each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does(void 
     assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
 }
 
+/* Another configuration whose only jail is this one. */
+static void reload(struct fixture *fixture, const struct config_jail *jail)
+{
+    static struct config configs[2];
+    static struct config_jail jails[2];
+    static unsigned turn;
+
+    turn = !turn;
+    jails[turn] = *jail;
+    configs[turn] = fixture->config;
+    configs[turn].jails = &jails[turn];
+    engine_reconfigure(fixture->engine, &configs[turn], &fixture->rules);
+}
+
+static void a_reload_keeps_counts_whatever_they_lead_to(void **state)
+{
+    struct fixture *fixture = *state;
+    struct config_jail jail = fixture->jail;
+    struct told told;
+
+    jail.maxretry = 100;
+    reload(fixture, &jail);
+    guess(fixture, CLIENT, 50, &told);
+    jail.maxretry = 60;
+    jail.events |= CONFIG_EVENT_SPF_FAIL;
+    jail.bantime_sec++;
+    reload(fixture, &jail);
+    assert_int_equal(engine_key_count(fixture->engine), 1);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+    jail.maxretry = 5;
+    reload(fixture, &jail);
+    fixture_fail(fixture, CLIENT, "another", &told); /* too many by now */
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_BANNED);
+    fixture_commit(fixture);
+}
+
+static void a_reload_forgets_what_would_be_counted_otherwise(void **state)
+{
+    struct fixture *fixture = *state;
+    struct config_jail changed[5];
+    static char name[] = "other";
+    struct told told;
+
+    for (size_t i = 0; i < COUNT(changed); i++)
+        changed[i] = fixture->jail;
+    changed[0].findtime_sec++;
+    changed[1].prefix4--;
+    changed[2].prefix6--;
+    changed[3].distinct_password = false;
+    changed[4].name = name;
+    for (size_t i = 0; i < COUNT(changed); i++) {
+        reload(fixture, &fixture->jail);
+        guess(fixture, CLIENT, 2, &told);
+        assert_int_equal(engine_key_count(fixture->engine), 1);
+        reload(fixture, &changed[i]);
+        assert_int_equal(engine_key_count(fixture->engine), 0);
+    }
+}
+
 #define ENGINE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -371,6 +430,8 @@ int main(void)
         ENGINE_TEST(of_two_jails_the_longer_ban_holds),
         ENGINE_TEST(a_store_that_cannot_be_read_is_an_error),
         ENGINE_TEST(an_event_counts_at_the_time_when_it_was),
+        ENGINE_TEST(a_reload_keeps_counts_whatever_they_lead_to),
+        ENGINE_TEST(a_reload_forgets_what_would_be_counted_otherwise),
         ENGINE_TEST(each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,6 +171,9 @@ static void the_service_manager_is_told(void **state)
     process_notify_ready();
     assert_int_equal(recv(fd, text, sizeof(text), 0), strlen("READY=1"));
     assert_memory_equal(text, "READY=1", strlen("READY=1"));
+    process_notify_alive();
+    assert_int_equal(recv(fd, text, sizeof(text), 0), strlen("WATCHDOG=1"));
+    assert_memory_equal(text, "WATCHDOG=1", strlen("WATCHDOG=1"));
     process_notify_stopping();
     assert_int_equal(recv(fd, text, sizeof(text), 0), strlen("STOPPING=1"));
     unsetenv("NOTIFY_SOCKET");

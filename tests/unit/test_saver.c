@@ -26,9 +26,14 @@ struct fixture {
     struct config config;
     struct counters counters[JAILS];
     struct saver *saver;
-    const struct store_counters *batch; /* NULL: nothing is asked of the store */
-    store_done_fn done;
-    void *ctx;
+    const struct store_counters *batch; /* the first of what is asked; NULL: nothing */
+    struct {
+        const struct store_counters *batch;
+        store_done_fn done;
+        void *ctx;
+    } due[SAVER_FINISH_PORTIONS];
+    size_t due_count, due_max;
+    int64_t passed_ms;
     size_t keys; /* handed over */
     char log[2048];
 };
@@ -41,8 +46,7 @@ static int64_t wall_ms(const struct clock *clock)
 
 static int64_t mono_ms(const struct clock *clock)
 {
-    (void)clock;
-    return 7000;
+    return 7000 + ((const struct fixture *)(const void *)clock)->passed_ms;
 }
 
 static struct fixture *fixture_of(struct store *store)
@@ -55,11 +59,12 @@ static void put_counters(struct store *store, const struct store_counters *batch
 {
     struct fixture *fixture = fixture_of(store);
 
-    assert_null(fixture->batch); /* one at a time */
+    assert_true(fixture->due_count < fixture->due_max); /* one at a time but for the end */
     assert_true(batch->count <= STORE_COUNTERS_MAX && batch->gone_count <= STORE_COUNTERS_MAX);
-    fixture->batch = batch;
-    fixture->done = done;
-    fixture->ctx = ctx;
+    fixture->due[fixture->due_count].batch = batch;
+    fixture->due[fixture->due_count].done = done;
+    fixture->due[fixture->due_count++].ctx = ctx;
+    fixture->batch = fixture->due[0].batch;
 }
 
 static void answer(struct fixture *fixture, const char *fault)
@@ -71,8 +76,11 @@ static void answer(struct fixture *fixture, const char *fault)
         error_set(&error, ERROR_SYSTEM, "%s", fault);
     else
         fixture->keys += fixture->batch->count;
-    fixture->batch = NULL;
-    fixture->done(fault ? &error : NULL, fixture->ctx);
+    store_done_fn done = fixture->due[0].done;
+    void *ctx = fixture->due[0].ctx;
+    memmove(fixture->due, fixture->due + 1, --fixture->due_count * sizeof(*fixture->due));
+    fixture->batch = fixture->due_count ? fixture->due[0].batch : NULL;
+    done(fault ? &error : NULL, ctx);
 }
 
 static void on_log(enum log_level level, const char *line, void *ctx)
@@ -91,6 +99,7 @@ static int setup(void **state)
 
     assert_non_null(fixture);
     fixture->clock = (struct clock){wall_ms, mono_ms};
+    fixture->due_max = 1;
     fixture->store = (struct store){.put_counters = put_counters};
     for (size_t i = 0; i < JAILS; i++) {
         fixture->jails[i] = (struct config_jail){.name = names[i],
@@ -188,17 +197,61 @@ static void many_go_in_portions_and_in_rounds(void **state)
     assert_int_equal(fixture->keys, many);
 }
 
+static void finish(struct fixture *fixture)
+{
+    fixture->due_max = SAVER_FINISH_PORTIONS;
+    saver_finish(fixture->saver);
+}
+
 static void the_end_writes_all_at_once(void **state)
 {
     const uint32_t many = 2 * SAVER_ROUND_MAX * STORE_COUNTERS_MAX;
     struct fixture *fixture = *state;
 
     for (uint32_t i = 0; i < many; i++)
-        count(fixture, 0, i);
-    saver_finish(fixture->saver);
+        count(fixture, i % 2, i);
+    finish(fixture);
+    assert_int_equal(fixture->due_count, SAVER_FINISH_PORTIONS);
     while (saver_is_busy(fixture->saver))
         answer(fixture, NULL);
     assert_int_equal(fixture->keys, many);
+    assert_null(strstr(fixture->log, "counters-given-up"));
+}
+
+static void what_changes_at_the_end_does_not_put_it_off(void **state)
+{
+    const uint32_t many = (SAVER_FINISH_PORTIONS + 3) * STORE_COUNTERS_MAX + 7;
+    struct fixture *fixture = *state;
+    struct prefix key = key_of(5);
+
+    for (uint32_t i = 0; i < many; i++)
+        count(fixture, 0, i);
+    finish(fixture);
+    for (uint32_t i = 0; i < 200 && saver_is_busy(fixture->saver); i++) {
+        answer(fixture, NULL);
+        count(fixture, 0, i);          /* one that may have been written */
+        count(fixture, 1, 1000000 + i); /* a new one */
+        saver_forget(fixture->saver, 0, &key);
+        saver_finish(fixture->saver); /* a second signal */
+    }
+    assert_false(saver_is_busy(fixture->saver));
+    assert_int_equal(fixture->keys, many);
+}
+
+static void the_end_comes_though_the_store_is_slow(void **state)
+{
+    const uint32_t many = 2 * SAVER_FINISH_PORTIONS * STORE_COUNTERS_MAX;
+    struct fixture *fixture = *state;
+
+    for (uint32_t i = 0; i < many; i++)
+        count(fixture, 0, i);
+    finish(fixture);
+    answer(fixture, NULL);
+    fixture->passed_ms = SAVER_FINISH_MS;
+    while (saver_is_busy(fixture->saver))
+        answer(fixture, NULL);
+    assert_int_equal(fixture->keys, (SAVER_FINISH_PORTIONS + 1) * STORE_COUNTERS_MAX);
+    assert_non_null(strstr(fixture->log, "counters-given-up keys=97280 reason=\"out of time\""));
 }
 
 static void what_the_store_refused_is_written_again(void **state)
@@ -233,9 +286,12 @@ static void a_store_that_refuses_does_not_hold_up_the_end(void **state)
 
     count(fixture, 0, 1);
     saver_tick(fixture->saver);
-    saver_finish(fixture->saver);
+    count(fixture, 0, 2);
+    finish(fixture);
+    answer(fixture, "no space");
     answer(fixture, "no space");
     assert_false(saver_is_busy(fixture->saver));
+    assert_non_null(strstr(fixture->log, "counters-given-up keys=2"));
 }
 
 static void what_is_forgotten_goes_first(void **state)
@@ -282,6 +338,8 @@ int main(void)
         SAVER_TEST(a_counter_is_copied_with_its_wall_time),
         SAVER_TEST(many_go_in_portions_and_in_rounds),
         SAVER_TEST(the_end_writes_all_at_once),
+        SAVER_TEST(what_changes_at_the_end_does_not_put_it_off),
+        SAVER_TEST(the_end_comes_though_the_store_is_slow),
         SAVER_TEST(what_the_store_refused_is_written_again),
         SAVER_TEST(a_store_that_refuses_does_not_hold_up_the_end),
         SAVER_TEST(what_is_forgotten_goes_first),

@@ -12,6 +12,7 @@
  * is no request.
  */
 #define REQUEST_MS 50
+#define STOP_MS    300
 #define INPUT_MAX  64
 #define PIECE      20000
 
@@ -123,6 +124,7 @@ static int setup(void **state)
         .memory_max = 1 << 20,
         .idle_ms = 5000,
         .request_ms = REQUEST_MS,
+        .stop_ms = STOP_MS,
         .protocol = &protocol,
         .ctx = world,
     };
@@ -348,6 +350,35 @@ static void stopped_it_serves_who_is_there_and_nobody_new(void **state)
     FIXTURE_TURN_UNTIL(world->loop, service_connection_count(world->service) == 0);
 }
 
+static bool is_cut_off(int fd, struct buf *got)
+{
+    (void)!send(fd, "now\n", strlen("now\n"), MSG_NOSIGNAL); /* it may be closed by now */
+    return !fixture_receive(fd, got);
+}
+
+static void who_asks_on_after_the_stop_is_cut_off_in_the_end(void **state)
+{
+    struct world *world = *state;
+    struct buf got = {0}, answer = {0};
+    int fd = client(world), due = client(world);
+
+    fixture_send(due, "wait\nnow\n");
+    FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
+    service_stop(world->service);
+    FIXTURE_TURN_UNTIL(world->loop, is_cut_off(fd, &got));
+    assert_non_null(strstr(buf_str(&got), "yes\n"));
+    assert_true(service_is_busy(world->service));
+    put(world->waiting, "done\n");
+    service_conn_finish(world->waiting);
+    FIXTURE_TURN_UNTIL(world->loop, !fixture_receive(due, &answer));
+    assert_string_equal(buf_str(&answer), "done\n");
+    assert_int_equal(service_connection_count(world->service), 0);
+    buf_fini(&got);
+    buf_fini(&answer);
+    close(fd);
+    close(due);
+}
+
 #define SERVICE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -364,6 +395,7 @@ int main(void)
         SERVICE_TEST(it_is_busy_while_somebody_waits),
         SERVICE_TEST(a_long_answer_is_abandoned_with_its_peer),
         SERVICE_TEST(stopped_it_serves_who_is_there_and_nobody_new),
+        SERVICE_TEST(who_asks_on_after_the_stop_is_cut_off_in_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,6 +292,24 @@ static void no_more_hashes_than_asked_for_are_kept(void **state)
     window_fini(&window);
 }
 
+static void fewer_hashes_than_there_are_may_be_asked_for(void **state)
+{
+    struct window window = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(window_add_distinct(&window, 1000, i, 100, 1));
+    for (uint32_t i = 100; i < 150; i++)
+        assert_true(window_add_distinct(&window, 1000, i, 3, 2));
+    assert_int_equal(window.hashes->count, 3);
+    assert_false(window_add_distinct(&window, 1000, 147, 3, 2));
+    for (uint32_t i = 150; i < 160; i++)
+        assert_true(window_add_distinct(&window, 1000, i, 5, 2));
+    assert_int_equal(window.hashes->count, 5);
+    assert_int_equal(window_count(&window, 1000, 2), 160);
+    window_fini(&window);
+}
+
 static void the_oldest_hash_of_the_previous_bucket_gives_way_first(void **state)
 {
     struct window window = {0};
@@ -350,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_hash_lives_as_long_as_its_event_counts),
         cmocka_unit_test(an_old_password_for_ever_stays_one_event),
         cmocka_unit_test(no_more_hashes_than_asked_for_are_kept),
+        cmocka_unit_test(fewer_hashes_than_there_are_may_be_asked_for),
         cmocka_unit_test(the_oldest_hash_of_the_previous_bucket_gives_way_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/keeper.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policyd_fixture.h"
+#include "tests/unit/unit.h"
+
+#define CLIENT "203.0.113.7"
+#define OTHER  "203.0.113.8"
+#define FAULT  "No space left on device"
+
+static int setup(void **state)
+{
+    *state = fixture_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_free(*state);
+    return 0;
+}
+
+static enum engine_status ban(struct fixture *fixture, const char *client, uint64_t seconds)
+{
+    struct prefix prefix = fixture_prefix(client);
+    struct told told = {0};
+
+    engine_ban(fixture->engine, &prefix, seconds, fixture_told, &told);
+    fixture_commit(fixture);
+    assert_int_equal(told.times, 1);
+    return told.status;
+}
+
+static enum engine_status unban(struct fixture *fixture, const char *client)
+{
+    struct prefix prefix = fixture_prefix(client);
+    struct told told = {0};
+
+    engine_unban(fixture->engine, &prefix, fixture_told, &told);
+    fixture_commit(fixture);
+    assert_int_equal(told.times, 1);
+    return told.status;
+}
+
+static void retry(struct fixture *fixture)
+{
+    fixture_pass(fixture, KEEPER_RETRY_MS);
+    engine_tick(fixture->engine);
+    fixture_commit(fixture);
+}
+
+static bool is_stored(struct fixture *fixture, const char *client)
+{
+    struct prefix prefix = fixture_prefix(client);
+
+    for (size_t i = 0; i < fixture->record_count; i++) {
+        if (prefix_eq(&fixture->records[i].prefix, &prefix))
+            return true;
+    }
+    return false;
+}
+
+static unsigned times_logged(const struct fixture *fixture, const char *part)
+{
+    unsigned times = 0;
+
+    for (const char *at = fixture->log; (at = strstr(at, part)); at++)
+        times++;
+    return times;
+}
+
+static void a_failure_behind_an_idle_round_is_retried_too(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(ban(fixture, CLIENT, 60), ENGINE_OK);
+    fixture->store_fault = FAULT;
+    assert_int_equal(unban(fixture, CLIENT), ENGINE_UNSTORED);
+    for (int i = 0; i < 3; i++)
+        retry(fixture);
+    assert_int_equal(ban(fixture, OTHER, 3600), ENGINE_UNSTORED);
+    fixture->store_fault = NULL;
+    retry(fixture);
+    assert_true(is_stored(fixture, OTHER));
+    assert_null(engine_store_error(fixture->engine));
+    assert_int_equal(times_logged(fixture, "store-failed"), 1);
+}
+
+static void a_lifted_ban_does_not_come_back_with_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(ban(fixture, CLIENT, 3600), ENGINE_OK);
+    fixture->store_fault = FAULT;
+    assert_int_equal(unban(fixture, CLIENT), ENGINE_UNSTORED);
+    assert_true(is_stored(fixture, CLIENT));
+    retry(fixture);
+    fixture->store_fault = NULL;
+    retry(fixture);
+    assert_false(is_stored(fixture, CLIENT));
+    fixture_restart(fixture, 1000);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+}
+
+static void an_ended_ban_is_deleted_later_too(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(ban(fixture, CLIENT, 60), ENGINE_OK);
+    fixture->store_fault = FAULT;
+    fixture_pass(fixture, 60000);
+    engine_tick(fixture->engine);
+    fixture_commit(fixture);
+    fixture->store_fault = NULL;
+    retry(fixture);
+    assert_int_equal(fixture->record_count, 0);
+}
+
+static void a_dropped_ban_is_deleted_later_too(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(ban(fixture, CLIENT, 60), ENGINE_OK);
+    fixture->store_fault = FAULT;
+    fixture->tunnel = fixture_prefix(CLIENT);
+    engine_reconfigure(fixture->engine, &fixture->config, &fixture->rules);
+    fixture_commit(fixture);
+    fixture->store_fault = NULL;
+    retry(fixture);
+    assert_int_equal(fixture->record_count, 0);
+}
+
+static void a_ban_set_again_is_not_deleted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct prefix prefix = fixture_prefix(CLIENT);
+    struct told told = {0};
+
+    assert_int_equal(ban(fixture, CLIENT, 60), ENGINE_OK);
+    fixture->store_fault = FAULT;
+    assert_int_equal(unban(fixture, CLIENT), ENGINE_UNSTORED);
+    assert_int_equal(ban(fixture, CLIENT, 600), ENGINE_UNSTORED);
+    /* Also one that is set again before the answer to its deletion comes. */
+    engine_unban(fixture->engine, &prefix, fixture_told, &told);
+    engine_ban(fixture->engine, &prefix, 900, fixture_told, &told);
+    fixture_commit(fixture);
+    fixture->store_fault = NULL;
+    for (int i = 0; i < 3; i++)
+        retry(fixture);
+    assert_true(is_stored(fixture, CLIENT));
+    assert_int_equal(fixture->record_count, 1);
+    fixture_restart(fixture, 1000);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_BANNED);
+}
+
+/* Once it writes again, the rest does not wait half a minute for each round. */
+static void after_recovery_a_round_comes_each_second(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(ban(fixture, CLIENT, 600), ENGINE_OK);
+    fixture->store_fault = FAULT;
+    assert_int_equal(unban(fixture, CLIENT), ENGINE_UNSTORED);
+    fixture->store_fault = NULL;
+    assert_int_equal(ban(fixture, OTHER, 600), ENGINE_OK);
+    fixture_pass(fixture, 1000);
+    engine_tick(fixture->engine);
+    fixture_commit(fixture);
+    assert_false(is_stored(fixture, CLIENT));
+    fixture_pass(fixture, 1000);
+    engine_tick(fixture->engine);
+    assert_int_equal(engine_pending(fixture->engine), 0);
+}
+
+static struct prefix numbered(uint32_t number)
+{
+    const uint8_t bytes[4] = {11, (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+    struct addr addr = addr_from_ipv4(bytes);
+
+    return prefix_of(&addr, 32);
+}
+
+static void what_is_owed_has_a_bound_and_says_so_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->store_fault = FAULT;
+    for (uint32_t i = 0; i < KEEPER_OWED_MAX + 2; i++) {
+        struct prefix prefix = numbered(i);
+        engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
+        engine_unban(fixture->engine, &prefix, fixture_told, &told);
+        fixture_commit(fixture);
+        if (i == KEEPER_OWED_MAX - 1)
+            assert_int_equal(times_logged(fixture, "unbans-forgotten"), 0);
+        if (i < KEEPER_OWED_MAX)
+            *fixture->log = '\0';
+    }
+    assert_int_equal(times_logged(fixture, "unbans-forgotten"), 1);
+}
+
+static int load_too_many(struct store *store, store_load_fn fn, void *ctx, struct error *error_r)
+{
+    struct fixture *fixture = MAP_ENTRY(store, struct fixture, store);
+    struct store_ban record = {
+        .jail = "logins",
+        .since_wall_ms = fixture->wall_ms - 1000,
+        .until_wall_ms = fixture->wall_ms + 3600000,
+    };
+
+    (void)error_r;
+    for (uint32_t i = 0; i < BANS_MAX + 3; i++) {
+        record.prefix = numbered(i);
+        fn(&record, ctx);
+    }
+    return 0;
+}
+
+static void bans_that_find_no_place_at_the_start_are_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+
+    fixture->store.load = load_too_many;
+    assert_int_equal(engine_restore(fixture->engine, &error), 0);
+    assert_int_equal(engine_bans(fixture->engine)->count, BANS_MAX);
+    assert_true(fixture_logged(fixture, "ban-table-full bans=500000 unrestored=3"));
+}
+
+#define KEEPER_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        KEEPER_TEST(a_failure_behind_an_idle_round_is_retried_too),
+        KEEPER_TEST(a_lifted_ban_does_not_come_back_with_a_restart),
+        KEEPER_TEST(an_ended_ban_is_deleted_later_too),
+        KEEPER_TEST(a_dropped_ban_is_deleted_later_too),
+        KEEPER_TEST(a_ban_set_again_is_not_deleted),
+        KEEPER_TEST(after_recovery_a_round_comes_each_second),
+        KEEPER_TEST(what_is_owed_has_a_bound_and_says_so_once),
+        KEEPER_TEST(bans_that_find_no_place_at_the_start_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

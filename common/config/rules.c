@@ -10,7 +10,8 @@
 #include "common/base/str.h"
 #include "common/config/errors.h"
 
-#define PORT_SMTPS 465 /* RFC 8314: TLS from the first byte */
+#define PORT_SMTPS       465    /* RFC 8314: TLS from the first byte */
+#define TRANSPORT_SHARED "smtp" /* Postfix's own, of every relay that names none */
 
 static void check_trusted(struct draft *draft, const struct draft_section *top)
 {
@@ -247,7 +248,8 @@ static void check_relay(struct draft *draft, const struct draft_section *in)
     if (says(in, "password_file") && !says(in, "login"))
         config_errors_add(draft->errors, draft_line(in, "password_file"),
                           "%spassword_file without login: name the login it belongs to", in->where);
-    if (relay->port == PORT_SMTPS && relay->transport != NULL && str_eq(relay->transport, "smtp"))
+    if (relay->port == PORT_SMTPS && relay->transport != NULL &&
+        str_eq(relay->transport, TRANSPORT_SHARED))
         config_errors_add(draft->errors, draft_line(in, "port"),
                           "%sport 465 speaks TLS from the first byte, the transport \"smtp\" does "
                           "not: set transport to a service in master.cf that has "
@@ -266,6 +268,16 @@ static bool same_credentials(const struct config_relay *a, const struct config_r
     return same_text(a->login, b->login) && same_text(a->password, b->password);
 }
 
+/*
+ * The shared transport has one map for all relays: it would find the other's password too,
+ * also for a relay that has none.
+ */
+static bool has_own_map(const struct config_relay *a, const struct config_relay *b)
+{
+    return !str_eq(a->transport, b->transport) && !str_eq(a->transport, TRANSPORT_SHARED) &&
+           !str_eq(b->transport, TRANSPORT_SHARED);
+}
+
 /* Postfix asks for a password by host and port: it must be able to tell them apart. */
 static void check_relay_pair(struct draft *draft, const struct draft_section *in,
                              const struct draft_section *other)
@@ -275,11 +287,12 @@ static void check_relay_pair(struct draft *draft, const struct draft_section *in
     if (a->host == NULL || b->host == NULL || a->transport == NULL || b->transport == NULL)
         return;
     if (!str_eq(a->host, b->host) || a->port != b->port || same_credentials(a, b) ||
-        !str_eq(a->transport, b->transport))
+        has_own_map(a, b))
         return;
     config_errors_add(draft->errors, in->item->line,
                       "%ssame host and port as relay \"%s\" but another login or password: Postfix "
-                      "could not tell them apart; set a transport of its own for each",
+                      "could not tell them apart; set a transport of its own for each, not "
+                      "\"" TRANSPORT_SHARED "\"",
                       in->where, b->name != NULL ? b->name : "");
 }
 

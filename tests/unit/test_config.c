@@ -232,15 +232,30 @@ static void test_rules(void **state)
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" }",
          "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
-         "could not tell them apart; set a transport of its own for each\n"},
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = l password_file = \"@/other\" }",
          "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
-         "could not tell them apart; set a transport of its own for each\n"},
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = l password_file = \"@/secret\" }",
          ""},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" transport = one }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
+        {"relay \"a\" { preset = brevo }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
+        {"relay \"a\" { preset = brevo transport = one }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
+         ""},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" transport = one }\n"
          "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
          ""},
         {"relay \"a\" { preset = brevo }\nrelay \"b\" { preset = brevo }", ""},

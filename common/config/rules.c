@@ -62,6 +62,24 @@ static void check_shared(struct draft *draft, const struct draft_section *in, co
             address_error(draft, in, option, &ours->items[i], "belongs to another gateway already");
 }
 
+/* By what a PROXY header names: the origin of a session would be the first that fits. */
+static void check_shared_destinations(struct draft *draft, const struct draft_section *in,
+                                      const struct config_gateway *other)
+{
+    const struct config_gateway *gateway = in->base;
+    const struct prefixlist *ours = &gateway->header_destinations;
+
+    for (size_t i = 0; i < ours->count; i++) {
+        const struct addr *addr = &ours->items[i].addr;
+
+        if (prefixlist_contains(&other->header_destinations, addr) &&
+            !(prefixlist_contains(&gateway->public_addresses, addr) &&
+              prefixlist_contains(&other->public_addresses, addr)))
+            address_error(draft, in, "header_destinations", &ours->items[i],
+                          "belongs to another gateway already");
+    }
+}
+
 static void complete_gateway(struct config_gateway *gateway)
 {
     if (gateway->header_destinations.count > 0)
@@ -76,14 +94,15 @@ static void check_gateways(struct draft *draft)
         struct config_gateway *gateway = in->base;
 
         check_tunnel(draft, in);
+        complete_gateway(gateway);
         for (const struct config_gateway *other = draft->config->gateways; other < gateway;
              other++) {
             check_shared(draft, in, "public_addresses", &gateway->public_addresses,
                          &other->public_addresses);
             check_shared(draft, in, "tunnel_addresses", &gateway->tunnel_addresses,
                          &other->tunnel_addresses);
+            check_shared_destinations(draft, in, other);
         }
-        complete_gateway(gateway);
     }
 }
 
@@ -121,6 +140,18 @@ struct listeners {
     size_t count;
 };
 
+/* One is on every address, of which the other is one: the second to start could not bind. */
+static bool includes(const struct endpoint *a, const struct endpoint *b)
+{
+    static const struct addr any4 = {.family = ADDR_IPV4}, any6 = {.family = ADDR_IPV6};
+
+    if (a->is_unix || b->is_unix || a->port != b->port || a->port == 0 ||
+        a->addr.family != b->addr.family)
+        return false;
+    const struct addr *any = a->addr.family == ADDR_IPV4 ? &any4 : &any6;
+    return addr_eq(&a->addr, any) || addr_eq(&b->addr, any);
+}
+
 static void add_listener(struct listeners *all, const struct draft_section *in, const char *option,
                          const char *text)
 {
@@ -130,7 +161,8 @@ static void add_listener(struct listeners *all, const struct draft_section *in, 
     if (text == NULL || endpoint_parse_milter(text, &listener.endpoint, &reason) != 0)
         return;
     for (size_t i = 0; i < all->count; i++) {
-        if (!endpoint_eq(&all->items[i].endpoint, &listener.endpoint))
+        if (!endpoint_eq(&all->items[i].endpoint, &listener.endpoint) &&
+            !includes(&all->items[i].endpoint, &listener.endpoint))
             continue;
         config_errors_add(all->draft->errors, listener.line,
                           "%s%s \"%s\" is taken by %s%s: each listener needs an address of its own",
@@ -210,6 +242,26 @@ static void check_tcp(struct draft *draft, const struct draft_section *in, const
                           "connect), or listen on a Unix socket",
                           in->where, option, text);
     }
+}
+
+/* libmilter accepts its connections itself and does not tell who connects. */
+static void check_milter(struct draft *draft)
+{
+    const struct draft_section *in = draft_next(draft, "milter", NULL);
+    const struct config_milter *milter = &draft->config->milter;
+    struct endpoint endpoint;
+    const char *reason;
+
+    if (milter->listen == NULL || milter->firewalled ||
+        endpoint_parse_milter(milter->listen, &endpoint, &reason) != 0 || endpoint.is_unix ||
+        addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK)
+        return;
+    config_errors_add(
+        draft->errors, draft_line(in, "listen"),
+        "%slisten \"%s\" is open to whoever can reach it, and the milter cannot see "
+        "who that is: listen on a Unix socket or on loopback, or let a firewall admit "
+        "the mail server alone and set firewalled = true",
+        in->where, milter->listen);
 }
 
 static void check_policyd(struct draft *draft)
@@ -376,6 +428,7 @@ void rules_apply(struct draft *draft)
     check_gateways(draft);
     complete_milter(draft);
     check_listeners(draft);
+    check_milter(draft);
     check_policyd(draft);
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;) {
         check_http_service(draft, in);

@@ -15,11 +15,9 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 
-/* Longer than the longest stay of one message in a server's queue of milter calls. */
-#define SESSION_IDLE_SEC 7200
-#define DRAIN_EXTRA_MS   1000
-#define LAST_REPLY_MS    200
-#define DESCRIPTORS_OWN  256 /* for all that is not a session, DNS above all */
+#define DRAIN_EXTRA_MS  1000
+#define LAST_REPLY_MS   200
+#define DESCRIPTORS_OWN 256 /* for all that is not a session, DNS above all */
 
 static atomic_bool libmilter_failed;
 
@@ -134,7 +132,7 @@ int server_run(struct milter *milter, bool *drained_r, struct error *error_r)
     static pthread_t main_thread;
     *drained_r = true;
     main_thread = pthread_self();
-    (void)smfi_settimeout(SESSION_IDLE_SEC);
+    (void)smfi_settimeout((int)milter->setups.current->config->milter.idle_timeout_sec);
     if (start_libmilter(&main_thread, error_r) != 0)
         return -1;
     process_notify_ready();

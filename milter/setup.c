@@ -87,6 +87,7 @@ static void name_what_stays(const struct config *was, const struct config *is, s
         {"dnssec", was->dnssec == is->dnssec},
         {"milter.listen", same_text(was->milter.listen, is->milter.listen)},
         {"milter.group", same_text(was->milter.group, is->milter.group)},
+        {"milter.idle_timeout", was->milter.idle_timeout_sec == is->milter.idle_timeout_sec},
         {"milter.report", same_text(was->milter.report, is->milter.report)},
         {"http", same_https(was, is, CONFIG_MILTER)},
     };

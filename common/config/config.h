@@ -55,9 +55,11 @@ struct config_ingress {
 };
 
 struct config_milter {
-    char *listen; /* "unix:PATH", "inet:PORT@HOST" or "HOST:PORT"; NULL: off */
-    char *group;  /* of a Unix socket, NULL: the process's own */
+    char *listen;    /* "unix:PATH", "inet:PORT@HOST" or "HOST:PORT"; NULL: off */
+    char *group;     /* of a Unix socket, NULL: the process's own */
+    bool firewalled; /* listen may be an address that others than this machine reach */
     unsigned max_sessions;
+    unsigned idle_timeout_sec;
     unsigned max_signatures; /* verified a message; the rest is ignored */
     char *report;            /* policyd's control socket, "unix:PATH"; NULL: it is told nothing */
 };

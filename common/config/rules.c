@@ -11,7 +11,8 @@
 #include "common/config/errors.h"
 #include "common/config/rules_ingress.h"
 
-#define PORT_SMTPS 465 /* RFC 8314: TLS from the first byte */
+#define PORT_SMTPS       465    /* RFC 8314: TLS from the first byte */
+#define TRANSPORT_SHARED "smtp" /* Postfix's own, of every relay that names none */
 
 static void check_trusted(struct draft *draft, const struct draft_section *top)
 {
@@ -62,6 +63,24 @@ static void check_shared(struct draft *draft, const struct draft_section *in, co
             address_error(draft, in, option, &ours->items[i], "belongs to another gateway already");
 }
 
+/* By what a PROXY header names: the origin of a session would be the first that fits. */
+static void check_shared_destinations(struct draft *draft, const struct draft_section *in,
+                                      const struct config_gateway *other)
+{
+    const struct config_gateway *gateway = in->base;
+    const struct prefixlist *ours = &gateway->header_destinations;
+
+    for (size_t i = 0; i < ours->count; i++) {
+        const struct addr *addr = &ours->items[i].addr;
+
+        if (prefixlist_contains(&other->header_destinations, addr) &&
+            !(prefixlist_contains(&gateway->public_addresses, addr) &&
+              prefixlist_contains(&other->public_addresses, addr)))
+            address_error(draft, in, "header_destinations", &ours->items[i],
+                          "belongs to another gateway already");
+    }
+}
+
 static void complete_gateway(struct config_gateway *gateway)
 {
     if (gateway->header_destinations.count > 0)
@@ -76,14 +95,15 @@ static void check_gateways(struct draft *draft)
         struct config_gateway *gateway = in->base;
 
         check_tunnel(draft, in);
+        complete_gateway(gateway);
         for (const struct config_gateway *other = draft->config->gateways; other < gateway;
              other++) {
             check_shared(draft, in, "public_addresses", &gateway->public_addresses,
                          &other->public_addresses);
             check_shared(draft, in, "tunnel_addresses", &gateway->tunnel_addresses,
                          &other->tunnel_addresses);
+            check_shared_destinations(draft, in, other);
         }
-        complete_gateway(gateway);
     }
 }
 
@@ -121,6 +141,18 @@ struct listeners {
     size_t count;
 };
 
+/* One is on every address, of which the other is one: the second to start could not bind. */
+static bool includes(const struct endpoint *a, const struct endpoint *b)
+{
+    static const struct addr any4 = {.family = ADDR_IPV4}, any6 = {.family = ADDR_IPV6};
+
+    if (a->is_unix || b->is_unix || a->port != b->port || a->port == 0 ||
+        a->addr.family != b->addr.family)
+        return false;
+    const struct addr *any = a->addr.family == ADDR_IPV4 ? &any4 : &any6;
+    return addr_eq(&a->addr, any) || addr_eq(&b->addr, any);
+}
+
 static void add_listener(struct listeners *all, const struct draft_section *in, const char *option,
                          const char *text)
 {
@@ -130,7 +162,8 @@ static void add_listener(struct listeners *all, const struct draft_section *in, 
     if (text == NULL || endpoint_parse_milter(text, &listener.endpoint, &reason) != 0)
         return;
     for (size_t i = 0; i < all->count; i++) {
-        if (!endpoint_eq(&all->items[i].endpoint, &listener.endpoint))
+        if (!endpoint_eq(&all->items[i].endpoint, &listener.endpoint) &&
+            !includes(&all->items[i].endpoint, &listener.endpoint))
             continue;
         config_errors_add(all->draft->errors, listener.line,
                           "%s%s \"%s\" is taken by %s%s: each listener needs an address of its own",
@@ -215,6 +248,26 @@ static void check_tcp(struct draft *draft, const struct draft_section *in, const
     }
 }
 
+/* libmilter accepts its connections itself and does not tell who connects. */
+static void check_milter(struct draft *draft)
+{
+    const struct draft_section *in = draft_next(draft, "milter", NULL);
+    const struct config_milter *milter = &draft->config->milter;
+    struct endpoint endpoint;
+    const char *reason;
+
+    if (milter->listen == NULL || milter->firewalled ||
+        endpoint_parse_milter(milter->listen, &endpoint, &reason) != 0 || endpoint.is_unix ||
+        addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK)
+        return;
+    config_errors_add(
+        draft->errors, draft_line(in, "listen"),
+        "%slisten \"%s\" is open to whoever can reach it, and the milter cannot see "
+        "who that is: listen on a Unix socket or on loopback, or let a firewall admit "
+        "the mail server alone and set firewalled = true",
+        in->where, milter->listen);
+}
+
 static void check_policyd(struct draft *draft)
 {
     const struct draft_section *in = draft_next(draft, "policyd", NULL);
@@ -251,7 +304,8 @@ static void check_relay(struct draft *draft, const struct draft_section *in)
     if (says(in, "password_file") && !says(in, "login"))
         config_errors_add(draft->errors, draft_line(in, "password_file"),
                           "%spassword_file without login: name the login it belongs to", in->where);
-    if (relay->port == PORT_SMTPS && relay->transport != NULL && str_eq(relay->transport, "smtp"))
+    if (relay->port == PORT_SMTPS && relay->transport != NULL &&
+        str_eq(relay->transport, TRANSPORT_SHARED))
         config_errors_add(draft->errors, draft_line(in, "port"),
                           "%sport 465 speaks TLS from the first byte, the transport \"smtp\" does "
                           "not: set transport to a service in master.cf that has "
@@ -270,6 +324,16 @@ static bool same_credentials(const struct config_relay *a, const struct config_r
     return same_text(a->login, b->login) && same_text(a->password, b->password);
 }
 
+/*
+ * The shared transport has one map for all relays: it would find the other's password too,
+ * also for a relay that has none.
+ */
+static bool has_own_map(const struct config_relay *a, const struct config_relay *b)
+{
+    return !str_eq(a->transport, b->transport) && !str_eq(a->transport, TRANSPORT_SHARED) &&
+           !str_eq(b->transport, TRANSPORT_SHARED);
+}
+
 /* Postfix asks for a password by host and port: it must be able to tell them apart. */
 static void check_relay_pair(struct draft *draft, const struct draft_section *in,
                              const struct draft_section *other)
@@ -279,11 +343,12 @@ static void check_relay_pair(struct draft *draft, const struct draft_section *in
     if (a->host == NULL || b->host == NULL || a->transport == NULL || b->transport == NULL)
         return;
     if (!str_eq(a->host, b->host) || a->port != b->port || same_credentials(a, b) ||
-        !str_eq(a->transport, b->transport))
+        has_own_map(a, b))
         return;
     config_errors_add(draft->errors, in->item->line,
                       "%ssame host and port as relay \"%s\" but another login or password: Postfix "
-                      "could not tell them apart; set a transport of its own for each",
+                      "could not tell them apart; set a transport of its own for each, not "
+                      "\"" TRANSPORT_SHARED "\"",
                       in->where, b->name != NULL ? b->name : "");
 }
 
@@ -367,6 +432,7 @@ void rules_apply(struct draft *draft)
     check_gateways(draft);
     complete_milter(draft);
     check_listeners(draft);
+    check_milter(draft);
     check_policyd(draft);
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;) {
         check_http_service(draft, in);

@@ -181,6 +181,16 @@ static void test_rules(void **state)
         {GATEWAY("a", "192.0.2.1", "10.8.0.1") GATEWAY("b", "192.0.2.1", "10.8.0.1"),
          "3: gateway \"b\": public_addresses \"192.0.2.1\" belongs to another gateway already\n"
          "3: gateway \"b\": tunnel_addresses \"10.8.0.1\" belongs to another gateway already\n"},
+        {"gateway \"a\" { public_addresses = 192.0.2.1 tunnel_addresses = 10.8.0.1 "
+         "header_destinations = 10.1.0.1 }\n"
+         "gateway \"b\" { public_addresses = 192.0.2.2 tunnel_addresses = 10.8.0.2\n"
+         "header_destinations = {10.1.0.2, 10.1.0.1} }",
+         "4: gateway \"b\": header_destinations \"10.1.0.1\" belongs to another gateway already\n"},
+        {GATEWAY("a", "192.0.2.1", "10.8.0.1") "gateway \"b\" { public_addresses = 192.0.2.2 "
+                                               "tunnel_addresses = 10.8.0.2\n"
+                                               "header_destinations = 192.0.2.1 }",
+         "4: gateway \"b\": header_destinations \"192.0.2.1\" belongs to another gateway "
+         "already\n"},
         {"policyd { policy = \"127.0.0.1:10\" }\nmilter { listen = \"inet:10@127.0.0.1\" }",
          "2: policyd: policy \"127.0.0.1:10\" is taken by milter: listen: each listener needs an "
          "address of its own\n"},
@@ -188,6 +198,26 @@ static void test_rules(void **state)
          "3: policyd: socketmap \"unix:/a\" is taken by policyd: policy: each listener needs an "
          "address of its own\n"},
         {"policyd { policy = {\"127.0.0.1:10\", \"127.0.0.1:11\", \"[::1]:10\"} }", ""},
+        {"policyd { policy = \"0.0.0.0:10\"\nsocketmap = {\"127.0.0.1:10\"} from = ::1 }",
+         "3: policyd: socketmap \"127.0.0.1:10\" is taken by policyd: policy: each listener needs "
+         "an "
+         "address of its own\n"},
+        {"policyd { policy = \"[::1]:10\"\nsocketmap = {\"[::]:10\"} from = ::1 }",
+         "3: policyd: socketmap \"[::]:10\" is taken by policyd: policy: each listener needs an "
+         "address of its own\n"},
+        {"policyd { policy = \"0.0.0.0:10\" socketmap = {\"[::1]:10\", \"127.0.0.1:11\"} "
+         "from = ::1 }",
+         ""},
+        {"milter { listen = \"127.0.0.1:10\" }\npolicyd { policy = \"unix:/a\" }", ""},
+        {"milter {\nlisten = \"inet:10@10.0.0.1\" }",
+         "3: milter: listen \"inet:10@10.0.0.1\" is open to whoever can reach it, and the milter "
+         "cannot see who that is: listen on a Unix socket or on loopback, or let a firewall admit "
+         "the mail server alone and set firewalled = true\n"},
+        {"milter { listen = \"[::]:10\" firewalled = false }",
+         "2: milter: listen \"[::]:10\" is open to whoever can reach it, and the milter "
+         "cannot see who that is: listen on a Unix socket or on loopback, or let a firewall admit "
+         "the mail server alone and set firewalled = true\n"},
+        {"milter { listen = \"0.0.0.0:10\" firewalled = true }", ""},
         {"http \"a\" { listen = \"unix:/a\" }", ""},
         {"http \"a\" { program = milter serve = {metrics, status} }", ""},
         {"http \"a\" { serve = {auth, metrics, status} }", ""},
@@ -232,15 +262,30 @@ static void test_rules(void **state)
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" }",
          "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
-         "could not tell them apart; set a transport of its own for each\n"},
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = l password_file = \"@/other\" }",
          "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
-         "could not tell them apart; set a transport of its own for each\n"},
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
          "relay \"b\" { preset = brevo login = l password_file = \"@/secret\" }",
          ""},
         {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" transport = one }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
+        {"relay \"a\" { preset = brevo }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
+         "3: relay \"b\": same host and port as relay \"a\" but another login or password: Postfix "
+         "could not tell them apart; set a transport of its own for each, not \"smtp\"\n"},
+        {"relay \"a\" { preset = brevo transport = one }\n"
+         "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
+         ""},
+        {"relay \"a\" { preset = brevo login = l password_file = \"@/secret\" transport = one }\n"
          "relay \"b\" { preset = brevo login = m password_file = \"@/secret\" transport = two }",
          ""},
         {"relay \"a\" { preset = brevo }\nrelay \"b\" { preset = brevo }", ""},

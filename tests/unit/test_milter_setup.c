@@ -123,6 +123,7 @@ static void test_what_needs_a_restart_is_named(void **state)
         {"dnssec = true\n", "changed=dnssec"},
         {"milter { listen = \"\" }\n", "changed=milter.listen"},
         {"milter { group = \"\" report = \"\" }\n", "changed=\"milter.group, milter.report\""},
+        {"milter { idle_timeout = 1h }\n", "changed=milter.idle_timeout"},
         {"policyd { control = \"\" }\n", "changed=milter.report"},
         {HTTP("p", "unix:/p", ""), NULL},
         {HTTP("m", "unix:/m", "program = milter"), "changed=http"},

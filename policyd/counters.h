@@ -32,7 +32,7 @@ struct counters {
     uint32_t oldest; /* by last event; a list through all */
     uint32_t newest;
     size_t changed_at; /* where counters_take_changed() goes on */
-    bool is_frozen; /* what changes from now on is not handed over */
+    bool is_frozen;    /* what changes from now on is not handed over */
     int64_t findtime_ms;
     size_t max; /* may change: what is too much goes as new keys come */
 };

@@ -428,10 +428,6 @@ static void count_event(struct engine *engine, const struct origin *origin,
         for (size_t i = 0; i < engine->config->jail_count; i++)
             hit_jail(engine, report, i);
     }
-    if (report->request)
-        keeper_end(report->request->change);
-    else
-        report->done(ENGINE_OK, "", report->ctx);
 }
 
 void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
@@ -441,6 +437,10 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
     struct origin origin = origin_find(engine->rules, peer);
 
     count_event(engine, &origin, peer, &report);
+    if (report.request)
+        keeper_end(report.request->change);
+    else
+        done(ENGINE_OK, "", ctx);
 }
 
 static void nobody_waits(enum engine_status status, const char *reason, void *ctx)
@@ -459,7 +459,22 @@ static bool wants(const struct engine *engine, unsigned kind)
     return false;
 }
 
-struct judgement engine_admit(struct engine *engine, const struct origin_peer *peer)
+/* Whether done is still to come; a ban that found no place is not waited for. */
+static bool end_admission(struct report *report)
+{
+    struct request *request = report->request;
+
+    if (!request)
+        return false;
+    bool waits = keeper_waits(request->change);
+    if (!waits)
+        request->done = nobody_waits;
+    keeper_end(request->change);
+    return waits;
+}
+
+bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
+                  void *ctx, struct judgement *judgement_r)
 {
     struct event event = {
         .kind = CONFIG_EVENT_CONNECT,
@@ -468,12 +483,13 @@ struct judgement engine_admit(struct engine *engine, const struct origin_peer *p
         .weight = 1,
         .protocol = "smtp",
     };
-    struct report report = {.event = &event, .done = nobody_waits};
+    struct report report = {.event = &event, .done = done, .ctx = ctx};
     struct origin origin = origin_find(engine->rules, peer);
 
     if (wants(engine, event.kind))
         count_event(engine, &origin, peer, &report);
-    return judge_origin(engine, &origin);
+    *judgement_r = judge_origin(engine, &origin);
+    return end_admission(&report);
 }
 
 /* --- what it shows -------------------------------------------------------------------- */

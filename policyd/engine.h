@@ -73,12 +73,6 @@ struct judgement {
 
 struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer);
 
-/*
- * The same for a client that has just connected: counts the event `connect` first, where
- * a jail asks for it. A ban that follows counts already; that it is durable nobody waits for.
- */
-struct judgement engine_admit(struct engine *engine, const struct origin_peer *peer);
-
 /* --- changes -------------------------------------------------------------------- */
 
 enum engine_status {
@@ -99,6 +93,14 @@ typedef void (*engine_done_fn)(enum engine_status status, const char *reason, vo
  */
 void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
                    engine_done_fn done, void *ctx);
+
+/*
+ * engine_judge() for a client that has just connected: counts the event `connect` first,
+ * where a jail asks for it. True when a ban follows from that: it holds already, but the
+ * judgement may be told only when done comes, later from the loop. False: done never comes.
+ */
+bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
+                  void *ctx, struct judgement *judgement_r) __attribute__((warn_unused_result));
 
 /* The operator's own: seconds is 1 to BANS_SECONDS_MAX. */
 void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t seconds,

@@ -88,6 +88,11 @@ static void release_share(struct keeper_change *change)
     free(change);
 }
 
+bool keeper_waits(const struct keeper_change *change)
+{
+    return change->shares > 1;
+}
+
 void keeper_end(struct keeper_change *change)
 {
     release_share(change);

@@ -2,6 +2,7 @@
 #ifndef PN_POLICYD_KEEPER_H
 #define PN_POLICYD_KEEPER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,8 @@ struct keeper_change *keeper_begin(struct keeper *keeper, keeper_done_fn done, v
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
                const char *jail) __attribute__((warn_unused_result));
 void keeper_remove(struct keeper_change *change, struct ban *ban);
+/* Before the end: whether done comes later than that. */
+bool keeper_waits(const struct keeper_change *change);
 void keeper_end(struct keeper_change *change);
 
 /* The ban that was set last, whether it still holds or not. */

@@ -19,9 +19,9 @@
 
 #define NAME          "postern-policyd"
 #define TICK_MS       1000
-#define REFRESH_TICKS 60  /* between two looks at the addresses of this host */
-#define DRAIN_MS      10  /* between two looks whether all is answered */
-#define DRAIN_LOOK    2   /* in a row, so that the last answer is on its way too */
+#define REFRESH_TICKS 60 /* between two looks at the addresses of this host */
+#define DRAIN_MS      10 /* between two looks whether all is answered */
+#define DRAIN_LOOK    2  /* in a row, so that the last answer is on its way too */
 #define DRAIN_LOOKS   (SERVICE_STOP_MS / DRAIN_MS) /* at most, for peers that do not end */
 
 struct daemon {

@@ -3,7 +3,10 @@
 
 #include "policyd/policy.h"
 
+#include <stdlib.h>
+
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/str.h"
 
 #define PORT_MAX 65535
@@ -94,38 +97,85 @@ static bool is_connection(const struct attr_list *request)
     return str_eq(attr_get_or_empty(request, "protocol_state"), "CONNECT");
 }
 
-int policy_answer(struct engine *engine, const struct attr_list *request, struct buf *out)
+enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
+                                 engine_done_fn done, void *ctx, struct buf *out)
 {
     struct origin_peer peer = peer_of(request);
+    struct judgement judgement;
+    bool is_later = false;
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
-        return -1;
-    struct judgement judgement =
-        is_connection(request) ? engine_admit(engine, &peer) : engine_judge(engine, &peer);
+        return POLICY_NO_REQUEST;
+    if (is_connection(request))
+        is_later = engine_admit(engine, &peer, done, ctx, &judgement);
+    else
+        judgement = engine_judge(engine, &peer);
     count(engine_stats(engine), judgement.verdict);
     log_decision(request, &judgement);
     put_action(&judgement, out);
-    return 0;
+    return is_later ? POLICY_LATER : POLICY_NOW;
+}
+
+/* What the disk said makes no difference: the ban holds. The peer may be gone. */
+static void on_durable(enum engine_status status, const char *reason, void *ctx)
+{
+    struct service_conn *conn = ctx;
+    struct buf *answer = *service_conn_state(conn), *out = service_conn_output(conn);
+
+    (void)status;
+    (void)reason;
+    if (out)
+        buf_put(out, answer->data, answer->len);
+    buf_fini(answer);
+    free(answer);
+    *service_conn_state(conn) = NULL;
+    service_conn_finish(conn);
+}
+
+/* The answer is what lies in out from `at` on. */
+static enum service_step keep_for_later(struct service_conn *conn, struct buf *out, size_t at)
+{
+    struct buf *kept = x_calloc(1, sizeof(*kept));
+
+    buf_put(kept, out->data + at, out->len - at);
+    out->len = at;
+    *service_conn_state(conn) = kept;
+    service_conn_wait(conn);
+    return SERVICE_WAIT;
+}
+
+static enum service_step answer_request(struct service_conn *conn, const struct attr_list *request,
+                                        const char **reason_r)
+{
+    struct buf *out = service_conn_output(conn);
+    size_t before = out->len;
+
+    switch (policy_answer(service_conn_ctx(conn), request, on_durable, conn, out)) {
+    case POLICY_NO_REQUEST:
+        break;
+    case POLICY_LATER:
+        return keep_for_later(conn, out, before);
+    case POLICY_NOW:
+        return SERVICE_NEXT;
+    }
+    *reason_r = "not a request=smtpd_access_policy";
+    return SERVICE_CLOSE;
 }
 
 static enum service_step policy_step(struct service_conn *conn, struct buf *in,
                                      const char **reason_r)
 {
     static struct attr_list request;
-    struct engine *engine = service_conn_ctx(conn);
     size_t consumed;
     enum attr_status status = attr_parse(in->data, in->len, &request, &consumed);
 
     if (status == ATTR_MORE)
         return SERVICE_MORE;
     *reason_r = attr_strstatus(status);
-    if (status == ATTR_OK) {
-        buf_consume(in, consumed);
-        *reason_r = "not a request=smtpd_access_policy";
-        if (policy_answer(engine, &request, service_conn_output(conn)) == 0)
-            return SERVICE_NEXT;
-    }
-    return SERVICE_CLOSE;
+    if (status != ATTR_OK)
+        return SERVICE_CLOSE;
+    buf_consume(in, consumed);
+    return answer_request(conn, &request, reason_r);
 }
 
 const struct service_protocol policy_protocol = {

@@ -14,15 +14,21 @@
  */
 #define POLICY_OUTPUT_MAX 65536
 
+enum policy_answer {
+    POLICY_NO_REQUEST, /* out is untouched */
+    POLICY_NOW,
+    POLICY_LATER, /* the answer may be sent when done comes, later from the loop */
+};
+
 /*
  * Count the event `connect` for a request with protocol_state=CONNECT, where a jail asks
  * for it, and append the answer to one request: 421 4.7.0 for a banned client, which also ends
  * its session; 554 5.7.1 for a claimed client that cannot be; otherwise DUNNO, so
- * that the restrictions behind decide. The answer does not wait until a ban that follows
- * from its own request is on disk. 0, or -1 and out untouched when the list is
- * no policy request.
+ * that the restrictions behind decide. Only the answer to a request that itself leads to a
+ * ban is for later, when the ban is on disk, or cannot be written; else done never comes.
  */
-int policy_answer(struct engine *engine, const struct attr_list *request, struct buf *out)
+enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
+                                 engine_done_fn done, void *ctx, struct buf *out)
     __attribute__((warn_unused_result));
 
 /* ctx of the service is the engine. */

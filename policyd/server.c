@@ -299,8 +299,21 @@ static bool same_policyd(const struct config_policyd *a, const struct config_pol
            a->request_timeout_sec == b->request_timeout_sec;
 }
 
+/* No listener's matter: the caller's words would not fit. */
+static void name_what_stays(const struct config *was, const struct config *is)
+{
+    bool user = same_text(was->user, is->user), store = same_text(was->store_path, is->store_path);
+
+    if (!user || !store)
+        log_warning(NULL, "restart-needed",
+                    LOG_STR("changed", user    ? "store"
+                                       : store ? "user"
+                                               : "user, store"));
+}
+
 bool server_fits(const struct server *server, const struct config *config)
 {
+    name_what_stays(server->config, config);
     return same_policyd(&server->config->policyd, &config->policyd) &&
            same_https(server->config, config, CONFIG_POLICYD);
 }

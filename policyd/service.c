@@ -137,7 +137,7 @@ static void on_end(struct stream *stream, enum stream_end why, void *ctx)
     if (why == STREAM_END_INPUT || why == STREAM_END_OUTPUT || why == STREAM_END_MEMORY)
         log_closed(conn, stream_strend(why));
     conn->stream = NULL;
-    if (conn->streams || conn->state)
+    if ((conn->streams || conn->state) && protocol_of(conn)->abandon)
         protocol_of(conn)->abandon(conn);
     conn->streams = false;
     time_request(conn, false);

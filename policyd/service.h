@@ -36,7 +36,7 @@ struct service_protocol {
     /* After SERVICE_STREAM, and then each time all output is sent: true when the answer is whole.
      */
     bool (*more)(struct service_conn *conn);
-    /* The connection ends while a stream is under way, or while its state is not NULL. */
+    /* The connection ends while a stream is under way or its state is not NULL; may be NULL. */
     void (*abandon)(struct service_conn *conn);
 };
 

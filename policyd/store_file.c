@@ -214,8 +214,8 @@ static void queue_init(struct queue *queue)
 }
 
 /*
- * Writes from the start, as many as one commit takes; NULL when there are none. Counters are a group
- * of their own: no ban waits for more of them than were before it, nor fails with them.
+ * Writes from the start, as many as one commit takes; NULL when there are none. Counters are a
+ * group of their own: no ban waits for more of them than were before it, nor fails with them.
  */
 static struct write *queue_take(struct queue *queue)
 {

@@ -218,6 +218,15 @@ static void test_rules(void **state)
          "cannot see who that is: listen on a Unix socket or on loopback, or let a firewall admit "
          "the mail server alone and set firewalled = true\n"},
         {"milter { listen = \"0.0.0.0:10\" firewalled = true }", ""},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+static void test_rules_of_listeners(void **state)
+{
+    static const struct bad_case cases[] = {
         {"http \"a\" { listen = \"unix:/a\" }", ""},
         {"http \"a\" { program = milter serve = {metrics, status} }", ""},
         {"http \"a\" { serve = {auth, metrics, status} }", ""},

@@ -35,7 +35,7 @@ static const char *answer(struct fixture *fixture, const struct attr_list *list)
     static char text[512];
     struct buf out = {0};
 
-    assert_int_equal(policy_answer(fixture->engine, list, &out), 0);
+    assert_int_equal(policy_answer(fixture->engine, list, fixture_told, NULL, &out), POLICY_NOW);
     assert_true(out.len < sizeof(text));
     assert_true(str_is_utf8(buf_str(&out)));
     snprintf(text, sizeof(text), "%s", buf_str(&out));
@@ -140,6 +140,28 @@ static const struct attr_list *connection_of(const char *client)
                         "client_address", client, "client_port", "40000", NULL);
 }
 
+#define BANNED "action=421 4.7.0 203.0.113.7 is banned here; try again in 1h\n\n"
+
+/* The answer to the connection that leads to a ban waits for the store, and nobody else's. */
+static enum engine_status answer_later(struct fixture *fixture)
+{
+    struct told told = {0};
+    struct buf out = {0};
+
+    assert_int_equal(
+        policy_answer(fixture->engine, connection_of(CLIENT), fixture_told, &told, &out),
+        POLICY_LATER);
+    assert_string_equal(buf_str(&out), BANNED);
+    assert_string_equal(answer(fixture, connection_of(CLIENT)), BANNED);
+    assert_string_equal(answer(fixture, request_of(CLIENT)), BANNED);
+    assert_string_equal(answer(fixture, request_of("203.0.113.8")), "action=DUNNO\n\n");
+    assert_int_equal(told.times, 0);
+    fixture_commit(fixture);
+    assert_int_equal(told.times, 1);
+    buf_fini(&out);
+    return told.status;
+}
+
 static void a_jail_may_count_connections(void **state)
 {
     struct fixture *fixture = *state;
@@ -151,11 +173,20 @@ static void a_jail_may_count_connections(void **state)
     for (int i = 0; i < 10; i++)
         assert_string_equal(answer(fixture, request_of(CLIENT)), "action=DUNNO\n\n");
     assert_int_equal(stats->count[STAT_EVENT_CONNECT], fixture->jail.maxretry - 1);
-    assert_string_equal(answer(fixture, connection_of(CLIENT)),
-                        "action=421 4.7.0 203.0.113.7 is banned here; try again in 1h\n\n");
+    answer_later(fixture);
     assert_true(fixture_logged(fixture, "ban ban=203.0.113.7 jail=logins seconds=3600"));
-    fixture_commit(fixture);
     assert_int_equal(fixture->record_count, 1);
+}
+
+static void the_ban_of_a_connection_holds_though_the_disk_refuses(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->jail.events = CONFIG_EVENT_CONNECT;
+    fixture->jail.maxretry = 1;
+    fixture->store_fault = "No space left on device";
+    assert_int_equal(answer_later(fixture), ENGINE_UNSTORED);
+    assert_string_equal(answer(fixture, connection_of(CLIENT)), BANNED);
 }
 
 static void connections_that_no_jail_counts_leave_no_trace(void **state)
@@ -186,9 +217,11 @@ static void what_is_no_policy_request_gets_no_answer(void **state)
     struct fixture *fixture = *state;
     struct buf out = {0};
 
-    assert_int_equal(policy_answer(fixture->engine, fixture_list("a", "b", NULL), &out), -1);
-    assert_int_equal(policy_answer(fixture->engine, fixture_list("request", "bans", NULL), &out),
-                     -1);
+    assert_int_equal(policy_answer(fixture->engine, fixture_list("a", "b", NULL), NULL, NULL, &out),
+                     POLICY_NO_REQUEST);
+    assert_int_equal(
+        policy_answer(fixture->engine, fixture_list("request", "bans", NULL), NULL, NULL, &out),
+        POLICY_NO_REQUEST);
     assert_int_equal(out.len, 0);
 }
 
@@ -239,6 +272,7 @@ int main(void)
         POLICY_TEST(a_private_client_through_the_gateway_is_refused),
         POLICY_TEST(without_enforce_a_banned_client_goes_on_with_a_line),
         POLICY_TEST(a_jail_may_count_connections),
+        POLICY_TEST(the_ban_of_a_connection_holds_though_the_disk_refuses),
         POLICY_TEST(connections_that_no_jail_counts_leave_no_trace),
         POLICY_TEST(local_connections_are_not_counted),
         POLICY_TEST(what_is_no_policy_request_gets_no_answer),

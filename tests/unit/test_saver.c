@@ -229,7 +229,7 @@ static void what_changes_at_the_end_does_not_put_it_off(void **state)
     finish(fixture);
     for (uint32_t i = 0; i < 200 && saver_is_busy(fixture->saver); i++) {
         answer(fixture, NULL);
-        count(fixture, 0, i);          /* one that may have been written */
+        count(fixture, 0, i);           /* one that may have been written */
         count(fixture, 1, 1000000 + i); /* a new one */
         saver_forget(fixture->saver, 0, &key);
         saver_finish(fixture->saver); /* a second signal */

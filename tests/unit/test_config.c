@@ -436,11 +436,11 @@ static void test_errors_print(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax_errors),   cmocka_unit_test(test_name_errors),
-        cmocka_unit_test(test_value_errors),    cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_secret_paths),    cmocka_unit_test(test_file_errors),
-        cmocka_unit_test(test_too_many_errors), cmocka_unit_test(test_too_many_sections),
-        cmocka_unit_test(test_errors_print),
+        cmocka_unit_test(test_syntax_errors),      cmocka_unit_test(test_name_errors),
+        cmocka_unit_test(test_value_errors),       cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_rules_of_listeners), cmocka_unit_test(test_secret_paths),
+        cmocka_unit_test(test_file_errors),        cmocka_unit_test(test_too_many_errors),
+        cmocka_unit_test(test_too_many_sections),  cmocka_unit_test(test_errors_print),
     };
 
     return cmocka_run_group_tests_name("config", tests, config_fixture_setup,

@@ -205,7 +205,7 @@ static void finish(struct fixture *fixture)
 
 static void the_end_writes_all_at_once(void **state)
 {
-    const uint32_t many = 2 * SAVER_ROUND_MAX * STORE_COUNTERS_MAX;
+    const uint32_t many = 2 * SAVER_FINISH_PORTIONS * STORE_COUNTERS_MAX;
     struct fixture *fixture = *state;
 
     for (uint32_t i = 0; i < many; i++)

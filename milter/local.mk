@@ -52,3 +52,7 @@ tests_unit_test_milter_setup_LDADD = $(milter_test_libs)
 tests_unit_test_milter_socket_SOURCES = tests/unit/test_milter_socket.c
 tests_unit_test_milter_socket_LDADD = $(milter_test_libs)
 endif
+
+fuzz_targets += tests/fuzz/fuzz_envelope
+tests_fuzz_fuzz_envelope_LDADD = $(fuzz_main) libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
+tests_fuzz_fuzz_envelope_LDFLAGS = $(fuzz_ldflags)

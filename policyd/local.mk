@@ -99,8 +99,14 @@ tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(policyd_test_libs)
 endif
 
-fuzz_targets += tests/fuzz/fuzz_auth tests/fuzz/fuzz_socketmap
+fuzz_targets += \
+	tests/fuzz/fuzz_auth tests/fuzz/fuzz_control tests/fuzz/fuzz_socketmap \
+	tests/fuzz/fuzz_store_record
 tests_fuzz_fuzz_auth_LDADD = $(fuzz_main) $(policyd_libs)
 tests_fuzz_fuzz_auth_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_socketmap_LDADD = $(fuzz_main) $(policyd_libs)
 tests_fuzz_fuzz_socketmap_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_control_LDADD = $(fuzz_main) $(policyd_libs)
+tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_store_record_LDADD = $(fuzz_main) $(policyd_libs)
+tests_fuzz_fuzz_store_record_LDFLAGS = $(fuzz_ldflags)

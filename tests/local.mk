@@ -31,6 +31,7 @@ EXTRA_DIST += tests/fuzz/corpus
 fuzz_ldflags = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_SECONDS = 600
 
+fuzz-programs: $(fuzz_targets)
 if FUZZING
 fuzz_main =
 # What a run finds stays in the build tree; add to the corpus what is worth it.
@@ -85,4 +86,4 @@ clean-local: clean-fuzz
 clean-fuzz:
 	rm -rf tests/fuzz/found
 
-.PHONY: fuzz format lint lint-cppcheck lint-tidy soak soak-load clean-fuzz
+.PHONY: fuzz fuzz-programs format lint lint-cppcheck lint-tidy soak soak-load clean-fuzz

@@ -43,3 +43,7 @@ tests_unit_test_process_LDADD = $(base_test_libs) $(SYSTEMD_LIBS)
 tests_unit_test_str_SOURCES = tests/unit/test_str.c
 tests_unit_test_str_LDADD = $(base_test_libs)
 endif
+
+fuzz_targets += tests/fuzz/fuzz_text
+tests_fuzz_fuzz_text_LDADD = $(fuzz_main) $(base_libs)
+tests_fuzz_fuzz_text_LDFLAGS = $(fuzz_ldflags)

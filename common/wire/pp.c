@@ -140,6 +140,8 @@ static enum pp_status read_client(const uint8_t *bytes, size_t have, size_t tota
     if (crc_at < header->tlvs_len && !has_its_crc(bytes, total, tlvs_at + crc_at))
         return PP_BAD_CRC;
     read_addresses(bytes + FIXED_LEN, header);
+    header->is_tcp = header->family != PP_UNIX && header->transport == PP_STREAM;
+    header->used_tls = pp_tlv_used_tls(header->tlvs, header->tlvs_len);
     return PP_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PN_WIRE_PP_H
 #define PN_WIRE_PP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -85,6 +86,8 @@ struct pp_header {
     enum pp_family family;
     enum pp_transport transport;
     struct pp_end src, dst;
+    bool is_tcp;         /* TCP over IPv4 or IPv6: what a server of TCP can take on */
+    bool used_tls;       /* its first SSL TLV says that the client came over TLS */
     const uint8_t *tlvs; /* checked, in the bytes that were parsed; pp_tlv.h reads them */
     size_t tlvs_len;
 };

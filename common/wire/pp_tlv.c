@@ -129,3 +129,16 @@ bool pp_tlv_ssl(const struct pp_tlv *tlv, struct pp_ssl *ssl_r)
     };
     return true;
 }
+
+bool pp_tlv_used_tls(const uint8_t *tlvs, size_t len)
+{
+    struct pp_tlv tlv;
+    struct pp_ssl ssl;
+    size_t at = 0;
+
+    while (pp_tlv_next(tlvs, len, &at, &tlv)) {
+        if (pp_tlv_ssl(&tlv, &ssl))
+            return (ssl.client & PP_SSL_CLIENT) != 0;
+    }
+    return false;
+}

@@ -15,7 +15,8 @@
 #define PP_TLV_CRC32C    0x03
 #define PP_TLV_UNIQUE_ID 0x05
 #define PP_TLV_SSL       0x20
-#define PP_UNIQUE_ID_MAX 128 /* section 2.2.5 */
+#define PP_UNIQUE_ID_MAX 128  /* section 2.2.5 */
+#define PP_SSL_CLIENT    0x01 /* bit of pp_ssl.client: the client came over TLS */
 
 struct pp_tlv {
     uint8_t type;
@@ -39,6 +40,9 @@ bool pp_tlv_next(const uint8_t *tlvs, size_t len, size_t *at, struct pp_tlv *tlv
 
 /* False for a TLV of another type, or one that is too short. */
 bool pp_tlv_ssl(const struct pp_tlv *tlv, struct pp_ssl *ssl_r);
+
+/* Whether the first SSL TLV says that the client came over TLS. */
+bool pp_tlv_used_tls(const uint8_t *tlvs, size_t len);
 
 /*
  * Judge an area of len bytes of which have are there, for pp_parse(): PP_MORE while it can

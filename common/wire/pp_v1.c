@@ -136,6 +136,7 @@ static enum pp_status take_tcp(struct line *line, struct pp_header *header)
     if (status == PP_OK)
         status = take_text(line, "\r\n", PP_BAD_LINE_END);
     header->transport = PP_STREAM;
+    header->is_tcp = true;
     return status;
 }
 

@@ -94,7 +94,9 @@ static void check_header(const struct pp_header *header)
     BUG_ON((header->kind == PP_KIND_PROXY) != (header->family != PP_UNSPEC));
     BUG_ON((header->kind == PP_KIND_PROXY) != (header->transport != PP_TRANSPORT_UNSPEC));
     BUG_ON(check_area(header->tlvs, header->tlvs_len) >= 3);
-    if (header->transport != PP_STREAM || header->family == PP_UNIX)
+    BUG_ON(header->is_tcp != (header->transport == PP_STREAM && header->family != PP_UNIX));
+    BUG_ON(header->used_tls && header->tlvs_len < 8);
+    if (!header->is_tcp)
         return;
     struct pp_tcp tcp = {pp_addr(header, &header->src), pp_addr(header, &header->dst),
                          header->src.port, header->dst.port};

@@ -285,6 +285,7 @@ static void expect_ends(struct buf *bytes, enum pp_family family, enum pp_transp
     assert_int_equal(header.kind, PP_KIND_PROXY);
     assert_int_equal(header.family, family);
     assert_int_equal(header.transport, transport);
+    assert_int_equal(header.is_tcp, transport == PP_STREAM && family != PP_UNIX);
     check_ends(src, &header, src, dst, sport, dport);
     pp_laws_check(bytes->data, bytes->len);
 }

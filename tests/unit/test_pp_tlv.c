@@ -247,6 +247,42 @@ static void test_walk(void **state)
 }
 
 /* Also of bytes that nobody checked. */
+/* The first SSL TLV counts, and of its bits the one for TLS. */
+static void test_used_tls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *area;
+        size_t len;
+        bool want;
+    } cases[] = {
+        {"no TLV", "", 0, false},
+        {"no SSL", BYTES("\x02\0\5\1\0\0\0\0"), false},
+        {"TLS", BYTES("\x20\0\5\1\0\0\0\0"), true},
+        {"TLS with a certificate", BYTES("\x20\0\5\7\0\0\0\0"), true},
+        {"SSL, but not used", BYTES("\x20\0\5\0\0\0\0\0"), false},
+        {"other bits alone", BYTES("\x20\0\5\xfe\0\0\0\0"), false},
+        {"behind another", BYTES("\x04\0\2\0\0\x20\0\5\1\0\0\0\0"), true},
+        {"no, then yes", BYTES("\x20\0\5\0\0\0\0\0\x20\0\5\1\0\0\0\0"), false},
+        {"yes, then no", BYTES("\x20\0\5\1\0\0\0\0\x20\0\5\0\0\0\0\0"), true},
+    };
+    struct buf bytes = {0};
+    struct pp_header header;
+    size_t consumed;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        begin(&bytes);
+        buf_put(&bytes, cases[i].area, cases[i].len);
+        finish(&bytes);
+        CASE(cases[i].name, pp_laws_parse(bytes.data, bytes.len, &header, &consumed) == PP_OK);
+        CASE(cases[i].name, header.used_tls == cases[i].want);
+        bytes.data[12] = 0x20;
+        CASE("of LOCAL", pp_laws_parse(bytes.data, bytes.len, &header, &consumed) == PP_OK);
+        CASE("of LOCAL", !header.used_tls && !header.is_tcp);
+    }
+    buf_fini(&bytes);
+}
+
 static void test_walk_stays_inside(void **state)
 {
     (void)state;
@@ -269,9 +305,10 @@ static void test_walk_stays_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_areas),  cmocka_unit_test(test_early),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_checksum),
-        cmocka_unit_test(test_walk),   cmocka_unit_test(test_walk_stays_inside),
+        cmocka_unit_test(test_areas),    cmocka_unit_test(test_early),
+        cmocka_unit_test(test_limits),   cmocka_unit_test(test_checksum),
+        cmocka_unit_test(test_walk),     cmocka_unit_test(test_walk_stays_inside),
+        cmocka_unit_test(test_used_tls),
     };
     return cmocka_run_group_tests_name("pp_tlv", tests, NULL, NULL);
 }

@@ -30,12 +30,6 @@ enum door_way door_of_peer(const struct config *config, const struct config_ingr
     return prefixlist_contains(&ingress->direct, peer) ? DOOR_DIRECT : DOOR_CLOSED;
 }
 
-static bool is_tcp(const struct pp_header *header)
-{
-    return header->transport == PP_STREAM &&
-           (header->family == PP_IPV4 || header->family == PP_IPV6);
-}
-
 enum door_verdict door_of_header(const struct origin_rules *rules, const struct pp_header *header,
                                  struct door_client *client_r, const char **reason_r)
 {
@@ -44,7 +38,7 @@ enum door_verdict door_of_header(const struct origin_rules *rules, const struct 
         return DOOR_PROBE;
     if (header->kind != PP_KIND_PROXY)
         *reason_r = "the header names no client";
-    else if (!is_tcp(header))
+    else if (!header->is_tcp)
         *reason_r = "the header's connection is not TCP";
     if (*reason_r)
         return DOOR_REFUSE;

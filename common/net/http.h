@@ -82,7 +82,8 @@ bool http_server_is_busy(const struct http_server *server);
 void http_server_free(struct http_server **server);
 
 size_t http_server_connection_count(const struct http_server *server);
-/* Connections that ended amid a request, for one that was none, or with an answer unread. */
+/* Connections that ended without a request, amid one, for one that was none, or with an answer
+ * unread. */
 uint64_t http_server_bad_count(const struct http_server *server);
 
 /* The value of a query argument or header, or NULL. Borrowed from the request. */

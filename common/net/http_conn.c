@@ -24,6 +24,7 @@ struct http_conn {
     int fd;
     struct addr peer;
     bool begun;         /* bytes came since the last request was over */
+    bool served;        /* a request came over it */
     bool told;          /* why it ends is in the log, or is no news */
     unsigned done_turn; /* in which a request was over */
     int64_t heard_at;   /* mono_ms */
@@ -167,6 +168,8 @@ static const char *reason_of_end(const struct http_conn *conn)
 {
     int64_t silent_ms = clock_mono_ms(&clock_system) - conn->heard_at;
 
+    if (!conn->begun)
+        return "no request came over it";
     if (silent_ms >= (int64_t)conn->conns->idle_sec * 1000)
         return "half a request, and then nothing";
     return peer_is_gone(conn) ? "closed by the peer amid a request"
@@ -178,7 +181,8 @@ void http_conn_free(struct http_conn **conn)
     struct http_conn *old = *conn;
 
     *conn = NULL;
-    if (old->begun)
+    /* The library may read, refuse and close within one turn, and nobody sees a byte of it. */
+    if (old->begun || !old->served)
         complain(old, reason_of_end(old));
     set_begun(old, false);
     old->conns->count--;
@@ -205,6 +209,7 @@ void http_conn_resume(struct http_conn *conn)
 void http_conn_done(struct http_conn *conn, bool is_last)
 {
     conn->done_turn = conn->conns->turn;
+    conn->served = true;
     conn->told |= is_last;
     set_begun(conn, !is_last && has_unread(conn));
     restart(conn);
@@ -213,5 +218,6 @@ void http_conn_done(struct http_conn *conn, bool is_last)
 void http_conn_failed(struct http_conn *conn, const char *reason)
 {
     complain(conn, reason);
+    conn->served = true;
     set_begun(conn, false);
 }

@@ -138,8 +138,12 @@ void conn_cut(struct client_link *link, void *ctx)
 
 void conn_end_all(struct conn_port *port)
 {
-    while (port->first)
-        reset(port->first);
+    struct conn *next = NULL;
+
+    for (struct conn *conn = port->first; conn; conn = next) {
+        next = conn->next;
+        reset(conn);
+    }
 }
 
 /* --- to and fro -------------------------------------------------------------------------- */

@@ -184,8 +184,8 @@ static void lex_one(struct lexer *lexer)
 
 void lex_text(const char *text, size_t len, struct tokens *tokens_r, struct config_errors *errors)
 {
-    struct lexer lexer = {text,  len ? text + len : text, 1, true, 0, tokens_r,
-                          errors}; /* NULL: empty */
+    const char *end = len ? text + len : text; /* an empty text may be NULL */
+    struct lexer lexer = {text, end, 1, true, 0, tokens_r, errors};
 
     *tokens_r = (struct tokens){0};
     while (lexer.at < lexer.end)

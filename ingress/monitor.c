@@ -5,32 +5,18 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/net/http.h"
 #include "common/net/status.h"
 #include "common/wire/metric.h"
 
-#define MIB        ((size_t)1024 * 1024)
-#define ROUTES_MAX 2
 #define NUMBER_MAX 24
-
-struct port {
-    const struct config_http *config;
-    int fd; /* until it is served */
-    struct http_server *server;
-    struct http_route routes[ROUTES_MAX];
-    size_t route_count;
-};
 
 struct monitor {
     struct monitor_source source;
     int64_t started_ms;
     struct http_counts counts;
-    struct port *ports;
-    size_t port_count;
+    struct http_sections *sections;
 };
 
 /* --- what is answered -------------------------------------------------------------------- */
@@ -167,96 +153,33 @@ static void answer_status(struct http_request *request, void *ctx)
 
 /* --- listeners --------------------------------------------------------------------------- */
 
-static int bind_port(struct monitor *monitor, const struct config_http *http, struct error *error_r)
-{
-    int fd = listener_bind(http->listen, http->group, error_r);
-
-    if (fd < 0)
-        return -1;
-    monitor->ports =
-        x_reallocarray(monitor->ports, monitor->port_count + 1, sizeof(*monitor->ports));
-    monitor->ports[monitor->port_count++] = (struct port){.config = http, .fd = fd};
-    return 0;
-}
-
-struct monitor *monitor_bind(const struct config *config, struct error *error_r)
+struct monitor *monitor_new(struct http_sections *sections, const struct monitor_source *source)
 {
     struct monitor *monitor = x_calloc(1, sizeof(*monitor));
 
-    for (size_t i = 0; i < config->http_count; i++) {
-        const struct config_http *http = &config->https[i];
-        if (http->program != CONFIG_INGRESS || !http->listen)
-            continue;
-        if (bind_port(monitor, http, error_r)) {
-            monitor_free(&monitor);
-            return NULL;
-        }
-    }
+    monitor->sections = sections;
+    monitor->source = *source;
+    monitor->started_ms = clock_mono_ms(source->clock);
     return monitor;
 }
 
-static void choose_routes(struct port *port)
+int monitor_start(struct monitor *monitor, struct error *error_r)
 {
-    static const struct http_route metrics = {"GET", "/metrics", answer_metrics, false};
-    static const struct http_route status = {"GET", "/status", answer_status, false};
-
-    if (port->config->serve & CONFIG_SERVE_METRICS)
-        port->routes[port->route_count++] = metrics;
-    if (port->config->serve & CONFIG_SERVE_STATUS)
-        port->routes[port->route_count++] = status;
-}
-
-static int start_port(struct monitor *monitor, struct port *port, struct error *error_r)
-{
-    choose_routes(port);
-    struct http_options options = {
-        .fd = port->fd,
-        .name = port->config->name,
-        .token = port->config->token,
-        .from = &port->config->from,
-        .body_max = port->config->max_request,
-        .memory_max = (size_t)port->config->max_memory * MIB,
-        .max_connections = port->config->max_connections,
-        .idle_sec = port->config->idle_timeout_sec,
-        .request_sec = port->config->request_timeout_sec,
-        .routes = port->routes,
-        .route_count = port->route_count,
-        .ctx = monitor,
-        .counts = &monitor->counts,
+    static const struct http_section_route routes[] = {
+        {CONFIG_SERVE_METRICS, {"GET", "/metrics", answer_metrics, false}},
+        {CONFIG_SERVE_STATUS, {"GET", "/status", answer_status, false}},
     };
-    port->fd = -1;
-    port->server = http_server_new(monitor->source.loop, &options, error_r);
-    if (!port->server)
-        return -1;
-    log_info(NULL, "listening", LOG_STR("address", port->config->listen),
-             LOG_STR("name", port->config->name));
-    return 0;
-}
 
-int monitor_start(struct monitor *monitor, const struct monitor_source *source,
-                  struct error *error_r)
-{
-    monitor->source = *source;
-    monitor->started_ms = clock_mono_ms(source->clock);
-    for (size_t i = 0; i < monitor->port_count; i++) {
-        if (start_port(monitor, &monitor->ports[i], error_r))
-            return -1;
-    }
-    return 0;
+    return http_sections_start(monitor->sections, monitor->source.loop, routes,
+                               sizeof(routes) / sizeof(*routes), monitor, &monitor->counts,
+                               error_r);
 }
 
 void monitor_free(struct monitor **monitor)
 {
-    struct monitor *old = *monitor;
-
-    if (!old)
+    if (!*monitor)
         return;
+    http_sections_free(&(*monitor)->sections);
+    free(*monitor);
     *monitor = NULL;
-    for (size_t i = 0; i < old->port_count; i++) {
-        http_server_free(&old->ports[i].server);
-        if (old->ports[i].fd >= 0)
-            close(old->ports[i].fd);
-    }
-    free(old->ports);
-    free(old);
 }

@@ -3,15 +3,12 @@
 #define PN_INGRESS_MONITOR_H
 
 #include "common/base/error.h"
-#include "common/config/config.h"
+#include "common/net/http_sections.h"
 #include "ingress/conn.h"
 #include "ingress/watch.h"
 
-/* The http sections whose program is the ingress: GET /metrics and GET /status. */
+/* What the http sections of the ingress answer: GET /metrics and GET /status. */
 struct monitor;
-
-/* Open the listeners, while the process may. NULL when one cannot be opened. */
-struct monitor *monitor_bind(const struct config *config, struct error *error_r);
 
 /* What is shown; all of it outlives the monitor. */
 struct monitor_source {
@@ -24,9 +21,12 @@ struct monitor_source {
     bool enforce;
 };
 
+/* sections is owned from now on. */
+struct monitor *monitor_new(struct http_sections *sections, const struct monitor_source *source);
+
 /* Serve them. 0 or -1. */
-int monitor_start(struct monitor *monitor, const struct monitor_source *source,
-                  struct error *error_r) __attribute__((warn_unused_result));
+int monitor_start(struct monitor *monitor, struct error *error_r)
+    __attribute__((warn_unused_result));
 void monitor_free(struct monitor **monitor);
 
 #endif

@@ -3,16 +3,13 @@
 
 #include "ingress/server.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/bug.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/net/http.h"
+#include "common/base/process.h"
 #include "ingress/conn.h"
 #include "ingress/monitor.h"
 #include "ingress/watch.h"
@@ -28,8 +25,9 @@ struct server {
     struct clients clients;
     struct pipes pipes;
     struct watch *watch;
-    struct conn_port *ports; /* one for each ingress section of the file */
-    int *fds;                /* of each, until it is served */
+    struct conn_port *ports;        /* one for each ingress section of the file */
+    int *fds;                       /* of each, until it is served */
+    struct http_sections *sections; /* until the monitor has them */
     struct monitor *monitor;
 };
 
@@ -53,20 +51,25 @@ static int bind_port(struct server *server, size_t i, struct error *error_r)
 
 static void raise_descriptor_limit(const struct config *config)
 {
-    struct rlimit limit;
-    rlim_t wanted = OTHER_DESCRIPTORS;
+    uint64_t wanted = OTHER_DESCRIPTORS;
 
     for (size_t i = 0; i < config->ingress_count; i++)
-        wanted += (rlim_t)config->ingresses[i].max_connections * CONN_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
-        return;
-    if (limit.rlim_max < wanted)
-        log_warning(NULL, "descriptor-limit", LOG_UINT("wanted", wanted),
-                    LOG_UINT("limit", limit.rlim_max),
-                    LOG_STR("effect", "more connections than fit wait"));
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        log_warning(NULL, "descriptor-limit", LOG_STR("reason", strerror(errno)));
+        wanted += (uint64_t)config->ingresses[i].max_connections * CONN_DESCRIPTORS;
+    process_raise_descriptors(wanted, "more connections than fit wait");
+}
+
+/* Of a service manager, that are none of ours. */
+static void warn_unused_sockets(const struct server *server)
+{
+    size_t ports = server->config->ingress_count, count = http_sections_count(server->sections);
+    int *fds = x_calloc(ports + count + 1, sizeof(*fds));
+
+    for (size_t i = 0; i < ports; i++)
+        fds[i] = server->fds[i];
+    for (size_t i = 0; i < count; i++)
+        fds[ports + i] = http_sections_fd(server->sections, i);
+    listener_warn_unused(fds, ports + count);
+    free(fds);
 }
 
 static int bind_all(struct server *server, struct error *error_r)
@@ -75,8 +78,11 @@ static int bind_all(struct server *server, struct error *error_r)
         if (bind_port(server, i, error_r))
             return -1;
     }
-    server->monitor = monitor_bind(server->config, error_r);
-    return server->monitor ? 0 : -1;
+    server->sections = http_sections_bind(server->config, CONFIG_INGRESS, error_r);
+    if (!server->sections)
+        return -1;
+    warn_unused_sockets(server);
+    return 0;
 }
 
 struct server *server_bind(const struct config *config, struct error *error_r)
@@ -145,17 +151,17 @@ int server_start(struct server *server, struct loop *loop, const struct origin_r
                                             .on_ban = on_ban,
                                             .ctx = server,
                                         });
-    return monitor_start(server->monitor,
-                         &(struct monitor_source){
-                             .loop = loop,
-                             .clock = &clock_system,
-                             .ports = server->ports,
-                             .port_count = server->config->ingress_count,
-                             .bans = &server->bans,
-                             .watch = server->watch,
-                             .enforce = server->config->enforce,
-                         },
-                         error_r);
+    server->monitor = monitor_new(server->sections, &(struct monitor_source){
+                                                        .loop = loop,
+                                                        .clock = &clock_system,
+                                                        .ports = server->ports,
+                                                        .port_count = server->config->ingress_count,
+                                                        .bans = &server->bans,
+                                                        .watch = server->watch,
+                                                        .enforce = server->config->enforce,
+                                                    });
+    server->sections = NULL;
+    return monitor_start(server->monitor, error_r);
 }
 
 static void close_port(struct server *server, size_t i)
@@ -177,6 +183,7 @@ void server_free(struct server **server)
         return;
     *server = NULL;
     monitor_free(&old->monitor);
+    http_sections_free(&old->sections);
     watch_free(&old->watch);
     for (size_t i = 0; i < old->config->ingress_count; i++)
         close_port(old, i);

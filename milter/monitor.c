@@ -9,27 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/net/http.h"
+#include "common/net/http_sections.h"
 #include "common/net/listener.h"
 #include "common/net/loop.h"
 #include "common/net/status.h"
 #include "common/wire/metric.h"
 
-#define ROUTES_MAX 2
-#define MIB        ((size_t)1024 * 1024)
 #define NUMBER_MAX 24
-
-struct port {
-    const struct config_http *config;
-    int fd; /* until it is served */
-    struct http_server *server;
-    struct http_route routes[ROUTES_MAX];
-    size_t route_count;
-};
 
 struct monitor {
     struct monitor_source source;
@@ -38,8 +27,7 @@ struct monitor {
     struct loop *loop;
     pthread_t thread;
     bool is_running;
-    struct port *ports;
-    size_t port_count;
+    struct http_sections *sections;
 };
 
 /* --- what is answered: all in the monitor's thread --------------------------- */
@@ -146,81 +134,27 @@ static void answer_status(struct http_request *request, void *ctx)
 
 /* --- listeners and their thread ----------------------------------------------- */
 
-static int bind_port(struct monitor *monitor, const struct config_http *http, struct error *error_r)
+static void warn_unused_sockets(const struct http_sections *sections)
 {
-    int fd = listener_bind(http->listen, http->group, error_r);
+    size_t count = http_sections_count(sections);
+    int *fds = x_calloc(count + 1, sizeof *fds);
 
-    if (fd < 0)
-        return -1;
-    monitor->ports =
-        x_reallocarray(monitor->ports, monitor->port_count + 1, sizeof monitor->ports[0]);
-    monitor->ports[monitor->port_count++] = (struct port){.config = http, .fd = fd};
-    return 0;
-}
-
-static void warn_unused_sockets(const struct monitor *monitor)
-{
-    int *fds = x_calloc(monitor->port_count + 1, sizeof *fds);
-
-    for (size_t i = 0; i < monitor->port_count; i++)
-        fds[i] = monitor->ports[i].fd;
-    listener_warn_unused(fds, monitor->port_count);
+    for (size_t i = 0; i < count; i++)
+        fds[i] = http_sections_fd(sections, i);
+    listener_warn_unused(fds, count);
     free(fds);
 }
 
 struct monitor *monitor_bind(const struct config *config, struct error *error_r)
 {
+    struct http_sections *sections = http_sections_bind(config, CONFIG_MILTER, error_r);
+
+    if (sections == NULL)
+        return NULL;
+    warn_unused_sockets(sections);
     struct monitor *monitor = x_calloc(1, sizeof *monitor);
-
-    for (size_t i = 0; i < config->http_count; i++) {
-        const struct config_http *http = &config->https[i];
-        if (http->program != CONFIG_MILTER || http->listen == NULL)
-            continue;
-        if (bind_port(monitor, http, error_r) != 0) {
-            monitor_free(&monitor);
-            return NULL;
-        }
-    }
-    warn_unused_sockets(monitor);
+    monitor->sections = sections;
     return monitor;
-}
-
-static void choose_routes(struct port *port)
-{
-    static const struct http_route metrics = {"GET", "/metrics", answer_metrics, false};
-    static const struct http_route status = {"GET", "/status", answer_status, false};
-
-    if ((port->config->serve & CONFIG_SERVE_METRICS) != 0)
-        port->routes[port->route_count++] = metrics;
-    if ((port->config->serve & CONFIG_SERVE_STATUS) != 0)
-        port->routes[port->route_count++] = status;
-}
-
-static int start_port(struct monitor *monitor, struct port *port, struct error *error_r)
-{
-    choose_routes(port);
-    struct http_options options = {
-        .fd = port->fd,
-        .name = port->config->name,
-        .token = port->config->token,
-        .from = &port->config->from,
-        .body_max = port->config->max_request,
-        .memory_max = (size_t)port->config->max_memory * MIB,
-        .max_connections = port->config->max_connections,
-        .idle_sec = port->config->idle_timeout_sec,
-        .request_sec = port->config->request_timeout_sec,
-        .routes = port->routes,
-        .route_count = port->route_count,
-        .ctx = monitor,
-        .counts = &monitor->counts,
-    };
-    port->fd = -1;
-    port->server = http_server_new(monitor->loop, &options, error_r);
-    if (port->server == NULL)
-        return -1;
-    log_info(NULL, "listening", LOG_STR("address", port->config->listen),
-             LOG_STR("name", port->config->name));
-    return 0;
 }
 
 static void *run(void *ctx)
@@ -249,14 +183,20 @@ static int start_thread(struct monitor *monitor, struct error *error_r)
 int monitor_start(struct monitor *monitor, const struct monitor_source *source,
                   struct error *error_r)
 {
+    static const struct http_section_route routes[] = {
+        {CONFIG_SERVE_METRICS, {"GET", "/metrics", answer_metrics, false}},
+        {CONFIG_SERVE_STATUS, {"GET", "/status", answer_status, false}},
+    };
+
     monitor->source = *source;
     monitor->started_ms = clock_mono_ms(source->clock);
-    if (monitor->port_count == 0)
+    if (http_sections_count(monitor->sections) == 0)
         return 0;
     monitor->loop = loop_new();
-    for (size_t i = 0; i < monitor->port_count; i++)
-        if (start_port(monitor, &monitor->ports[i], error_r) != 0)
-            return -1;
+    if (http_sections_start(monitor->sections, monitor->loop, routes,
+                            sizeof routes / sizeof routes[0], monitor, &monitor->counts,
+                            error_r) != 0)
+        return -1;
     return start_thread(monitor, error_r);
 }
 
@@ -271,13 +211,8 @@ void monitor_free(struct monitor **monitor)
         loop_stop(old->loop);
         pthread_join(old->thread, NULL);
     }
-    for (size_t i = 0; i < old->port_count; i++) {
-        http_server_free(&old->ports[i].server);
-        if (old->ports[i].fd >= 0)
-            close(old->ports[i].fd);
-    }
+    http_sections_free(&old->sections);
     if (old->loop != NULL)
         loop_free(&old->loop);
-    free(old->ports);
     free(old);
 }

@@ -8,6 +8,7 @@ libnet_a_SOURCES = \
 	common/net/http.c common/net/http.h \
 	common/net/http_conn.c common/net/http_conn.h \
 	common/net/http_route.c common/net/http_route.h \
+	common/net/http_sections.c common/net/http_sections.h \
 	common/net/http_token.c common/net/http_token.h \
 	common/net/listener.c common/net/listener.h \
 	common/net/loop.c common/net/loop.h \

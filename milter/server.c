@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include <libmilter/mfapi.h>
@@ -42,19 +41,12 @@ void server_block_signals(void)
 
 void server_reserve_descriptors(const struct config *config)
 {
-    rlim_t wanted = (rlim_t)config->milter.max_sessions * 2 + DESCRIPTORS_OWN;
-    struct rlimit limit;
+    uint64_t wanted = (uint64_t)config->milter.max_sessions * 2 + DESCRIPTORS_OWN;
 
     for (size_t i = 0; i < config->http_count; i++)
         if (config->https[i].program == CONFIG_MILTER)
             wanted += config->https[i].max_connections;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        log_warning(NULL, "descriptor-limit", LOG_UINT("wanted", wanted),
-                    LOG_UINT("limit", limit.rlim_cur),
-                    LOG_STR("effect", "sessions may be refused before max_sessions"));
+    process_raise_descriptors(wanted, "sessions may be refused before max_sessions");
 }
 
 /*

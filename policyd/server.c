@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -151,20 +150,11 @@ static unsigned max_connections_of(const struct server *server, const struct por
 /* The default of 1024 is less than what max_connections may ask for. */
 static void raise_descriptor_limit(const struct server *server)
 {
-    struct rlimit limit;
-    rlim_t wanted = OTHER_DESCRIPTORS;
+    uint64_t wanted = OTHER_DESCRIPTORS;
 
     for (size_t i = 0; i < server->count; i++)
         wanted += max_connections_of(server, &server->ports[i]);
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
-        return;
-    if (limit.rlim_max < wanted)
-        log_warning(NULL, "descriptor-limit", LOG_UINT("wanted", wanted),
-                    LOG_UINT("limit", limit.rlim_max),
-                    LOG_STR("effect", "more connections than fit wait"));
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        log_warning(NULL, "descriptor-limit", LOG_STR("reason", strerror(errno)));
+    process_raise_descriptors(wanted, "more connections than fit wait");
 }
 
 static void warn_unused_sockets(const struct server *server)

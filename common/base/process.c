@@ -16,6 +16,7 @@
 #include <systemd/sd-daemon.h>
 #endif
 
+#include "common/base/log.h"
 #include "common/base/mem.h"
 
 #define LOOKUP_BUFFER_MAX (1u << 20)
@@ -155,6 +156,18 @@ void process_guard_secrets(void)
     /* The leak checker of a sanitized build traces its own process, which this forbids. */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
+}
+
+void process_raise_descriptors(uint64_t wanted, const char *effect)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : (rlim_t)wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
+        log_warning(NULL, "descriptor-limit", LOG_UINT("wanted", wanted),
+                    LOG_UINT("limit", limit.rlim_cur), LOG_STR("effect", effect));
 }
 
 static void notify(const char *state)

@@ -2,6 +2,7 @@
 #ifndef PN_BASE_PROCESS_H
 #define PN_BASE_PROCESS_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/base/error.h"
@@ -28,6 +29,12 @@ char *process_group_of(const char *user) __attribute__((warn_unused_result));
 
 /* No core dumps and no ptrace by others: secrets are in memory. */
 void process_guard_secrets(void);
+
+/*
+ * So many descriptors are wanted: raise the soft limit, as far as the hard one lets it.
+ * With less than that, a line in the log says it, and its effect.
+ */
+void process_raise_descriptors(uint64_t wanted, const char *effect);
 
 /* Tell a service manager that waits (sd_notify) that the service is ready, lives on, or stops. */
 void process_notify_ready(void);

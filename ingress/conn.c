@@ -340,10 +340,22 @@ static void connect_upstream(struct conn *conn)
 
 /* --- who it is --------------------------------------------------------------------------- */
 
-static void refuse_banned(struct conn *conn)
+static bool is_banned(const struct conn *conn)
 {
-    complain(conn, "refused", "banned");
-    end(conn, PORT_BANNED);
+    struct conn_world *world = conn->port->world;
+
+    return bantable_has(world->bans, &conn->client.addr, clock_mono_ms(world->clock));
+}
+
+/* Whether it ends here, which enforce = false only talks of. */
+static bool refuse_banned(struct conn *conn)
+{
+    bool is_forced = conn->port->world->config->enforce;
+
+    complain(conn, is_forced ? "refused" : "would refuse", "banned");
+    if (is_forced)
+        end(conn, PORT_BANNED);
+    return is_forced;
 }
 
 /* A masked client shares its address with all others of the gateway. */
@@ -353,11 +365,8 @@ static void admit_client(struct conn *conn)
     const struct addr *addr = &conn->client.addr;
     bool is_masked = conn->way == DOOR_MASKED;
 
-    if (!is_masked && world->config->enforce &&
-        bantable_has(world->bans, addr, clock_mono_ms(world->clock))) {
-        refuse_banned(conn);
+    if (!is_masked && is_banned(conn) && refuse_banned(conn))
         return;
-    }
     if (!is_masked && clients_count(world->clients, addr) >= conn->port->config->max_per_client) {
         complain(conn, "refused", "the client has too many connections");
         end(conn, PORT_TOO_MANY);

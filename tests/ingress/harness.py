@@ -12,13 +12,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-import traceback
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from cases import DEADLINE, Skip, case, eq, run, wait_for  # noqa: E402,F401
 
 BUILD = os.environ.get("POSTERN_BUILDDIR", ".")
 DATA = os.environ.get("POSTERN_TEST_DATA", "")
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-DEADLINE = 20
 GATEWAY, DIRECT, STRANGER = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 PUBLIC = "198.51.100.25"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -47,31 +47,6 @@ ingress "old" {{
 ingress "down" {{ listen = "127.0.0.1:{down}"  to = "127.0.0.1:{nobody}" }}
 http "ingress" {{ program = "ingress"  listen = "unix:{folder}/http"  serve = {{"metrics", "status"}} }}
 '''
-
-CASES = []
-
-
-class Skip(Exception):
-    pass
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def eq(found, wanted):
-    assert found == wanted, f"found {found!r}, wanted {wanted!r}"
-
-
-def wait_for(condition, what, seconds=DEADLINE):
-    until = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
 
 
 def free_ports(count):
@@ -265,30 +240,7 @@ class World:
 
 def main():
     """Run the cases of the script, or those that its arguments name."""
-    only = sys.argv[1:]
-    cases = [x for x in CASES if not only or x.__name__ in only]
-    print(f"1..{len(cases) + 1}")
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="pn-ingress-") as folder:
         os.chmod(folder, 0o755)
         world = World(folder)
-        for number, function in enumerate(cases, 1):
-            title = function.__name__.replace("_", " ")
-            world.upstream.forget()
-            try:
-                function(world)
-                print(f"ok {number} - {title}", flush=True)
-            except Skip as reason:
-                print(f"ok {number} - {title} # SKIP {reason}", flush=True)
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                print(f"not ok {number} - {title}")
-                print("# " + traceback.format_exc().strip().replace("\n", "\n# "), flush=True)
-        ingress = world.ingress
-        code = ingress.end() if ingress.process.poll() is None else ingress.process.poll()
-        if code != 0:
-            failed += 1
-            print("# " + ingress.log()[-8000:].replace("\n", "\n# "))
-        print(f"{'ok' if code == 0 else 'not ok'} {len(cases) + 1} - the ingress outlived it all "
-              "and ended well", flush=True)
-    return 1 if failed else 0
+        return run(world, world.ingress, "ingress", world.upstream.forget)

@@ -8,51 +8,24 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 
-from dnsd import Dns
-from mta import Mta
-from signer import Signer
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from cases import DEADLINE, Skip, case, eq, has, run, wait_for  # noqa: E402,F401
+from dnsd import Dns  # noqa: E402
+from mta import Mta  # noqa: E402
+from signer import Signer  # noqa: E402
 
 BUILD = os.environ.get("POSTERN_BUILDDIR", ".")
 PROGRAM = os.path.join(BUILD, "postern-milter")
 HOST = "mail.example.org"
 GOOD, OTHER, SLOW = "203.0.113.9", "203.0.113.66", "203.0.113.77"
 PUBLIC, TUNNEL = "198.51.100.25", "10.8.0.1"
-DEADLINE = 20
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def eq(found, wanted):
-    assert found == wanted, f"found {found!r}, wanted {wanted!r}"
-
-
-def has(text, *parts):
-    for part in parts:
-        assert text is not None and part in text, f"no {part!r} in {text!r}"
 
 
 def lacks(text, *parts):
     for part in parts:
         assert part not in (text or ""), f"{part!r} in {text!r}"
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < until, f"not within {DEADLINE} s: {what}"
-        time.sleep(0.01)
-
-
-class Skip(Exception):
-    """Why a case cannot run here."""
 
 
 class Milter:
@@ -122,7 +95,7 @@ milter {{
         wait_for(find, f"a log line with {parts}\n{self.log()}")
         return find()[-1]
 
-    def stop(self, number=signal.SIGTERM):
+    def end(self, number=signal.SIGTERM):
         self.process.send_signal(number)
         return self.process.wait(DEADLINE)
 
@@ -158,11 +131,11 @@ class World:
             yield milter
         finally:
             if milter.process.poll() is None:
-                milter.stop()
+                milter.end()
 
     def close(self):
         if self.milter.process.poll() is None:
-            self.milter.stop()
+            self.milter.end()
         self.dns.close()
 
 
@@ -192,32 +165,10 @@ def main():
     if not has_spf_engine():
         print("1..0 # SKIP this build has no SPF engine, and nearly all cases look at its results")
         return 0
-    print(f"1..{len(CASES) + 1}")
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="pn-milter-") as folder:
         if os.geteuid() == 0:
             os.chown(folder, pwd.getpwnam(USER).pw_uid, -1)
         world = World(folder)
-        only = sys.argv[1:]
-        for number, function in enumerate(CASES, 1):
-            title = function.__name__.replace("_", " ")
-            if only and function.__name__ not in only:
-                print(f"ok {number} - {title} # SKIP")
-                continue
-            try:
-                function(world)
-                print(f"ok {number} - {title}", flush=True)
-            except Skip as why:
-                print(f"ok {number} - {title} # SKIP {why}", flush=True)
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                print(f"not ok {number} - {title}")
-                print("# " + traceback.format_exc().strip().replace("\n", "\n# "), flush=True)
-        code = world.milter.stop() if world.milter.process.poll() is None else "gone already"
-        if code != 0:
-            failed += 1
-            print("# " + world.milter.log()[-8000:].replace("\n", "\n# "))
-        print(f"{'ok' if code == 0 else 'not ok'} {len(CASES) + 1} - the milter outlived it all "
-              "and ended well", flush=True)
+        code = run(world, world.milter, "milter")
         world.close()
-    return 1 if failed else 0
+    return code

@@ -10,12 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from cases import DEADLINE, wait_for  # noqa: E402
 
 PROGRAM = os.path.join(os.environ.get("POSTERN_BUILDDIR", "."), "postern-policyd")
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
-DEADLINE = 20
 TOKEN = "a-token-for-tests"
 PASSWORD = "pass:word=1"
 GATEWAY, TUNNEL = "198.51.100.25", "10.8.0.1"
@@ -49,16 +50,6 @@ route {{ from = "*"  relays = {{"one", "two", "tls"}} }}
 route {{ from = "@example.com"  relays = {{"two"}} }}
 route {{ from = "<>"  relays = {{"two", "one"}} }}
 '''
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + DEADLINE
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < until, f"not within {DEADLINE} s: {what}"
-        time.sleep(0.01)
 
 
 def lists_of(text):

@@ -4,32 +4,12 @@
 import contextlib
 import os
 import pwd
-import sys
 import tempfile
-import traceback
 
-from daemon import Daemon, USER
+from daemon import Daemon, USER   # which finds tests/lib
+from cases import Skip, case, eq, has, run  # noqa: F401
 
 DATA = os.environ.get("POSTERN_TEST_DATA", "")
-CASES = []
-
-
-class Skip(Exception):
-    pass
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def eq(found, wanted):
-    assert found == wanted, f"found {found!r}, wanted {wanted!r}"
-
-
-def has(text, *parts):
-    for part in parts:
-        assert part in text, f"no {part!r} in {text!r}"
 
 
 def captured(name):
@@ -70,31 +50,7 @@ class World:
 
 def main():
     """Run the cases of the script, or those that its arguments name."""
-    print(f"1..{len(CASES) + 1}")
-    failed = 0
     with tempfile.TemporaryDirectory(prefix="pn-policyd-") as folder:
         os.chmod(folder, 0o755)
         world = World(folder)
-        only = sys.argv[1:]
-        for number, function in enumerate(CASES, 1):
-            title = function.__name__.replace("_", " ")
-            if only and function.__name__ not in only:
-                print(f"ok {number} - {title} # SKIP")
-                continue
-            try:
-                function(world)
-                print(f"ok {number} - {title}", flush=True)
-            except Skip as reason:
-                print(f"ok {number} - {title} # SKIP {reason}", flush=True)
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                print(f"not ok {number} - {title}")
-                print("# " + traceback.format_exc().strip().replace("\n", "\n# "), flush=True)
-        daemon = world.daemon
-        code = daemon.end() if daemon.process.poll() is None else daemon.process.poll()
-        if code != 0:
-            failed += 1
-            print("# " + daemon.log()[-8000:].replace("\n", "\n# "))
-        print(f"{'ok' if code == 0 else 'not ok'} {len(CASES) + 1} - the daemon outlived it all "
-              "and ended well", flush=True)
-    return 1 if failed else 0
+        return run(world, world.daemon, "daemon")

@@ -5,7 +5,7 @@
 #include "common/base/buf.h"
 #include "common/wire/attr.h"
 #include "policyd/engine.h"
-#include "policyd/service.h"
+#include "common/net/service.h"
 #include "policyd/status.h"
 
 /* The control socket: postern-control(7). */

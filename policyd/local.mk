@@ -16,7 +16,6 @@ libpolicyd_a_SOURCES = \
 	policyd/route.c policyd/route.h \
 	policyd/saver.c policyd/saver.h \
 	policyd/server.c policyd/server.h \
-	policyd/service.c policyd/service.h \
 	policyd/setup.c policyd/setup.h \
 	policyd/socketmap.c policyd/socketmap.h \
 	policyd/stats.c policyd/stats.h \
@@ -55,7 +54,7 @@ policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper \
-	tests/unit/test_policy tests/unit/test_route tests/unit/test_service tests/unit/test_socketmap \
+	tests/unit/test_policy tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
@@ -83,8 +82,6 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_LDADD = $(policyd_test_libs)
-tests_unit_test_service_SOURCES = tests/unit/test_service.c
-tests_unit_test_service_LDADD = $(policyd_test_libs)
 tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c
 tests_unit_test_socketmap_LDADD = $(policyd_test_libs)
 tests_unit_test_saver_SOURCES = tests/unit/test_saver.c

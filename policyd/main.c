@@ -13,7 +13,7 @@
 #include "common/net/loop.h"
 #include "policyd/engine.h"
 #include "policyd/server.h"
-#include "policyd/service.h"
+#include "common/net/service.h"
 #include "policyd/setup.h"
 #include "policyd/store_file.h"
 

@@ -5,7 +5,7 @@
 #include "common/base/buf.h"
 #include "common/wire/attr.h"
 #include "policyd/engine.h"
-#include "policyd/service.h"
+#include "common/net/service.h"
 
 /*
  * Postfix policy delegation (SMTPD_POLICY_README). Nothing is ever sent without a

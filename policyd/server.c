@@ -20,7 +20,7 @@
 #include "policyd/control.h"
 #include "policyd/metrics.h"
 #include "policyd/policy.h"
-#include "policyd/service.h"
+#include "common/net/service.h"
 #include "policyd/socketmap.h"
 #include "policyd/status.h"
 

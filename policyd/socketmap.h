@@ -8,7 +8,7 @@
 
 #include "common/base/buf.h"
 #include "policyd/engine.h"
-#include "policyd/service.h"
+#include "common/net/service.h"
 
 /*
  * Postfix's socketmap_table(5): netstrings "name key" in, "OK data", "NOTFOUND " or

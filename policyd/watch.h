@@ -4,7 +4,7 @@
 
 #include "common/base/buf.h"
 #include "policyd/engine.h"
-#include "policyd/service.h"
+#include "common/net/service.h"
 
 /*
  * request=watch of postern-control(7): each change of the bans is told as it happens, over

@@ -18,6 +18,7 @@ libnet_a_SOURCES = \
 	common/net/report_queue.c common/net/report_queue.h \
 	common/net/reporter.c common/net/reporter.h \
 	common/net/resolver.c common/net/resolver.h \
+	common/net/service.c common/net/service.h \
 	common/net/status.c common/net/status.h \
 	common/net/stream.c common/net/stream.h
 
@@ -28,7 +29,7 @@ net_tests = \
 	tests/unit/test_control tests/unit/test_dns tests/unit/test_http tests/unit/test_http_life \
 	tests/unit/test_listener tests/unit/test_loop tests/unit/test_origin \
 	tests/unit/test_report tests/unit/test_report_link tests/unit/test_resolver \
-	tests/unit/test_status tests/unit/test_stream
+	tests/unit/test_service tests/unit/test_status tests/unit/test_stream
 check_PROGRAMS += $(net_tests)
 TESTS += $(net_tests)
 net_test_libs = $(net_libs) $(CMOCKA_LIBS)
@@ -42,6 +43,8 @@ tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
 tests_unit_test_listener_LDADD = $(net_test_libs)
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = $(net_test_libs)
+tests_unit_test_service_SOURCES = tests/unit/test_service.c
+tests_unit_test_service_LDADD = $(net_test_libs)
 tests_unit_test_status_SOURCES = tests/unit/test_status.c
 tests_unit_test_status_LDADD = $(net_test_libs)
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c

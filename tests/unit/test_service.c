@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "policyd/service.h"
+#include "common/net/service.h"
 
 #include "common/base/log.h"
 #include "tests/unit/net_fixture.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef PN_POLICYD_SERVICE_H
-#define PN_POLICYD_SERVICE_H
+#ifndef PN_NET_SERVICE_H
+#define PN_NET_SERVICE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include "policyd/service.h"
+#include "common/net/service.h"
 
 #include <stdlib.h>
 

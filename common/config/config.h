@@ -22,7 +22,13 @@ struct config_strings {
     size_t count;
 };
 
-enum config_gateway_type { GATEWAY_NGINX };
+enum config_gateway_type {
+    GATEWAY_NGINX,
+    GATEWAY_HAPROXY,
+    GATEWAY_NFTABLES,            /* DNAT: clients come by their own addresses */
+    GATEWAY_NFTABLES_MASQUERADE, /* DNAT: all come by the tunnel's address */
+    GATEWAY_PF,                  /* as GATEWAY_NFTABLES */
+};
 
 /* A public host whose connections carry other people's mail. */
 struct config_gateway {
@@ -31,9 +37,15 @@ struct config_gateway {
     struct prefixlist public_addresses; /* single addresses */
     struct prefixlist
         header_destinations; /* single addresses; the public ones when the file names none */
-    struct config_strings daemon_names; /* of the smtpd that take its PROXY headers */
+    struct config_strings daemon_names; /* of the smtpd that take its PROXY headers; none
+                                           where it sends none, as header_destinations */
     struct prefixlist tunnel_addresses; /* single addresses: the peer as home sees it */
 };
+
+/* Whether its connections begin with a PROXY header. */
+bool gateway_sends_header(const struct config_gateway *gateway);
+/* Whether its clients come by their own addresses, without a header. */
+bool gateway_keeps_client(const struct config_gateway *gateway);
 
 enum config_forward_as { FORWARD_AS_PROXY };
 

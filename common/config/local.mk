@@ -10,6 +10,7 @@ libconfig_pn_a_SOURCES = \
 	common/config/print.c \
 	common/config/program.c common/config/program.h \
 	common/config/rules.c common/config/rules.h \
+	common/config/rules_gateway.c common/config/rules_gateway.h \
 	common/config/rules_ingress.c common/config/rules_ingress.h \
 	common/config/same.c common/config/same.h \
 	common/config/schema.c common/config/schema.h \

@@ -57,6 +57,39 @@ static void check_direct(struct draft *draft, const struct draft_section *in)
                               in->where);
 }
 
+static bool is_admitted(const struct config_ingress *ingress, const struct config_gateway *gateway)
+{
+    for (size_t i = 0; i < ingress->gateways.count; i++)
+        if (gateway->name != NULL && str_eq(ingress->gateways.items[i], gateway->name))
+            return true;
+    return ingress->gateways.count == 0;
+}
+
+/* What a gateway does not send cannot be waited for. */
+static void check_header(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+
+    for (size_t i = 0; i < draft->config->gateway_count; i++) {
+        const struct config_gateway *gateway = &draft->config->gateways[i];
+        const char *name = gateway->name != NULL ? gateway->name : "";
+
+        if (!is_admitted(ingress, gateway))
+            continue;
+        if (gateway_keeps_client(gateway))
+            config_errors_add(draft->errors, draft_line(in, "gateways"),
+                              "%sthe clients of gateway \"%s\" come by their own addresses, which "
+                              "are no gateway's: let them connect to the server itself, and name "
+                              "the other gateways in gateways, if there are any",
+                              in->where, name);
+        else if (!gateway_sends_header(gateway) && ingress->header_required)
+            config_errors_add(draft->errors, draft_line(in, "header"),
+                              "%sgateway \"%s\" sends no header: header = \"none\" is right, or "
+                              "name the other gateways in gateways",
+                              in->where, name);
+    }
+}
+
 static void check_listen(struct draft *draft, const struct draft_section *in)
 {
     const struct config_ingress *ingress = in->base;
@@ -92,6 +125,7 @@ void rules_check_ingresses(struct draft *draft)
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "ingress", in)) != NULL;) {
         check_names(draft, in);
         check_direct(draft, in);
+        check_header(draft, in);
         check_listen(draft, in);
         check_anybody(draft, in);
     }

@@ -13,9 +13,12 @@
 #define RUN(name)           "unix:" PN_RUNSTATEDIR "/postern/" name
 
 static const struct option_word gateway_types[] = {
-    {"nginx", GATEWAY_NGINX}, {"haproxy", WORD_LATER},
-    {"nftables", WORD_LATER}, {"nftables-masquerade", WORD_LATER},
-    {"pf", WORD_LATER},       {NULL, 0},
+    {"nginx", GATEWAY_NGINX},
+    {"haproxy", GATEWAY_HAPROXY},
+    {"nftables", GATEWAY_NFTABLES},
+    {"nftables-masquerade", GATEWAY_NFTABLES_MASQUERADE},
+    {"pf", GATEWAY_PF},
+    {NULL, 0},
 };
 static const struct option_word http_services[] = {
     {"auth", CONFIG_SERVE_AUTH},

@@ -164,6 +164,13 @@ static void test_value_errors(void **state)
     "gateway \"" name "\" { public_addresses = \"" public "\" tunnel_addresses = \"" tunnel "\" "  \
                                                           "}\n"
 
+#define GATEWAY_OF(type, more)                                                                     \
+    "gateway \"a\" { type = " type                                                                 \
+    " public_addresses = 192.0.2.1 tunnel_addresses = 10.8.0.1\n" more " }\n"
+#define GATEWAY_OF_B(type, more)                                                                   \
+    "gateway \"b\" { type = " type                                                                 \
+    " public_addresses = 192.0.2.2 tunnel_addresses = 10.8.0.3\n" more " }\n"
+
 static void test_rules(void **state)
 {
     static const struct bad_case cases[] = {
@@ -191,6 +198,18 @@ static void test_rules(void **state)
                                                "header_destinations = 192.0.2.1 }",
          "4: gateway \"b\": header_destinations \"192.0.2.1\" belongs to another gateway "
          "already\n"},
+        {GATEWAY_OF("haproxy", "header_destinations = 10.1.0.1 daemon_names = a"), ""},
+        {GATEWAY_OF("nftables", "") GATEWAY_OF_B("pf", ""), ""},
+        {GATEWAY_OF("nftables-masquerade", "header_destinations = {} daemon_names = {}"), ""},
+        {GATEWAY_OF("nftables", "header_destinations = 10.1.0.1"),
+         "3: gateway \"a\": header_destinations is of PROXY headers, which only the types "
+         "\"nginx\" and \"haproxy\" send; take it out\n"},
+        {GATEWAY_OF("nftables-masquerade", "daemon_names = a"),
+         "3: gateway \"a\": daemon_names is of PROXY headers, which only the types \"nginx\" and "
+         "\"haproxy\" send; take it out\n"},
+        {GATEWAY_OF("pf", "daemon_names = a"),
+         "3: gateway \"a\": daemon_names is of PROXY headers, which only the types \"nginx\" and "
+         "\"haproxy\" send; take it out\n"},
         {"policyd { policy = \"127.0.0.1:10\" }\nmilter { listen = \"inet:10@127.0.0.1\" }",
          "2: policyd: policy \"127.0.0.1:10\" is taken by milter: listen: each listener needs an "
          "address of its own\n"},

@@ -15,6 +15,10 @@
 #define INGRESS(more)                                                                              \
     GATEWAY "ingress \"smtp\" { listen = \"10.8.0.2:25\" to = \"127.0.0.1:10025\"\n" more " }"
 
+#define SECOND(type)                                                                               \
+    "gateway \"vps2\" { type = \"" type "\" public_addresses = \"192.0.2.2\" "                     \
+    "tunnel_addresses = \"10.8.0.3\" }\n"
+
 static void test_rules(void **state)
 {
     static const struct bad_case cases[] = {
@@ -25,6 +29,20 @@ static void test_rules(void **state)
         {INGRESS("gateways = {\"vps\", \"vps2\"}"),
          "4: ingress \"smtp\": there is no gateway \"vps2\": gateway \"vps2\" { ... } is "
          "missing\n"},
+        {INGRESS("gateways = vps") SECOND("nftables"), ""},
+        {INGRESS("") SECOND("haproxy"), ""},
+        {INGRESS("header = none") SECOND("nftables-masquerade"), ""},
+        {INGRESS("") SECOND("nftables-masquerade"),
+         "3: ingress \"smtp\": gateway \"vps2\" sends no header: header = \"none\" is right, or "
+         "name the other gateways in gateways\n"},
+        {INGRESS("header = none\ngateways = {vps, vps2}") SECOND("nftables"),
+         "5: ingress \"smtp\": the clients of gateway \"vps2\" come by their own addresses, which "
+         "are no gateway's: let them connect to the server itself, and name the other gateways in "
+         "gateways, if there are any\n"},
+        {INGRESS("") SECOND("pf"),
+         "3: ingress \"smtp\": the clients of gateway \"vps2\" come by their own addresses, which "
+         "are no gateway's: let them connect to the server itself, and name the other gateways in "
+         "gateways, if there are any\n"},
         {INGRESS("direct = \"10.0.0.0/8\""),
          "4: ingress \"smtp\": direct holds 10.8.0.1, the tunnel address of gateway \"vps\": who "
          "comes through it would need no header; take it out of direct\n"},

@@ -48,6 +48,30 @@ static void test_defaults(void **state)
     assert_null(config);
 }
 
+/* No header, so nothing by which one would be known. */
+static void test_gateways_without_header(void **state)
+{
+    static const char *const types[] = {"nginx", "haproxy", "nftables", "nftables-masquerade",
+                                        "pf"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        char text[200];
+        bool has_header = i < 2, keeps_client = i == 2 || i == 4;
+
+        snprintf(text, sizeof(text),
+                 "hostname = mx.example.com\ngateway \"g\" { type = %s public_addresses = "
+                 "192.0.2.1 tunnel_addresses = 10.8.0.1 }\n",
+                 types[i]);
+        struct config *config = load(text);
+        assert_int_equal(gateway_sends_header(&config->gateways[0]), has_header);
+        assert_int_equal(gateway_keeps_client(&config->gateways[0]), keeps_client);
+        assert_int_equal(config->gateways[0].header_destinations.count, has_header);
+        assert_int_equal(config->gateways[0].daemon_names.count, has_header);
+        config_free(&config);
+    }
+}
+
 static void test_values(void **state)
 {
     struct config *config =
@@ -106,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_gateways_without_header),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_milter_reports_where_policyd_listens),
     };

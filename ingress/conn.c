@@ -44,6 +44,7 @@ struct conn {
     struct addr peer;
     struct door_client client;
     struct client_link link;
+    struct session session; /* in the table while it is forwarded plainly */
     int client_fd, upstream_fd;
     struct loop_io *client_io, *upstream_io;
     struct loop_timer *timer; /* of the state; in CONN_RELAY the idle time */
@@ -81,6 +82,7 @@ static void conn_free(struct conn *conn)
 
     unlink_conn(conn);
     clients_remove(port->world->clients, &conn->link);
+    sessions_remove(port->world->sessions, &conn->session);
     pump_fini(&conn->up, port->world->pipes);
     pump_fini(&conn->down, port->world->pipes);
     loop_io_free(&conn->client_io);
@@ -231,6 +233,8 @@ static void put_header(const struct conn *conn, struct buf *out)
     };
     bool is_version_1 = conn->port->config->proxy_version == 1;
 
+    if (conn->port->config->forward_as != FORWARD_AS_PROXY)
+        return;
     if (conn->is_probe && !is_version_1)
         pp_write_v2_local(out);
     else if (!conn->is_probe && is_version_1)
@@ -303,21 +307,56 @@ static void keep_alive(int fd)
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-static int dial(const struct endpoint *upstream, int *reason_r)
+/*
+ * The address that the server sees. Who it stands for is in the table before the server can
+ * ask; of a masked client nobody knows.
+ */
+static int take_source(struct conn *conn, int fd)
 {
+    struct conn_port *port = conn->port;
+    struct endpoint from = {.addr = port->config->source.items[0].addr};
+    struct sockaddr_storage ss;
+    socklen_t len = endpoint_to_sockaddr(&from, &ss);
+
+    if (bind(fd, (const struct sockaddr *)&ss, len) ||
+        getsockname(fd, (struct sockaddr *)&ss, &len) ||
+        endpoint_from_sockaddr((struct sockaddr *)&ss, len, &from))
+        return -1;
+    if (!conn->is_probe && conn->way != DOOR_MASKED)
+        sessions_add(port->world->sessions, &conn->session,
+                     &(struct session_key){.addr = from.addr, .port = from.port}, &conn->client,
+                     conn->gateway ? conn->gateway->name : "");
+    return 0;
+}
+
+static int call(struct conn *conn, int fd)
+{
+    const struct endpoint *upstream = &conn->port->upstream;
     struct sockaddr_storage ss;
     socklen_t len = endpoint_to_sockaddr(upstream, &ss);
-    int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-    *reason_r = fd < 0 ? errno : 0;
-    if (fd < 0)
-        return -1;
     if (!upstream->is_unix)
         keep_alive(fd);
+    if (conn->port->config->forward_as == FORWARD_AS_PLAIN && take_source(conn, fd))
+        return -1;
     if (connect(fd, (const struct sockaddr *)&ss, len) == 0 || errno == EINPROGRESS)
+        return 0;
+    return -1;
+}
+
+static int dial(struct conn *conn, int *reason_r)
+{
+    const struct endpoint *upstream = &conn->port->upstream;
+    int family = upstream->is_unix                    ? AF_UNIX
+                 : upstream->addr.family == ADDR_IPV4 ? AF_INET
+                                                      : AF_INET6;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && call(conn, fd) == 0)
         return fd;
     *reason_r = errno;
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return -1;
 }
 
@@ -328,7 +367,7 @@ static void connect_upstream(struct conn *conn)
 
     conn->state = CONN_CONNECT;
     loop_io_free(&conn->client_io); /* what it sends waits in the kernel */
-    conn->upstream_fd = dial(&port->upstream, &reason);
+    conn->upstream_fd = dial(conn, &reason);
     if (conn->upstream_fd < 0) {
         upstream_failed(conn, reason);
         return;

@@ -15,6 +15,7 @@
 #include "ingress/bantable.h"
 #include "ingress/clients.h"
 #include "ingress/pipes.h"
+#include "ingress/sessions.h"
 #include "ingress/stats.h"
 
 /* What all connections of the daemon share. */
@@ -26,6 +27,7 @@ struct conn_world {
     struct bantable *bans;
     struct clients *clients;
     struct pipes *pipes;
+    struct sessions *sessions;
 };
 
 struct conn;

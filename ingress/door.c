@@ -47,6 +47,7 @@ enum door_verdict door_of_header(const struct origin_rules *rules, const struct 
         .port = header->src.port,
         .destination = pp_addr(header, &header->dst),
         .destination_port = header->dst.port,
+        .used_tls = header->used_tls,
     };
     if (origin_admits(rules, &client_r->addr))
         return DOOR_FORWARD;

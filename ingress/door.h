@@ -2,6 +2,8 @@
 #ifndef PN_INGRESS_DOOR_H
 #define PN_INGRESS_DOOR_H
 
+#include <stdbool.h>
+
 #include "common/config/config.h"
 #include "common/net/origin.h"
 #include "common/wire/pp.h"
@@ -28,6 +30,7 @@ struct door_client {
     uint16_t port;
     struct addr destination;
     uint16_t destination_port;
+    bool used_tls; /* says the header, between the client and the gateway */
 };
 
 enum door_verdict {

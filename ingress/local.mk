@@ -9,6 +9,7 @@ libingress_a_SOURCES = \
 	ingress/pipes.c ingress/pipes.h \
 	ingress/pump.c ingress/pump.h \
 	ingress/server.c ingress/server.h \
+	ingress/sessions.c ingress/sessions.h \
 	ingress/stats.c ingress/stats.h \
 	ingress/watch.c ingress/watch.h
 
@@ -18,16 +19,18 @@ postern_ingress_SOURCES = ingress/main.c
 postern_ingress_LDADD = $(ingress_libs)
 
 EXTRA_DIST += tests/ingress/harness.py
-ingress_scripts = tests/ingress/check-ingress
+ingress_scripts = tests/ingress/check-ingress tests/ingress/check-ingress-plain
 dist_check_SCRIPTS += $(ingress_scripts)
 TESTS += $(ingress_scripts)
 
 if TESTS_BUILT
-ingress_tests = tests/unit/test_bantable tests/unit/test_door
+ingress_tests = tests/unit/test_bantable tests/unit/test_door tests/unit/test_session
 check_PROGRAMS += $(ingress_tests)
 TESTS += $(ingress_tests)
 tests_unit_test_bantable_SOURCES = tests/unit/test_bantable.c
 tests_unit_test_bantable_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
 tests_unit_test_door_SOURCES = tests/unit/test_door.c
 tests_unit_test_door_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
+tests_unit_test_session_SOURCES = tests/unit/test_session.c
+tests_unit_test_session_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
 endif

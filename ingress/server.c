@@ -10,13 +10,17 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/process.h"
+#include "common/wire/attr.h"
 #include "ingress/conn.h"
 #include "ingress/monitor.h"
 #include "ingress/watch.h"
 
 /* Two for its sockets, and now and then two for a pipe. */
-#define CONN_DESCRIPTORS  3
-#define OTHER_DESCRIPTORS 256 /* pipes kept open, listeners, the loop, the log */
+#define CONN_DESCRIPTORS   3
+#define SESSION_PEERS_MAX  64
+#define SESSION_MEMORY_MAX (1u << 20)
+#define SESSION_REQUEST_MS 5000
+#define OTHER_DESCRIPTORS  512 /* pipes kept open, listeners, the loop, the log */
 
 struct server {
     const struct config *config;
@@ -24,6 +28,8 @@ struct server {
     struct bantable bans;
     struct clients clients;
     struct pipes pipes;
+    struct sessions sessions;
+    struct service *session_service; /* NULL where nothing is forwarded plainly */
     struct watch *watch;
     struct conn_port *ports;        /* one for each ingress section of the file */
     int *fds;                       /* of each, until it is served */
@@ -59,16 +65,17 @@ static void raise_descriptor_limit(const struct config *config)
 }
 
 /* Of a service manager, that are none of ours. */
-static void warn_unused_sockets(const struct server *server)
+static void warn_unused_sockets(const struct server *server, int sessions_fd)
 {
     size_t ports = server->config->ingress_count, count = http_sections_count(server->sections);
-    int *fds = x_calloc(ports + count + 1, sizeof(*fds));
+    int *fds = x_calloc(ports + count + 2, sizeof(*fds));
 
     for (size_t i = 0; i < ports; i++)
         fds[i] = server->fds[i];
     for (size_t i = 0; i < count; i++)
         fds[ports + i] = http_sections_fd(server->sections, i);
-    listener_warn_unused(fds, ports + count);
+    fds[ports + count] = sessions_fd;
+    listener_warn_unused(fds, ports + count + 1);
     free(fds);
 }
 
@@ -81,7 +88,6 @@ static int bind_all(struct server *server, struct error *error_r)
     server->sections = http_sections_bind(server->config, CONFIG_INGRESS, error_r);
     if (!server->sections)
         return -1;
-    warn_unused_sockets(server);
     return 0;
 }
 
@@ -97,6 +103,7 @@ struct server *server_bind(const struct config *config, struct error *error_r)
         server->fds[i] = -1;
     bantable_init(&server->bans);
     clients_init(&server->clients);
+    sessions_init(&server->sessions);
     if (bind_all(server, error_r)) {
         server_free(&server);
         return NULL;
@@ -129,6 +136,33 @@ static void start_port(struct server *server, size_t i)
              LOG_STR("ingress", port->config->name), LOG_STR("to", port->config->to));
 }
 
+/* Bound by the user that the milter and policyd are too, so that they may connect. */
+static int start_sessions(struct server *server, struct error *error_r)
+{
+    const char *address = server->config->sessions;
+    bool is_wanted = config_forwards_plainly(server->config);
+    int fd = is_wanted ? listener_bind(address, NULL, error_r) : -1;
+
+    if (is_wanted && fd < 0)
+        return -1;
+    warn_unused_sockets(server, fd);
+    if (!is_wanted)
+        return 0;
+    server->session_service =
+        service_new(server->world.loop, &(struct service_options){
+                                            .fd = fd,
+                                            .is_unix = true,
+                                            .max_connections = SESSION_PEERS_MAX,
+                                            .request_max = ATTR_LIST_MAX,
+                                            .memory_max = SESSION_MEMORY_MAX,
+                                            .request_ms = SESSION_REQUEST_MS,
+                                            .protocol = &sessions_protocol,
+                                            .ctx = &server->sessions,
+                                        });
+    log_info(NULL, "listening", LOG_STR("address", address), LOG_STR("serves", "sessions"));
+    return 0;
+}
+
 int server_start(struct server *server, struct loop *loop, const struct origin_rules *rules,
                  struct error *error_r)
 {
@@ -140,7 +174,10 @@ int server_start(struct server *server, struct loop *loop, const struct origin_r
         .bans = &server->bans,
         .clients = &server->clients,
         .pipes = &server->pipes,
+        .sessions = &server->sessions,
     };
+    if (start_sessions(server, error_r))
+        return -1;
     for (size_t i = 0; i < server->config->ingress_count; i++)
         start_port(server, i);
     if (server->config->policyd.control)
@@ -187,6 +224,8 @@ void server_free(struct server **server)
     watch_free(&old->watch);
     for (size_t i = 0; i < old->config->ingress_count; i++)
         close_port(old, i);
+    service_free(&old->session_service);
+    sessions_fini(&old->sessions);
     bantable_fini(&old->bans);
     clients_fini(&old->clients);
     pipes_fini(&old->pipes);

@@ -9,6 +9,9 @@
 #include "common/base/mem.h"
 #include "common/config/program.h"
 #include "common/config/same.h"
+#include "common/net/session_client.h"
+
+#define SESSION_ASK_MS 1000 /* for the ingress to say whose connection it is */
 
 /* With one user: who made it. */
 static struct setup *setup_new(struct config *config)
@@ -17,6 +20,8 @@ static struct setup *setup_new(struct config *config)
 
     setup->config = config;
     origin_rules_init(&setup->rules, config);
+    setup->sessions = session_client_of(config, SESSION_ASK_MS);
+    setup->rules.sessions = setup->sessions;
     atomic_init(&setup->users, 1);
     return setup;
 }
@@ -29,6 +34,7 @@ void setup_release(struct setup **setup)
     if (old == NULL || atomic_fetch_sub(&old->users, 1) > 1)
         return;
     origin_rules_fini(&old->rules);
+    session_client_free(&old->sessions);
     config_free(&old->config);
     free(old);
 }

@@ -15,6 +15,7 @@
 struct setup {
     struct config *config;
     struct origin_rules rules;
+    struct session_client *sessions; /* of rules */
     struct workbench bench;
     atomic_uint users;
 };

@@ -9,6 +9,7 @@
 struct setup {
     struct config *config;
     struct origin_rules rules;
+    struct session_client *sessions; /* of rules */
 };
 
 /* Takes config over. */

@@ -124,3 +124,12 @@ void config_free(struct config **config)
     free(*config);
     *config = NULL;
 }
+
+bool config_forwards_plainly(const struct config *config)
+{
+    for (size_t i = 0; i < config->ingress_count; i++) {
+        if (config->ingresses[i].forward_as == FORWARD_AS_PLAIN)
+            return true;
+    }
+    return false;
+}

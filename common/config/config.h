@@ -47,7 +47,11 @@ bool gateway_sends_header(const struct config_gateway *gateway);
 /* Whether its clients come by their own addresses, without a header. */
 bool gateway_keeps_client(const struct config_gateway *gateway);
 
-enum config_forward_as { FORWARD_AS_PROXY };
+/* How the server learns who the client is. */
+enum config_forward_as {
+    FORWARD_AS_PROXY, /* by a PROXY header */
+    FORWARD_AS_PLAIN, /* not at all; the milter and policyd ask the ingress */
+};
 
 /* A port at home that takes connections from the gateways. */
 struct config_ingress {
@@ -58,7 +62,8 @@ struct config_ingress {
     bool header_required;           /* of the gateways: a PROXY header comes first */
     struct prefixlist direct;       /* who else may connect, without a header */
     enum config_forward_as forward_as;
-    unsigned proxy_version; /* of the header that the server gets: 1 or 2 */
+    unsigned proxy_version;   /* of the header that the server gets: 1 or 2 */
+    struct prefixlist source; /* one address, that plain forwarding connects from; else empty */
     unsigned max_connections;
     unsigned max_per_client;
     unsigned header_timeout_sec;
@@ -167,6 +172,7 @@ struct config {
     bool enforce;
     char *user;       /* to become after binding when started as root */
     char *store_path; /* directory of the file store */
+    char *sessions;   /* "unix:PATH", where the ingress tells of plain connections; NULL: off */
 
     struct config_gateway *gateways;
     size_t gateway_count;
@@ -208,6 +214,9 @@ int config_load(const char *path, struct config **config_r, struct config_errors
     __attribute__((warn_unused_result));
 /* Wipes secrets. */
 void config_free(struct config **config);
+
+/* Whether some ingress does not tell the server who its clients are: others ask it. */
+bool config_forwards_plainly(const struct config *config);
 
 /* The configuration with its defaults, in the file's syntax or as JSON, secrets as "(set)". */
 void config_print(const struct config *config, FILE *to);

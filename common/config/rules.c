@@ -106,6 +106,7 @@ static void check_listeners(struct draft *draft)
     for (size_t i = 0; i < config->policyd.socketmap.count; i++)
         add_listener(&all, in, "socketmap", config->policyd.socketmap.items[i]);
     add_listener(&all, in, "control", config->policyd.control);
+    add_listener(&all, draft->sections, "sessions", config->sessions);
     for (in = NULL; (in = draft_next(draft, "ingress", in)) != NULL;)
         add_listener(&all, in, "listen", ((const struct config_ingress *)in->base)->listen);
     for (in = NULL; (in = draft_next(draft, "http", in)) != NULL;)

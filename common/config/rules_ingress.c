@@ -120,6 +120,63 @@ static void check_anybody(struct draft *draft, const struct draft_section *in)
                           in->where);
 }
 
+/*
+ * The server takes all who come for its own host: what that host may, everybody may. So the
+ * address is one that nothing else uses, and that no list of the server has.
+ */
+static void check_source(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+    const struct addr *source = &ingress->source.items[0].addr;
+    unsigned line = draft_line(in, "source");
+    struct endpoint to;
+    const char *reason;
+
+    if (addr_scope(source) == ADDR_SCOPE_LOOPBACK)
+        config_errors_add(draft->errors, line,
+                          "%ssource is a loopback address: mynetworks of a Postfix holds "
+                          "127.0.0.0/8, and the whole world could relay through it; an address of "
+                          "this host that no mynetworks holds is right, made for this alone",
+                          in->where);
+    else if (prefixlist_contains(&draft->config->trusted, source))
+        config_errors_add(draft->errors, line,
+                          "%ssource is inside of trusted: everybody would be local; another "
+                          "address is right",
+                          in->where);
+    if (ingress->to == NULL || endpoint_parse(ingress->to, &to, &reason) != 0)
+        return;
+    if (to.is_unix || to.addr.family != source->family)
+        config_errors_add(draft->errors, line,
+                          "%ssource and to (\"%s\") are not of one kind: both IPv4 or both IPv6 "
+                          "is right",
+                          in->where, ingress->to);
+}
+
+static void check_plain(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+
+    if (ingress->forward_as != FORWARD_AS_PLAIN) {
+        if (ingress->source.count != 0)
+            config_errors_add(draft->errors, draft_line(in, "source"),
+                              "%ssource is for forward_as = \"plain\" alone", in->where);
+        return;
+    }
+    if (ingress->source.count == 0)
+        config_errors_add(draft->errors, draft_line(in, "forward_as"),
+                          "%sforward_as = \"plain\" needs source: the address that the server "
+                          "sees in place of the clients'; from a loopback address, which Postfix "
+                          "trusts, the whole world could relay",
+                          in->where);
+    else
+        check_source(draft, in);
+    if (draft->config->sessions == NULL)
+        config_errors_add(draft->errors, draft_line(in, "forward_as"),
+                          "%sforward_as = \"plain\" needs sessions, a socket on which the milter "
+                          "and policyd learn who the clients are",
+                          in->where);
+}
+
 void rules_check_ingresses(struct draft *draft)
 {
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "ingress", in)) != NULL;) {
@@ -127,6 +184,7 @@ void rules_check_ingresses(struct draft *draft)
         check_direct(draft, in);
         check_header(draft, in);
         check_listen(draft, in);
+        check_plain(draft, in);
         check_anybody(draft, in);
     }
 }

@@ -35,8 +35,10 @@ static const struct option_word http_programs[] = {
 };
 static const struct option_word ingress_headers[] = {
     {"required", true}, {"none", false}, {NULL, 0}};
-static const struct option_word ingress_ways[] = {
-    {"proxy", FORWARD_AS_PROXY}, {"transparent", WORD_LATER}, {"plain", WORD_LATER}, {NULL, 0}};
+static const struct option_word ingress_ways[] = {{"proxy", FORWARD_AS_PROXY},
+                                                  {"transparent", WORD_LATER},
+                                                  {"plain", FORWARD_AS_PLAIN},
+                                                  {NULL, 0}};
 static const struct option_word jail_events[] = {
     {"auth_fail", CONFIG_EVENT_AUTH_FAIL},
     {"rcpt_unknown", WORD_LATER},
@@ -85,6 +87,9 @@ static const struct option top_options[] = {
     {"store", OPTION_STRING, "file:" PN_LOCALSTATEDIR "/lib/postern", 1, PATH_LEN_MAX,
      .form = form_store, .prefix = "file:", FIELD(struct config, store_path),
      .help = "where bans are kept"},
+    {"sessions", OPTION_STRING, RUN("sessions"), 0, 255, .form = form_unix_listener,
+     FIELD(struct config, sessions),
+     .help = "where the ingress tells who its plain connections are; empty: off"},
     {.name = NULL},
 };
 
@@ -122,7 +127,11 @@ static const struct option ingress_options[] = {
      .help = "who else may connect, without a header: the LAN, containers"},
     {"forward_as", OPTION_WORD, "proxy", .words = ingress_ways,
      FIELD(struct config_ingress, forward_as),
-     .help = "how the server learns who the client is: proxy (a PROXY header)"},
+     .help = "how the server learns who the client is: proxy (a PROXY header), or plain (it does "
+             "not; the milter and policyd ask the ingress)"},
+    {"source", OPTION_PREFIXES, "", 0, 1, .form = form_address,
+     FIELD(struct config_ingress, source),
+     .help = "plain: the address of this host that the server sees, in no mynetworks of it"},
     {"proxy_version", OPTION_NUMBER, "2", 1, 2, FIELD(struct config_ingress, proxy_version),
      .help = "of the PROXY header that the server gets; 1 for servers that know no other"},
     {"max_connections", OPTION_NUMBER, "1000", 1, 100000,

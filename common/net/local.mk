@@ -19,6 +19,8 @@ libnet_a_SOURCES = \
 	common/net/reporter.c common/net/reporter.h \
 	common/net/resolver.c common/net/resolver.h \
 	common/net/service.c common/net/service.h \
+	common/net/session.c common/net/session.h \
+	common/net/session_client.c common/net/session_client.h \
 	common/net/status.c common/net/status.h \
 	common/net/stream.c common/net/stream.h
 

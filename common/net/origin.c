@@ -12,18 +12,22 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/net/session_client.h"
 
 /*
  * The order of the rules:
  *
- *   1. The destination is one that a gateway's PROXY headers name, and the source is
+ *   1. The peer is an address that postern-ingress forwards from (its source): the ingress
+ *      says who the client is, or nobody does: masked. Who came to it without a gateway
+ *      is looked at as in 5 and 6.
+ *   2. The destination is one that a gateway's PROXY headers name, and the source is
  *      not global, or is ours, a gateway's or trusted: refused. Believing it would
  *      let a forged header into mynetworks.
- *   2. The peer is a gateway's tunnel address, even a loopback one: masked.
- *   3. The smtpd is one that takes a gateway's PROXY headers: as in 1, whatever
+ *   3. The peer is a gateway's tunnel address, even a loopback one: masked.
+ *   4. The smtpd is one that takes a gateway's PROXY headers: as in 2, whatever
  *      destination the header made up.
- *   4. No address, loopback, or a trusted net: local.
- *   5. Anything else is known; the label says whether a PROXY header named it.
+ *   5. No address, loopback, or a trusted net: local.
+ *   6. Anything else is known; the label says whether a PROXY header named it.
  */
 
 /* Bits of a netmask as getifaddrs(3) gives it. */
@@ -145,6 +149,60 @@ static struct origin claimed(const struct origin_rules *rules, const struct orig
     };
 }
 
+/* --- rule 1: the ingress ----------------------------------------------------------------- */
+
+static bool is_ingress_source(const struct origin_rules *rules, const struct addr *addr)
+{
+    for (size_t i = 0; i < rules->config->ingress_count; i++) {
+        if (prefixlist_contains(&rules->config->ingresses[i].source, addr))
+            return true;
+    }
+    return false;
+}
+
+static const struct config_gateway *find_gateway_by_name(const struct origin_rules *rules,
+                                                         const char *name)
+{
+    for (size_t i = 0; i < rules->config->gateway_count; i++) {
+        if (str_eq(rules->config->gateways[i].name, name))
+            return &rules->config->gateways[i];
+    }
+    return NULL;
+}
+
+/* Without a gateway: the client itself connected. */
+static struct origin met(const struct origin_rules *rules, const struct addr *addr, uint16_t port,
+                         enum origin_source source)
+{
+    bool is_local = addr_scope(addr) == ADDR_SCOPE_LOOPBACK ||
+                    prefixlist_contains(&rules->config->trusted, addr);
+
+    return (struct origin){
+        .kind = is_local ? ORIGIN_LOCAL : ORIGIN_KNOWN,
+        .addr = *addr,
+        .port = port,
+        .source = is_local ? ORIGIN_SOURCE_NONE : source,
+    };
+}
+
+static struct origin forwarded(const struct origin_rules *rules, const struct origin_peer *peer)
+{
+    struct origin origin = {.kind = ORIGIN_MASKED, .port = peer->port};
+    struct session_facts facts;
+
+    if (!rules->sessions || !peer->port ||
+        session_client_ask(rules->sessions, &peer->addr, peer->port, &facts) != SESSION_FOUND)
+        return origin;
+    if (!*facts.gateway)
+        return met(rules, &facts.client, facts.client_port, ORIGIN_SOURCE_INGRESS);
+    origin.kind = cannot_be_client(rules, &facts.client) ? ORIGIN_REFUSED : ORIGIN_KNOWN;
+    origin.addr = facts.client;
+    origin.port = facts.client_port;
+    origin.source = ORIGIN_SOURCE_INGRESS;
+    origin.gateway = find_gateway_by_name(rules, facts.gateway);
+    return origin;
+}
+
 struct origin origin_find(const struct origin_rules *rules, const struct origin_peer *peer)
 {
     const struct config_gateway *by_daemon = find_gateway_of_daemon(rules, peer->daemon_name);
@@ -155,6 +213,8 @@ struct origin origin_find(const struct origin_rules *rules, const struct origin_
         origin.kind = ORIGIN_LOCAL;
         return origin;
     }
+    if (is_ingress_source(rules, addr))
+        return forwarded(rules, peer);
     origin.gateway = find_gateway(rules, is_header_destination, &peer->destination);
     if (origin.gateway)
         return claimed(rules, peer, origin.gateway);
@@ -165,15 +225,7 @@ struct origin origin_find(const struct origin_rules *rules, const struct origin_
     }
     if (by_daemon)
         return claimed(rules, peer, by_daemon);
-    origin.addr = *addr;
-    if (addr_scope(addr) == ADDR_SCOPE_LOOPBACK ||
-        prefixlist_contains(&rules->config->trusted, addr)) {
-        origin.kind = ORIGIN_LOCAL;
-        return origin;
-    }
-    origin.kind = ORIGIN_KNOWN;
-    origin.source = ORIGIN_SOURCE_DIRECT;
-    return origin;
+    return met(rules, addr, peer->port, ORIGIN_SOURCE_DIRECT);
 }
 
 static bool list_overlaps(const struct prefixlist *list, const struct prefix *prefix)
@@ -264,6 +316,7 @@ const char *origin_source_name(enum origin_source source)
     static const char *const names[] = {
         [ORIGIN_SOURCE_NONE] = "none",
         [ORIGIN_SOURCE_DIRECT] = "direct",
+        [ORIGIN_SOURCE_INGRESS] = "ingress",
         [ORIGIN_SOURCE_PROXY] = "proxy",
     };
     return names[source];

@@ -17,9 +17,10 @@ enum origin_kind {
 };
 
 enum origin_source {
-    ORIGIN_SOURCE_NONE,   /* masked, local */
-    ORIGIN_SOURCE_DIRECT, /* connected to us */
-    ORIGIN_SOURCE_PROXY,  /* named by a gateway's PROXY header, believed by Postfix or Dovecot */
+    ORIGIN_SOURCE_NONE,    /* masked, local */
+    ORIGIN_SOURCE_DIRECT,  /* connected to us */
+    ORIGIN_SOURCE_INGRESS, /* postern-ingress forwards the connection, and says so */
+    ORIGIN_SOURCE_PROXY,   /* named by a gateway's PROXY header, believed by Postfix or Dovecot */
 };
 
 struct origin {
@@ -38,10 +39,13 @@ struct origin_peer {
     const char *daemon_name; /* of the smtpd that took it, borrowed; NULL: not told */
 };
 
+struct session_client;
+
 /* The addresses of this host and the nets they are in, read once at start. */
 struct origin_rules {
     const struct config *config;
-    struct prefixlist own;  /* nobody's client */
+    struct prefixlist own;           /* nobody's client */
+    struct session_client *sessions; /* whom to ask of plain connections; NULL: nobody; borrowed */
     struct prefixlist nets; /* of the interfaces; one with a tunnel address in it is the tunnel */
 };
 

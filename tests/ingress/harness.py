@@ -27,6 +27,7 @@ CONFIG = '''
 hostname = "mail.example.org"
 user = "{user}"
 store = "file:{folder}/store"
+sessions = "unix:{folder}/sessions"
 trusted = {{"192.168.1.0/24"}}
 enforce = {enforce}
 gateway "vps1" {{
@@ -34,7 +35,7 @@ gateway "vps1" {{
   public_addresses = {{"{public}"}}
   tunnel_addresses = {{"{gateway}"}}
 }}
-policyd {{ policy = {{}}  socketmap = {{}}  control = "unix:{folder}/control"  group = "" }}
+policyd {{ policy = {{"unix:{folder}/policy"}}  socketmap = {{}}  control = "unix:{folder}/control"  group = "" }}
 milter {{ listen = "" }}
 ingress "main" {{
   listen = "127.0.0.1:{port}"  to = "127.0.0.1:{upstream}"  direct = {{"{direct}"}}
@@ -46,6 +47,7 @@ ingress "old" {{
 }}
 ingress "down" {{ listen = "127.0.0.1:{down}"  to = "127.0.0.1:{nobody}" }}
 http "ingress" {{ program = "ingress"  listen = "unix:{folder}/http"  serve = {{"metrics", "status"}} }}
+{more}
 '''
 
 
@@ -121,7 +123,7 @@ def is_closed(connection):
 
 
 class Ingress:
-    def __init__(self, folder, upstream, options="", enforce="true"):
+    def __init__(self, folder, upstream, options="", enforce="true", more=""):
         self.folder, self.upstream = folder, upstream
         self.port, self.masked, self.old, self.down, self.nobody = free_ports(5)
         self.log_path = os.path.join(folder, "log")
@@ -130,7 +132,7 @@ class Ingress:
             out.write(CONFIG.format(user=USER, folder=folder, public=PUBLIC, gateway=GATEWAY,
                                     direct=DIRECT, port=self.port, upstream=upstream.port,
                                     masked=self.masked, old=self.old, down=self.down,
-                                    nobody=self.nobody, options=options, enforce=enforce))
+                                    nobody=self.nobody, options=options, enforce=enforce, more=more))
         self.process = None
 
     def start(self):
@@ -177,6 +179,20 @@ class Ingress:
         assert b" 200 " in head.split(b"\r\n")[0], head
         return body.decode()
 
+    def ask(self, name, **attributes):
+        """One request and its answer over a Unix socket of the ingress or of policyd."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(DEADLINE)
+            line.connect(os.path.join(self.folder, name))
+            line.sendall("".join(f"{key}={value}\n" for key, value in attributes.items()).encode()
+                         + b"\n")
+            text = b""
+            while not text.endswith(b"\n\n"):
+                piece = line.recv(65536)
+                assert piece, f"the end after {text!r}"
+                text += piece
+        return dict(row.split("=", 1) for row in text.decode().splitlines() if row)
+
     def count(self, result, port="main"):
         pattern = (r'^postern_ingress_connections_total\{ingress="%s",result="%s"\} (\d+)$'
                    % (port, result))
@@ -193,7 +209,7 @@ class Policyd:
         followed = len(self.ingress.lines("bans-followed"))
         with open(os.path.join(self.ingress.folder, "policyd.log"), "ab") as log:
             self.process = subprocess.Popen(
-                [os.path.join(BUILD, "postern-policyd"), "-f", "-c", self.ingress.config],
+                [os.path.join(BUILD, "postern-policyd"), "-f", "-v", "-c", self.ingress.config],
                 stderr=log)
         wait_for(lambda: len(self.ingress.lines("bans-followed")) > followed, "bans are followed")
 

@@ -18,6 +18,11 @@
 #define SECOND(type)                                                                               \
     "gateway \"vps2\" { type = \"" type "\" public_addresses = \"192.0.2.2\" "                     \
     "tunnel_addresses = \"10.8.0.3\" }\n"
+#define PLAIN(source) INGRESS("forward_as = \"plain\" source = \"" source "\"")
+#define PLAIN_AT(tunnel, source)                                                                   \
+    "gateway \"vps\" { public_addresses = \"192.0.2.1\" tunnel_addresses = \"" tunnel "\" }\n"     \
+    "ingress \"smtp\" { listen = \"10.8.0.2:25\" to = \"127.0.0.1:10025\"\n"                       \
+    "forward_as = \"plain\" source = \"" source "\" }"
 
 static void test_rules(void **state)
 {
@@ -48,8 +53,26 @@ static void test_rules(void **state)
          "comes through it would need no header; take it out of direct\n"},
         {INGRESS("direct = \"::/0\""),
          "4: ingress \"smtp\": direct holds the whole internet: your own networks are right\n"},
+        {PLAIN("10.8.0.25"), ""},
         {INGRESS("forward_as = \"plain\""),
-         "4: ingress \"smtp\": forward_as \"plain\" is not in this version: there is \"proxy\"\n"},
+         "4: ingress \"smtp\": forward_as = \"plain\" needs source: the address that the server "
+         "sees in place of the clients'; from a loopback address, which Postfix trusts, the whole "
+         "world could relay\n"},
+        {PLAIN("127.0.0.25"),
+         "4: ingress \"smtp\": source is a loopback address: mynetworks of a Postfix holds "
+         "127.0.0.0/8, and the whole world could relay through it; an address of this host that no "
+         "mynetworks holds is right, made for this alone\n"},
+        {PLAIN("fd00::25"), "4: ingress \"smtp\": source and to (\"127.0.0.1:10025\") are not of "
+                            "one kind: both IPv4 or "
+                            "both IPv6 is right\n"},
+        {"trusted = \"10.0.0.0/8\" " PLAIN_AT("198.18.0.1", "10.8.0.25"),
+         "4: ingress \"smtp\": source is inside of trusted: everybody would be local; another "
+         "address is right\n"},
+        {INGRESS("source = \"10.8.0.25\""),
+         "4: ingress \"smtp\": source is for forward_as = \"plain\" alone\n"},
+        {"sessions = \"\" " PLAIN("10.8.0.25"),
+         "4: ingress \"smtp\": forward_as = \"plain\" needs sessions, a socket on which the milter "
+         "and policyd learn who the clients are\n"},
         {"ingress \"a\" { listen = \"10.8.0.2:25\" to = \"127.0.0.1:25\" }",
          "2: ingress \"a\": nobody may connect: a gateway section is missing, or direct\n"},
         {GATEWAY "ingress \"a\" { to = \"127.0.0.1:25\"\nlisten = \"unix:/a\" }",

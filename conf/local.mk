@@ -27,12 +27,13 @@ dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver
 	conf/dovecot/92-ingress.conf
 dist_conf_nftables_DATA = conf/nftables/home.nft
 dist_conf_systemd_DATA = conf/systemd/after-tunnel.conf
+nodist_conf_systemd_DATA = conf/systemd/ingress-transparent.conf
 
 EXTRA_DIST += \
 	conf/systemd/postern-ingress.service.in conf/systemd/postern-milter.service.in \
-	conf/systemd/postern-policyd.service.in \
+	conf/systemd/ingress-transparent.conf.in conf/systemd/postern-policyd.service.in \
 	conf/systemd/postern.sysusers conf/systemd/postern.tmpfiles
-CLEANFILES += $(CONF_UNITS)
+CLEANFILES += $(CONF_UNITS) conf/systemd/ingress-transparent.conf
 
 dist_check_SCRIPTS += tests/conf/check-units
 TESTS += tests/conf/check-units
@@ -42,6 +43,9 @@ conf_fill_unit = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
 		-e 's|@runstatedir[@]|$(runstatedir)|g' $(srcdir)/$@.in > $@.tmp && mv $@.tmp $@
 
 conf/systemd/postern-ingress.service: conf/systemd/postern-ingress.service.in Makefile
+	$(conf_fill_unit)
+
+conf/systemd/ingress-transparent.conf: conf/systemd/ingress-transparent.conf.in Makefile
 	$(conf_fill_unit)
 
 conf/systemd/postern-milter.service: conf/systemd/postern-milter.service.in Makefile

@@ -18,6 +18,7 @@
 #include "common/wire/pp_write.h"
 #include "ingress/door.h"
 #include "ingress/pump.h"
+#include "ingress/transparent.h"
 
 #define KEEPALIVE_IDLE_SEC  300 /* below what NAT in between forgets */
 #define KEEPALIVE_EVERY_SEC 60
@@ -329,6 +330,19 @@ static int take_source(struct conn *conn, int fd)
     return 0;
 }
 
+static int choose_source(struct conn *conn, int fd)
+{
+    switch (conn->port->config->forward_as) {
+    case FORWARD_AS_PLAIN:
+        return take_source(conn, fd);
+    case FORWARD_AS_TRANSPARENT:
+        return conn->is_probe ? 0 : transparent_bind(fd, &conn->client.addr);
+    case FORWARD_AS_PROXY:
+        break;
+    }
+    return 0;
+}
+
 static int call(struct conn *conn, int fd)
 {
     const struct endpoint *upstream = &conn->port->upstream;
@@ -337,7 +351,7 @@ static int call(struct conn *conn, int fd)
 
     if (!upstream->is_unix)
         keep_alive(fd);
-    if (conn->port->config->forward_as == FORWARD_AS_PLAIN && take_source(conn, fd))
+    if (choose_source(conn, fd))
         return -1;
     if (connect(fd, (const struct sockaddr *)&ss, len) == 0 || errno == EINPROGRESS)
         return 0;
@@ -397,6 +411,15 @@ static bool refuse_banned(struct conn *conn)
     return is_forced;
 }
 
+/* An IPv6 client cannot be itself to a server on IPv4. */
+static bool can_reach_server(const struct conn *conn)
+{
+    const struct conn_port *port = conn->port;
+
+    return port->config->forward_as != FORWARD_AS_TRANSPARENT ||
+           port->upstream.addr.family == conn->client.addr.family;
+}
+
 /* A masked client shares its address with all others of the gateway. */
 static void admit_client(struct conn *conn)
 {
@@ -406,6 +429,11 @@ static void admit_client(struct conn *conn)
 
     if (!is_masked && is_banned(conn) && refuse_banned(conn))
         return;
+    if (!can_reach_server(conn)) {
+        complain(conn, "refused", "the server has no address of the client's family");
+        end(conn, PORT_BAD_CLIENT);
+        return;
+    }
     if (!is_masked && clients_count(world->clients, addr) >= conn->port->config->max_per_client) {
         complain(conn, "refused", "the client has too many connections");
         end(conn, PORT_TOO_MANY);

@@ -42,7 +42,8 @@ struct conn_port {
     size_t count;
     struct port_stats stats;
     struct log_limit complaints;
-    bool is_upstream_down; /* the last connect(2) failed: said once */
+    struct transparent_check *check; /* of a transparent one, at the start; NULL: none, or done */
+    bool is_upstream_down;           /* the last connect(2) failed: said once */
 };
 
 /*

@@ -11,6 +11,7 @@ libingress_a_SOURCES = \
 	ingress/server.c ingress/server.h \
 	ingress/sessions.c ingress/sessions.h \
 	ingress/stats.c ingress/stats.h \
+	ingress/transparent.c ingress/transparent.h \
 	ingress/watch.c ingress/watch.h
 
 ingress_libs = libingress.a $(net_libs)
@@ -19,7 +20,8 @@ postern_ingress_SOURCES = ingress/main.c
 postern_ingress_LDADD = $(ingress_libs)
 
 EXTRA_DIST += tests/ingress/harness.py
-ingress_scripts = tests/ingress/check-ingress tests/ingress/check-ingress-plain
+ingress_scripts = tests/ingress/check-ingress tests/ingress/check-ingress-plain \
+	tests/ingress/check-ingress-transparent
 dist_check_SCRIPTS += $(ingress_scripts)
 TESTS += $(ingress_scripts)
 

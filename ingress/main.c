@@ -12,6 +12,7 @@
 #include "common/net/loop.h"
 #include "common/net/origin.h"
 #include "ingress/server.h"
+#include "ingress/transparent.h"
 
 #define NAME       "postern-ingress"
 #define REFRESH_MS 60000 /* between two looks at the addresses of this host */
@@ -46,7 +47,11 @@ static void on_stop_signal(void *ctx)
 
 static int leave_root(const struct daemon *daemon, bool foreground, struct error *error_r)
 {
-    if (process_drop_root(daemon->config->user, error_r))
+    enum process_keep keep = config_forwards_as(daemon->config, FORWARD_AS_TRANSPARENT)
+                                 ? PROCESS_KEEP_NET_ADMIN
+                                 : PROCESS_KEEP_NOTHING;
+
+    if (process_drop_root(daemon->config->user, keep, error_r))
         return -1;
     process_guard_secrets();
     return foreground ? 0 : process_detach(error_r);
@@ -90,14 +95,28 @@ static void close_all(struct daemon *daemon)
     config_free(&daemon->config);
 }
 
+static int print_rules(struct daemon *daemon)
+{
+    origin_rules_init(&daemon->rules, daemon->config);
+    transparent_put_rules(daemon->config, &daemon->rules, stdout);
+    close_all(daemon);
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
-    struct program_options options;
-    struct daemon daemon = {
-        .config =
-            program_start(argc, argv, NAME, "lets the gateways in, and nobody else", &options),
+    static const struct program program = {
+        .name = NAME,
+        .summary = "lets the gateways in, and nobody else",
+        .option = "rules",
+        .option_help = "print the commands that forward_as = \"transparent\" needs, and exit",
     };
+    struct program_options options;
+    struct daemon daemon = {.config = program_start(argc, argv, &program, &options)};
     struct error error = {0};
+
+    if (options.has_option)
+        return print_rules(&daemon);
     int rc = run(&daemon, options.foreground, &error);
 
     if (rc && !options.foreground)

@@ -13,6 +13,7 @@
 #include "common/wire/attr.h"
 #include "ingress/conn.h"
 #include "ingress/monitor.h"
+#include "ingress/transparent.h"
 #include "ingress/watch.h"
 
 /* Two for its sockets, and now and then two for a pipe. */
@@ -140,7 +141,7 @@ static void start_port(struct server *server, size_t i)
 static int start_sessions(struct server *server, struct error *error_r)
 {
     const char *address = server->config->sessions;
-    bool is_wanted = config_forwards_plainly(server->config);
+    bool is_wanted = config_forwards_as(server->config, FORWARD_AS_PLAIN);
     int fd = is_wanted ? listener_bind(address, NULL, error_r) : -1;
 
     if (is_wanted && fd < 0)
@@ -163,6 +164,24 @@ static int start_sessions(struct server *server, struct error *error_r)
     return 0;
 }
 
+static void on_check(const char *reason, void *ctx)
+{
+    const struct conn_port *port = ctx;
+
+    if (!reason)
+        log_info(NULL, "transparent-verified", LOG_STR("ingress", port->config->name),
+                 LOG_STR("to", port->config->to));
+    else
+        log_error(NULL, "transparent-missing", LOG_STR("ingress", port->config->name),
+                  LOG_STR("to", port->config->to), LOG_STR("reason", reason));
+}
+
+static void check_port(struct conn_port *port)
+{
+    if (port->config->forward_as == FORWARD_AS_TRANSPARENT)
+        port->check = transparent_check_new(port->world->loop, &port->upstream, on_check, port);
+}
+
 int server_start(struct server *server, struct loop *loop, const struct origin_rules *rules,
                  struct error *error_r)
 {
@@ -180,6 +199,8 @@ int server_start(struct server *server, struct loop *loop, const struct origin_r
         return -1;
     for (size_t i = 0; i < server->config->ingress_count; i++)
         start_port(server, i);
+    for (size_t i = 0; i < server->config->ingress_count; i++)
+        check_port(&server->ports[i]);
     if (server->config->policyd.control)
         server->watch = watch_new(loop, &(struct watch_options){
                                             .address = server->config->policyd.control,
@@ -207,6 +228,7 @@ static void close_port(struct server *server, size_t i)
 
     if (port->world)
         conn_end_all(port);
+    transparent_check_free(&port->check);
     listener_free(&port->listener);
     if (server->fds[i] >= 0)
         close(server->fds[i]);

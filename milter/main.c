@@ -27,7 +27,7 @@ static int open_and_detach(struct milter *milter, const struct config *config, b
     milter->monitor = monitor_bind(config, error_r);
     if (milter->monitor == NULL)
         return -1;
-    if (process_drop_root(config->user, error_r) != 0)
+    if (process_drop_root(config->user, PROCESS_KEEP_NOTHING, error_r) != 0)
         return -1;
     process_guard_secrets();
     return foreground ? 0 : process_detach(error_r);
@@ -137,7 +137,8 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
 int main(int argc, char **argv)
 {
     struct program_options options;
-    struct config *config = program_start(argc, argv, PROGRAM, SUMMARY, &options);
+    struct config *config =
+        program_start(argc, argv, &(struct program){.name = PROGRAM, .summary = SUMMARY}, &options);
     static struct milter milter;
     struct error error = {.code = ERROR_NONE};
     bool drained;

@@ -96,7 +96,7 @@ static int leave_root(struct daemon *daemon, bool foreground, struct error *erro
     const struct config *config = daemon->started->config;
 
     if (store_file_make_directory(config->store_path, config->user, error_r) ||
-        process_drop_root(config->user, error_r))
+        process_drop_root(config->user, PROCESS_KEEP_NOTHING, error_r))
         return -1;
     process_guard_secrets();
     return foreground ? 0 : process_detach(error_r);
@@ -179,8 +179,9 @@ static void close_all(struct daemon *daemon)
 int main(int argc, char **argv)
 {
     struct program_options options;
-    struct config *config =
-        program_start(argc, argv, NAME, "bans clients and chooses relays", &options);
+    struct config *config = program_start(
+        argc, argv, &(struct program){.name = NAME, .summary = "bans clients and chooses relays"},
+        &options);
     struct daemon daemon = {.path = realpath(options.config_path, NULL),
                             .started = setup_new(config)};
     struct error error = {0};

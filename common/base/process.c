@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef HAVE_SYSTEMD
@@ -88,9 +90,33 @@ static int become(const char *user, struct error *error_r)
     return 0;
 }
 
-int process_drop_root(const char *user, struct error *error_r)
+/* capset(2) has no function in the C library. */
+static int take_net_admin(struct error *error_r)
 {
-    if (geteuid() == 0 && become(user, error_r) < 0)
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    data[0].permitted = data[0].effective = data[0].inheritable = 1u << CAP_NET_ADMIN;
+    if (syscall(SYS_capset, &header, data) < 0 ||
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_ADMIN, 0, 0) < 0)
+        return error_set_errno(error_r, "cannot keep CAP_NET_ADMIN");
+    return 0;
+}
+
+static int leave_root(const char *user, enum process_keep keep, struct error *error_r)
+{
+    bool keeps = keep == PROCESS_KEEP_NET_ADMIN;
+
+    if (keeps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+        return error_set_errno(error_r, "cannot keep capabilities");
+    if (become(user, error_r) < 0)
+        return -1;
+    return keeps ? take_net_admin(error_r) : 0;
+}
+
+int process_drop_root(const char *user, enum process_keep keep, struct error *error_r)
+{
+    if (geteuid() == 0 && leave_root(user, keep, error_r) < 0)
         return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set_errno(error_r, "cannot set no_new_privs");

@@ -11,8 +11,12 @@
  * Become `user` with its groups when the process is root, for good: gid, groups,
  * uid, no_new_privs. Does nothing but no_new_privs for a process that is not root.
  * 0, or -1 when the user does not exist, is root itself, or a step fails.
+ *
+ * PROCESS_KEEP_NET_ADMIN: root's CAP_NET_ADMIN stays, also for what the process executes.
  */
-int process_drop_root(const char *user, struct error *error_r) __attribute__((warn_unused_result));
+enum process_keep { PROCESS_KEEP_NOTHING, PROCESS_KEEP_NET_ADMIN };
+int process_drop_root(const char *user, enum process_keep keep, struct error *error_r)
+    __attribute__((warn_unused_result));
 
 /* The number of a group: 0, or -1 when there is none of that name, or nobody to ask. */
 int process_find_group(const char *name, gid_t *gid_r, struct error *error_r)

@@ -125,10 +125,10 @@ void config_free(struct config **config)
     *config = NULL;
 }
 
-bool config_forwards_plainly(const struct config *config)
+bool config_forwards_as(const struct config *config, enum config_forward_as way)
 {
     for (size_t i = 0; i < config->ingress_count; i++) {
-        if (config->ingresses[i].forward_as == FORWARD_AS_PLAIN)
+        if (config->ingresses[i].forward_as == way)
             return true;
     }
     return false;

@@ -49,8 +49,9 @@ bool gateway_keeps_client(const struct config_gateway *gateway);
 
 /* How the server learns who the client is. */
 enum config_forward_as {
-    FORWARD_AS_PROXY, /* by a PROXY header */
-    FORWARD_AS_PLAIN, /* not at all; the milter and policyd ask the ingress */
+    FORWARD_AS_PROXY,       /* by a PROXY header */
+    FORWARD_AS_TRANSPARENT, /* it sees the client's address */
+    FORWARD_AS_PLAIN,       /* not at all; the milter and policyd ask the ingress */
 };
 
 /* A port at home that takes connections from the gateways. */
@@ -215,8 +216,8 @@ int config_load(const char *path, struct config **config_r, struct config_errors
 /* Wipes secrets. */
 void config_free(struct config **config);
 
-/* Whether some ingress does not tell the server who its clients are: others ask it. */
-bool config_forwards_plainly(const struct config *config);
+/* Whether some ingress does so. */
+bool config_forwards_as(const struct config *config, enum config_forward_as way);
 
 /* The configuration with its defaults, in the file's syntax or as JSON, secrets as "(set)". */
 void config_print(const struct config *config, FILE *to);

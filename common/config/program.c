@@ -3,6 +3,7 @@
 
 #include "common/config/program.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,27 +12,36 @@
 
 #define EXIT_BAD_CONFIG 1
 #define EXIT_USAGE      2
+#define OWN_OPTION      256 /* behind all characters */
 
-static void print_usage(const char *name, FILE *to)
+static void print_usage(const struct program *program, FILE *to)
 {
-    fprintf(to, "usage: %s [-c FILE] [-f] [-t] [-v]\n       %s -h | -V\n", name, name);
+    const char *name = program->name;
+
+    fprintf(to, "usage: %s [-c FILE] [-f] [-t] [-v]\n", name);
+    if (program->option)
+        fprintf(to, "       %s [-c FILE] --%s\n", name, program->option);
+    fprintf(to, "       %s -h | -V\n", name);
 }
 
-static void print_help(const char *name, const char *summary)
+static void print_help(const struct program *program)
 {
-    printf("%s: %s\n\n", name, summary);
-    print_usage(name, stdout);
+    printf("%s: %s\n\n", program->name, program->summary);
+    print_usage(program, stdout);
     printf("\n"
            "  -c FILE  read FILE instead of %s\n"
            "  -f       stay in the foreground and log to stderr\n"
            "  -h       show this help\n"
            "  -t       check the configuration, name every error in it, and exit\n"
            "  -V       show the version\n"
-           "  -v       log more, for finding a fault\n"
-           "\n"
+           "  -v       log more, for finding a fault\n",
+           CONFIG_PATH_DEFAULT);
+    if (program->option)
+        printf("  --%-6s %s\n", program->option, program->option_help);
+    printf("\n"
            "Exit status: 0 all right, 1 wrong configuration, 2 wrong command line.\n"
            "See %s(8) and postern.conf(5).\n",
-           CONFIG_PATH_DEFAULT, name);
+           program->name);
 }
 
 static struct config *load_or_exit(const char *path)
@@ -55,21 +65,23 @@ static void check_and_exit(const char *path)
     exit(EXIT_SUCCESS);
 }
 
-static void usage_and_exit(const char *name)
+static void usage_and_exit(const struct program *program)
 {
-    print_usage(name, stderr);
-    fprintf(stderr, "%s -h says more\n", name);
+    print_usage(program, stderr);
+    fprintf(stderr, "%s -h says more\n", program->name);
     exit(EXIT_USAGE);
 }
 
-struct config *program_start(int argc, char **argv, const char *name, const char *summary,
+struct config *program_start(int argc, char **argv, const struct program *program,
                              struct program_options *options_r)
 {
+    const struct option longs[] = {{program->option, no_argument, NULL, OWN_OPTION},
+                                   {.name = NULL}};
     bool check = false;
     int opt;
 
     *options_r = (struct program_options){.config_path = CONFIG_PATH_DEFAULT};
-    while ((opt = getopt(argc, argv, "c:fhtVv")) != -1) {
+    while ((opt = getopt_long(argc, argv, "c:fhtVv", longs, NULL)) != -1) {
         switch (opt) {
         case 'c':
             options_r->config_path = optarg;
@@ -84,22 +96,25 @@ struct config *program_start(int argc, char **argv, const char *name, const char
             options_r->verbose = true;
             break;
         case 'h':
-            print_help(name, summary);
+            print_help(program);
             exit(EXIT_SUCCESS);
         case 'V':
-            printf("%s (Postern) %s\n", name, PACKAGE_VERSION);
+            printf("%s (Postern) %s\n", program->name, PACKAGE_VERSION);
             exit(EXIT_SUCCESS);
+        case OWN_OPTION:
+            options_r->has_option = true;
+            break;
         default:
-            usage_and_exit(name);
+            usage_and_exit(program);
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "%s: unexpected argument \"%s\"\n", name, argv[optind]);
-        usage_and_exit(name);
+        fprintf(stderr, "%s: unexpected argument \"%s\"\n", program->name, argv[optind]);
+        usage_and_exit(program);
     }
     if (check)
         check_and_exit(options_r->config_path);
-    log_open(name, options_r->foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG,
+    log_open(program->name, options_r->foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG,
              options_r->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     return load_or_exit(options_r->config_path);
 }

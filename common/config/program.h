@@ -7,19 +7,27 @@
 #include "common/config/config.h"
 
 /* What every daemon takes on its command line: -c FILE, -t, -f, -V, -v and -h. */
+struct program {
+    const char *name;
+    const char *summary;
+    const char *option; /* one more, a long one without its dashes; NULL: none */
+    const char *option_help;
+};
+
 struct program_options {
     const char *config_path;
     bool foreground; /* -f: stay, log to stderr */
     bool verbose;    /* -v: debug lines too */
+    bool has_option; /* the program's own was given */
 };
 
 /*
- * Read the command line of the daemon `name`, load the file, and answer -h, -V, -t
+ * Read the command line of the daemon, load the file, and answer -h, -V, -t
  * and every mistake by leaving the process: exit 0 for what was asked (with -t:
  * "PATH: ok"), 2 for a wrong command line, 1 for a wrong file with all its errors
  * on stderr. Opens the log. What is returned can be run.
  */
-struct config *program_start(int argc, char **argv, const char *name, const char *summary,
+struct config *program_start(int argc, char **argv, const struct program *program,
                              struct program_options *options_r);
 
 /* The file read again while the daemon runs; NULL when it has errors, each of which is logged. */

@@ -177,6 +177,28 @@ static void check_plain(struct draft *draft, const struct draft_section *in)
                           in->where);
 }
 
+/* The server sees whoever is connected from: a client, or nobody that means anything. */
+static void check_transparent(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_ingress *ingress = in->base;
+    unsigned line = draft_line(in, "forward_as");
+    struct endpoint to;
+    const char *reason;
+
+    if (ingress->forward_as != FORWARD_AS_TRANSPARENT)
+        return;
+    if (!ingress->header_required)
+        config_errors_add(draft->errors, line,
+                          "%sforward_as = \"transparent\" with header = \"none\": who the clients "
+                          "are is not known, the server would see the gateway; plain is right",
+                          in->where);
+    if (ingress->to != NULL && endpoint_parse(ingress->to, &to, &reason) == 0 && to.is_unix)
+        config_errors_add(draft->errors, line,
+                          "%sforward_as = \"transparent\" needs a server on TCP: over the Unix "
+                          "socket %s it sees no address",
+                          in->where, to.path);
+}
+
 void rules_check_ingresses(struct draft *draft)
 {
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "ingress", in)) != NULL;) {
@@ -185,6 +207,7 @@ void rules_check_ingresses(struct draft *draft)
         check_header(draft, in);
         check_listen(draft, in);
         check_plain(draft, in);
+        check_transparent(draft, in);
         check_anybody(draft, in);
     }
 }

@@ -36,7 +36,7 @@ static const struct option_word http_programs[] = {
 static const struct option_word ingress_headers[] = {
     {"required", true}, {"none", false}, {NULL, 0}};
 static const struct option_word ingress_ways[] = {{"proxy", FORWARD_AS_PROXY},
-                                                  {"transparent", WORD_LATER},
+                                                  {"transparent", FORWARD_AS_TRANSPARENT},
                                                   {"plain", FORWARD_AS_PLAIN},
                                                   {NULL, 0}};
 static const struct option_word jail_events[] = {
@@ -127,8 +127,9 @@ static const struct option ingress_options[] = {
      .help = "who else may connect, without a header: the LAN, containers"},
     {"forward_as", OPTION_WORD, "proxy", .words = ingress_ways,
      FIELD(struct config_ingress, forward_as),
-     .help = "how the server learns who the client is: proxy (a PROXY header), or plain (it does "
-             "not; the milter and policyd ask the ingress)"},
+     .help =
+         "how the server learns who the client is: proxy (a PROXY header), transparent (it sees "
+         "the client's address), plain (not at all; the milter and policyd ask the ingress)"},
     {"source", OPTION_PREFIXES, "", 0, 1, .form = form_address,
      FIELD(struct config_ingress, source),
      .help = "plain: the address of this host that the server sees, in no mynetworks of it"},

@@ -35,7 +35,7 @@ struct session_client *session_client_new(const char *address, int timeout_ms)
 
 struct session_client *session_client_of(const struct config *config, int timeout_ms)
 {
-    if (config_forwards_plainly(config))
+    if (config_forwards_as(config, FORWARD_AS_PLAIN))
         return session_client_new(config->sessions, timeout_ms);
     return NULL;
 }

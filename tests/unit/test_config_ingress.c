@@ -68,6 +68,15 @@ static void test_rules(void **state)
         {"trusted = \"10.0.0.0/8\" " PLAIN_AT("198.18.0.1", "10.8.0.25"),
          "4: ingress \"smtp\": source is inside of trusted: everybody would be local; another "
          "address is right\n"},
+        {INGRESS("forward_as = \"transparent\""), ""},
+        {INGRESS("header = \"none\" forward_as = \"transparent\""),
+         "4: ingress \"smtp\": forward_as = \"transparent\" with header = \"none\": who the "
+         "clients "
+         "are is not known, the server would see the gateway; plain is right\n"},
+        {GATEWAY "ingress \"a\" { listen = \"10.8.0.2:25\" to = \"unix:/a\"\n"
+                 "forward_as = \"transparent\" }",
+         "4: ingress \"a\": forward_as = \"transparent\" needs a server on TCP: over the Unix "
+         "socket /a it sees no address\n"},
         {INGRESS("source = \"10.8.0.25\""),
          "4: ingress \"smtp\": source is for forward_as = \"plain\" alone\n"},
         {"sessions = \"\" " PLAIN("10.8.0.25"),

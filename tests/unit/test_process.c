@@ -40,7 +40,7 @@ static int drop_to_nobody(void)
     struct error error;
     gid_t groups[64];
 
-    if (!nobody || process_drop_root("nobody", &error) < 0)
+    if (!nobody || process_drop_root("nobody", PROCESS_KEEP_NOTHING, &error) < 0)
         return 1;
     if (getuid() != nobody->pw_uid || geteuid() != nobody->pw_uid || getgid() != nobody->pw_gid)
         return 2;
@@ -66,10 +66,10 @@ static int drop_without_root(void)
 {
     struct error error;
 
-    if (process_drop_root("nobody", &error) < 0)
+    if (process_drop_root("nobody", PROCESS_KEEP_NOTHING, &error) < 0)
         return 1;
     uid_t uid = getuid();
-    if (process_drop_root("no-such-user", &error) < 0 || getuid() != uid)
+    if (process_drop_root("no-such-user", PROCESS_KEEP_NOTHING, &error) < 0 || getuid() != uid)
         return 2;
     return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 3;
 }
@@ -87,9 +87,9 @@ static void a_user_must_exist_and_not_be_root(void **state)
     (void)state;
     if (geteuid() != 0)
         skip();
-    assert_int_equal(process_drop_root("no-such-user", &error), -1);
+    assert_int_equal(process_drop_root("no-such-user", PROCESS_KEEP_NOTHING, &error), -1);
     assert_string_equal(error.text, "there is no user no-such-user");
-    assert_int_equal(process_drop_root("root", &error), -1);
+    assert_int_equal(process_drop_root("root", PROCESS_KEEP_NOTHING, &error), -1);
     assert_non_null(strstr(error.text, "root"));
     assert_int_equal(geteuid(), 0);
 }

@@ -38,7 +38,8 @@ static void read_back(FILE *file, char *text, size_t size)
 static void child(int argc, char **argv)
 {
     struct program_options options;
-    struct config *config = program_start(argc, argv, "postern-test", "tests things", &options);
+    struct config *config = program_start(
+        argc, argv, &(struct program){.name = "postern-test", .summary = "tests things"}, &options);
 
     printf("%s %s%s%s\n", config->hostname, options.config_path, options.foreground ? " -f" : "",
            options.verbose ? " -v" : "");

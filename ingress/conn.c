@@ -20,10 +20,8 @@
 #include "ingress/pump.h"
 #include "ingress/transparent.h"
 
-#define KEEPALIVE_IDLE_SEC  300 /* below what NAT in between forgets */
-#define KEEPALIVE_EVERY_SEC 60
-#define KEEPALIVE_PROBES    5
-#define PIPE_RETRY_MS       50
+#define KEEPALIVE_IDLE_SEC 300 /* below what NAT in between forgets */
+#define PIPE_RETRY_MS      50
 
 enum conn_state {
     CONN_HEADER,  /* the gateway's header is not whole */
@@ -162,21 +160,12 @@ static unsigned wants_of(enum pump_result reading, enum pump_result writing)
            (writing == PUMP_WRITE ? LOOP_WRITE : 0);
 }
 
-static void relay(struct conn *conn)
+/* What the pumps wait for, and for how long they may. */
+static void await(struct conn *conn)
 {
-    struct pipes *pipes = conn->port->world->pipes;
-    enum pump_result up = pump_run(&conn->up, pipes);
-    enum pump_result down = up == PUMP_BROKEN ? PUMP_BROKEN : pump_run(&conn->down, pipes);
+    enum pump_result up = conn->up.result, down = conn->down.result;
     int64_t wait_ms = (int64_t)conn->port->config->idle_timeout_sec * 1000;
 
-    if (down == PUMP_BROKEN) {
-        reset(conn);
-        return;
-    }
-    if (is_over(conn)) {
-        conn_free(conn);
-        return;
-    }
     conn->lacks_pipe = up == PUMP_PIPE || down == PUMP_PIPE;
     if (conn->lacks_pipe)
         wait_ms = PIPE_RETRY_MS;
@@ -185,16 +174,34 @@ static void relay(struct conn *conn)
     loop_timer_start(conn->timer, wait_ms);
 }
 
-static void on_relay(unsigned events, void *ctx)
+/* The pumps that these events are for: the other one would find nothing. */
+static void relay(struct conn *conn, bool runs_up, bool runs_down)
 {
-    (void)events;
-    relay(ctx);
+    struct pipes *pipes = conn->port->world->pipes;
+
+    if ((runs_up && pump_run(&conn->up, pipes) == PUMP_BROKEN) ||
+        (runs_down && pump_run(&conn->down, pipes) == PUMP_BROKEN))
+        reset(conn);
+    else if (is_over(conn))
+        conn_free(conn);
+    else
+        await(conn);
+}
+
+static void on_client(unsigned events, void *ctx)
+{
+    relay(ctx, events & LOOP_READ, events & LOOP_WRITE);
+}
+
+static void on_upstream(unsigned events, void *ctx)
+{
+    relay(ctx, events & LOOP_WRITE, events & LOOP_READ);
 }
 
 static void on_idle(struct conn *conn)
 {
     if (conn->lacks_pipe)
-        relay(conn);
+        relay(conn, true, true);
     else
         end(conn, PORT_IDLE);
 }
@@ -264,11 +271,11 @@ static void start_relay(struct conn *conn)
     conn->port->stats.count[PORT_FORWARDED]++;
     loop_io_free(&conn->client_io);
     loop_io_free(&conn->upstream_io);
-    conn->client_io = loop_io_new(loop, conn->client_fd, 0, on_relay, conn);
-    conn->upstream_io = loop_io_new(loop, conn->upstream_fd, 0, on_relay, conn);
+    conn->client_io = loop_io_new(loop, conn->client_fd, 0, on_client, conn);
+    conn->upstream_io = loop_io_new(loop, conn->upstream_fd, 0, on_upstream, conn);
     pump_init(&conn->up, conn->client_fd, conn->upstream_fd);
     pump_init(&conn->down, conn->upstream_fd, conn->client_fd);
-    relay(conn);
+    relay(conn, false, true); /* most servers speak first */
 }
 
 static void on_connected(unsigned events, void *ctx)
@@ -299,12 +306,10 @@ static void set_option(int fd, int level, int option, int value)
 }
 
 /* A session that idles for half an hour, as IMAP's, is alive on both sides. */
-static void keep_alive(int fd)
+void conn_keep_alive(int fd)
 {
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_EVERY_SEC);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
@@ -350,7 +355,7 @@ static int call(struct conn *conn, int fd)
     socklen_t len = endpoint_to_sockaddr(upstream, &ss);
 
     if (!upstream->is_unix)
-        keep_alive(fd);
+        conn_keep_alive(fd);
     if (choose_source(conn, fd))
         return -1;
     if (connect(fd, (const struct sockaddr *)&ss, len) == 0 || errno == EINPROGRESS)
@@ -493,9 +498,10 @@ static void take_from_socket(const struct conn *conn, size_t len)
 
 /*
  * The header is taken from the socket and not a byte more: splice(2) finds the rest there.
- * So what comes is looked at first, and taken as far as it is the header.
+ * So what comes is looked at first, and taken as far as it is the header. Whether there is
+ * more to wait for; else conn may be gone.
  */
-static void read_header(struct conn *conn)
+static bool read_header(struct conn *conn)
 {
     uint8_t bytes[PP_HEADER_MAX];
     size_t had = conn->part.len, consumed;
@@ -505,10 +511,10 @@ static void read_header(struct conn *conn)
         memcpy(bytes, conn->part.data, had);
     ssize_t n = recv(conn->client_fd, bytes + had, sizeof(bytes) - had, MSG_PEEK);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return true;
     if (n <= 0) {
         end(conn, PORT_NO_HEADER);
-        return;
+        return false;
     }
     enum pp_status status = pp_parse(bytes, had + (size_t)n, &header, &consumed);
     if (status == PP_OK) {
@@ -521,12 +527,13 @@ static void read_header(struct conn *conn)
         complain(conn, "bad_header", pp_strstatus(status));
         end(conn, PORT_BAD_HEADER);
     }
+    return status == PP_MORE;
 }
 
 static void on_header(unsigned events, void *ctx)
 {
     (void)events;
-    read_header(ctx);
+    (void)read_header(ctx);
 }
 
 /* --- the beginning ----------------------------------------------------------------------- */
@@ -568,20 +575,26 @@ static struct conn *conn_new(struct conn_port *port, int fd, const struct addr *
     return conn;
 }
 
+static void await_header(struct conn *conn)
+{
+    const struct conn_port *port = conn->port;
+
+    loop_timer_start(conn->timer, (int64_t)port->config->header_timeout_sec * 1000);
+    conn->client_io = loop_io_new(port->world->loop, conn->client_fd, LOOP_READ, on_header, conn);
+}
+
 void conn_accept(int fd, const struct addr *peer, void *ctx)
 {
     struct conn_port *port = ctx;
     struct conn *conn = conn_new(port, fd, peer);
 
     conn->way = door_of_peer(port->world->config, port->config, peer, &conn->gateway);
-    keep_alive(fd);
     if (conn->way == DOOR_CLOSED) {
         complain(conn, "refused", "neither a gateway nor in direct");
         end(conn, PORT_STRANGER);
     } else if (conn->way == DOOR_GATEWAY) {
-        loop_timer_start(conn->timer, (int64_t)port->config->header_timeout_sec * 1000);
-        conn->client_io = loop_io_new(port->world->loop, fd, LOOP_READ, on_header, conn);
-        read_header(conn);
+        if (read_header(conn))
+            await_header(conn);
     } else {
         take_socket_ends(conn);
         admit_client(conn);

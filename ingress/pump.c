@@ -12,7 +12,7 @@
 
 void pump_init(struct pump *pump, int from, int to)
 {
-    *pump = (struct pump){.from = from, .to = to};
+    *pump = (struct pump){.from = from, .to = to, .result = PUMP_READ};
 }
 
 static void give_back(struct pump *pump, struct pipes *pipes)
@@ -88,15 +88,14 @@ static enum pump_result put_out(struct pump *pump, struct pipes *pipes)
 
 enum pump_result pump_run(struct pump *pump, struct pipes *pipes)
 {
-    enum pump_result result = PUMP_AGAIN;
+    enum pump_result result = pump->has_passed ? PUMP_DONE : PUMP_AGAIN;
 
-    if (pump->has_passed)
-        return PUMP_DONE;
     for (int i = 0; i < TURN_STEPS && result == PUMP_AGAIN; i++) {
         if (!pump->in_pipe)
             result = take_in(pump, pipes);
         if (result == PUMP_AGAIN)
             result = put_out(pump, pipes);
     }
+    pump->result = result;
     return result;
 }

@@ -8,20 +8,6 @@
 
 #include "ingress/pipes.h"
 
-/*
- * One direction of a forwarded connection: bytes from one socket to another, in the kernel
- * (splice(2)), no copy of ours. What cannot be sent on is not read: the sender feels the
- * receiver's pace. The end of the one's bytes becomes the end of the other's.
- */
-struct pump {
-    int from, to;    /* non-blocking sockets, the caller's */
-    int pipe[2];     /* valid while in_pipe > 0 */
-    size_t in_pipe;  /* bytes read and not sent yet */
-    uint64_t moved;  /* bytes sent */
-    bool is_at_end;  /* `from` has no more to give */
-    bool has_passed; /* and `to` knows: nothing is left to do */
-};
-
 enum pump_result {
     PUMP_READ,  /* go on when `from` is readable */
     PUMP_WRITE, /* go on when `to` is writable */
@@ -29,6 +15,21 @@ enum pump_result {
     PUMP_PIPE,  /* no pipe can be had now: try again later */
     PUMP_DONE,  /* all that came is sent, and its end */
     PUMP_BROKEN /* one of the sockets failed; errno says how */
+};
+
+/*
+ * One direction of a forwarded connection: bytes from one socket to another, in the kernel
+ * (splice(2)), no copy of ours. What cannot be sent on is not read: the sender feels the
+ * receiver's pace. The end of the one's bytes becomes the end of the other's.
+ */
+struct pump {
+    int from, to;            /* non-blocking sockets, the caller's */
+    int pipe[2];             /* valid while in_pipe > 0 */
+    size_t in_pipe;          /* bytes read and not sent yet */
+    uint64_t moved;          /* bytes sent */
+    bool is_at_end;          /* `from` has no more to give */
+    bool has_passed;         /* and `to` knows: nothing is left to do */
+    enum pump_result result; /* of the last run; PUMP_READ before it */
 };
 
 void pump_init(struct pump *pump, int from, int to);

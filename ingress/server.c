@@ -125,6 +125,7 @@ static void start_port(struct server *server, size_t i)
 {
     struct conn_port *port = &server->ports[i];
 
+    conn_keep_alive(server->fds[i]);
     port->listener = listener_new(server->world.loop, &(struct listener_options){
                                                           .fd = server->fds[i],
                                                           .name = port->config->name,

@@ -4,8 +4,6 @@
 #include "ingress/conn.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,12 +14,11 @@
 #include "common/base/mem.h"
 #include "common/wire/pp.h"
 #include "common/wire/pp_write.h"
+#include "ingress/dial.h"
 #include "ingress/door.h"
 #include "ingress/pump.h"
-#include "ingress/transparent.h"
 
-#define KEEPALIVE_IDLE_SEC 300 /* below what NAT in between forgets */
-#define PIPE_RETRY_MS      50
+#define PIPE_RETRY_MS 50
 
 enum conn_state {
     CONN_HEADER,  /* the gateway's header is not whole */
@@ -300,95 +297,38 @@ static void on_connected(unsigned events, void *ctx)
         start_relay(conn);
 }
 
-static void set_option(int fd, int level, int option, int value)
-{
-    (void)setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-/* A session that idles for half an hour, as IMAP's, is alive on both sides. */
-void conn_keep_alive(int fd)
-{
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SEC);
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-}
-
-/*
- * The address that the server sees. Who it stands for is in the table before the server can
- * ask; of a masked client nobody knows.
- */
-static int take_source(struct conn *conn, int fd)
+/* Of a masked client nobody knows who it is. */
+static void tell_of_session(struct conn *conn, const struct session_key *seen)
 {
     struct conn_port *port = conn->port;
-    struct endpoint from = {.addr = port->config->source.items[0].addr};
-    struct sockaddr_storage ss;
-    socklen_t len = endpoint_to_sockaddr(&from, &ss);
 
-    if (bind(fd, (const struct sockaddr *)&ss, len) ||
-        getsockname(fd, (struct sockaddr *)&ss, &len) ||
-        endpoint_from_sockaddr((struct sockaddr *)&ss, len, &from))
-        return -1;
-    if (!conn->is_probe && conn->way != DOOR_MASKED)
-        sessions_add(port->world->sessions, &conn->session,
-                     &(struct session_key){.addr = from.addr, .port = from.port}, &conn->client,
+    if (port->config->forward_as == FORWARD_AS_PLAIN && !conn->is_probe && conn->way != DOOR_MASKED)
+        sessions_add(port->world->sessions, &conn->session, seen, &conn->client,
                      conn->gateway ? conn->gateway->name : "");
-    return 0;
 }
 
-static int choose_source(struct conn *conn, int fd)
+/* Who it stands for is in the table before the server can ask. */
+static int dial(struct conn *conn)
 {
-    switch (conn->port->config->forward_as) {
-    case FORWARD_AS_PLAIN:
-        return take_source(conn, fd);
-    case FORWARD_AS_TRANSPARENT:
-        return conn->is_probe ? 0 : transparent_bind(fd, &conn->client.addr);
-    case FORWARD_AS_PROXY:
-        break;
-    }
-    return 0;
-}
+    const struct conn_port *port = conn->port;
+    struct session_key seen;
 
-static int call(struct conn *conn, int fd)
-{
-    const struct endpoint *upstream = &conn->port->upstream;
-    struct sockaddr_storage ss;
-    socklen_t len = endpoint_to_sockaddr(upstream, &ss);
-
-    if (!upstream->is_unix)
-        conn_keep_alive(fd);
-    if (choose_source(conn, fd))
+    conn->upstream_fd =
+        dial_open(port->config, &port->upstream, conn->is_probe ? NULL : &conn->client.addr, &seen);
+    if (conn->upstream_fd < 0)
         return -1;
-    if (connect(fd, (const struct sockaddr *)&ss, len) == 0 || errno == EINPROGRESS)
-        return 0;
-    return -1;
-}
-
-static int dial(struct conn *conn, int *reason_r)
-{
-    const struct endpoint *upstream = &conn->port->upstream;
-    int family = upstream->is_unix                    ? AF_UNIX
-                 : upstream->addr.family == ADDR_IPV4 ? AF_INET
-                                                      : AF_INET6;
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd >= 0 && call(conn, fd) == 0)
-        return fd;
-    *reason_r = errno;
-    if (fd >= 0)
-        close(fd);
-    return -1;
+    tell_of_session(conn, &seen);
+    return dial_start(conn->upstream_fd, &port->upstream);
 }
 
 static void connect_upstream(struct conn *conn)
 {
     struct conn_port *port = conn->port;
-    int reason;
 
     conn->state = CONN_CONNECT;
     loop_io_free(&conn->client_io); /* what it sends waits in the kernel */
-    conn->upstream_fd = dial(conn, &reason);
-    if (conn->upstream_fd < 0) {
-        upstream_failed(conn, reason);
+    if (dial(conn)) {
+        upstream_failed(conn, errno);
         return;
     }
     conn->upstream_io =

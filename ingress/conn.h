@@ -52,9 +52,6 @@ struct conn_port {
  */
 void conn_accept(int fd, const struct addr *peer, void *ctx);
 
-/* For a listening socket: what it accepts inherits it. */
-void conn_keep_alive(int fd);
-
 /* The client of this link is banned: its connection ends now. ctx: struct conn_world. */
 void conn_cut(struct client_link *link, void *ctx);
 

@@ -4,6 +4,7 @@ libingress_a_SOURCES = \
 	ingress/bantable.c ingress/bantable.h \
 	ingress/clients.c ingress/clients.h \
 	ingress/conn.c ingress/conn.h \
+	ingress/dial.c ingress/dial.h \
 	ingress/door.c ingress/door.h \
 	ingress/monitor.c ingress/monitor.h \
 	ingress/pipes.c ingress/pipes.h \

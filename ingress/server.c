@@ -12,6 +12,7 @@
 #include "common/base/process.h"
 #include "common/wire/attr.h"
 #include "ingress/conn.h"
+#include "ingress/dial.h"
 #include "ingress/monitor.h"
 #include "ingress/transparent.h"
 #include "ingress/watch.h"
@@ -125,7 +126,7 @@ static void start_port(struct server *server, size_t i)
 {
     struct conn_port *port = &server->ports[i];
 
-    conn_keep_alive(server->fds[i]);
+    dial_keep_alive(server->fds[i]);
     port->listener = listener_new(server->world.loop, &(struct listener_options){
                                                           .fd = server->fds[i],
                                                           .name = port->config->name,

@@ -46,6 +46,7 @@ step_failed() {
 suite() {
     name=$1
     shift
+    since=$(date +%s)
     "$@" >"$logs/$name.log" 2>&1
     status=$?
     # What Automake says of those that failed, between its table of contents and the summary.
@@ -61,7 +62,37 @@ suite() {
 tap() {
     name=$1
     shift
-    { "$@" 2>&1; say "exit status $?"; } | tee "$logs/$name.log" | grep -v '^exit status'
+    since=$(date +%s)
+    tap_run "$@" | tee "$logs/$name.log" | grep -v '^exit status'
+    tap_count "$name"
+}
+
+tap_run() {
+    "$@" 2>&1
+    say "exit status $?"
+}
+
+# tap_begin NAME COMMAND...: the same beside what comes next; tap_end NAME waits for it, shows
+# it whole and counts it.
+tap_begin() {
+    name=$1
+    shift
+    date +%s >"$logs/$name.since"
+    tap_run "$@" >"$logs/$name.log" &
+    say $! >"$logs/$name.pid"
+}
+
+tap_end() {
+    wait "$(cat "$logs/$1.pid")"
+    since=$(cat "$logs/$1.since")
+    rm -f "$logs/$1.pid" "$logs/$1.since"
+    grep -v '^exit status' "$logs/$1.log"
+    tap_count "$1"
+}
+
+# tap_count NAME: adds what the log of a run that has ended says.
+tap_count() {
+    name=$1
     # shellcheck disable=SC2046
     set -- $(awk '
         /^ok / { if (toupper($0) ~ /# SKIP/) skipped++; else passed++ }
@@ -80,7 +111,7 @@ tap() {
 # failure without a failed point, or without any point, is a failure all the same.
 count_points() {
     passed=$((passed + $3)) failed=$((failed + $4)) skipped=$((skipped + $5))
-    say "$1: $3 passed, $4 failed, $5 skipped"
+    say "$1: $3 passed, $4 failed, $5 skipped ($(($(date +%s) - since)) s)"
     grep -E '^SKIP: |^ok .*# [Ss][Kk][Ii][Pp]' "$logs/$1.log" | sort -u | sed 's/^/  | /'
     [ "$2" = 0 ] && [ "$3" != 0 ] && return
     if [ "$4" = 0 ]; then

@@ -156,12 +156,12 @@ static void on_answer(void *ctx, int rcode, void *packet, int packet_len, int se
     struct batch *batch = pending->batch;
     struct dns_answer answer = {.status = DNS_SERVFAIL};
 
-    (void)rcode;
     (void)why_bogus;
     (void)was_ratelimited;
+    /* Of an answer, "no such name" too, the code is in the packet; with one here, there is none. */
     if (sec == SEC_BOGUS)
         answer.status = DNS_BOGUS;
-    else if (packet && packet_len > 0)
+    else if (rcode == 0 && packet && packet_len > 0)
         dns_packet_parse(packet, (size_t)packet_len, batch->questions[pending->index].type,
                          &answer);
     batch_answer(batch, pending->index, &answer);

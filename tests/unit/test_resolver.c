@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -210,6 +211,22 @@ static void test_statuses(void **state)
     assert_int_equal(status_of("nd1.lab.example", DNS_TYPE_A), DNS_NODATA);
     assert_int_equal(status_of("a1.lab.example", DNS_TYPE_MX), DNS_NODATA);
     assert_int_equal(status_of("sf1.lab.example", DNS_TYPE_A), DNS_SERVFAIL);
+}
+
+/* Who cannot even ask has no answer, whatever the one before was. */
+static void test_no_descriptors(void **state)
+{
+    struct rlimit before, none;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    assert_int_equal(status_of("nd4.lab.example", DNS_TYPE_A), DNS_NODATA);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum dns_status meanwhile = status_of("a4.lab.example", DNS_TYPE_A);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(meanwhile, DNS_SERVFAIL);
+    assert_int_equal(status_of("a5.lab.example", DNS_TYPE_A), DNS_FOUND);
 }
 
 static void test_records(void **state)
@@ -415,6 +432,7 @@ int main(void)
     bool has_root_key = access("/usr/share/dns/root.key", R_OK) == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_impossible_names),

@@ -31,11 +31,11 @@ def lacks(text, *parts):
 class Milter:
     """The program with a configuration of its own; the log is collected."""
 
-    def __init__(self, folder, name, dns_port, path=None, **options):
+    def __init__(self, folder, name, dns_port, path=None, descriptors=None, **options):
         self.path = path or os.path.join(folder, name + ".sock")
         self.log_path = os.path.join(folder, name + ".log")
         self.config = os.path.join(folder, name + ".conf")
-        self.dns_port, self.options = dns_port, options
+        self.dns_port, self.options, self.descriptors = dns_port, options, descriptors
         self.write(**options)
         self.process = None
 
@@ -77,9 +77,12 @@ milter {{
         return self.log()[seen:]
 
     def start(self):
+        command = [PROGRAM, "-f", "-c", self.config]
+        if self.descriptors:
+            command[:0] = ["prlimit", f"--nofile={self.descriptors}:{self.descriptors}"]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([PROGRAM, "-f", "-c", self.config], stderr=log,
-                                            stdout=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(command, stderr=log, stdout=log,
+                                            stdin=subprocess.DEVNULL)
         wait_for(lambda: "started" in self.log() or self.process.poll() is not None, "start")
         assert self.process.poll() is None, self.log()
         return self

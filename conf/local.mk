@@ -17,16 +17,26 @@ conf_postfixdir = $(conf_docdir)/postfix
 conf_dovecotdir = $(conf_docdir)/dovecot
 conf_nftablesdir = $(conf_docdir)/nftables
 conf_systemddir = $(conf_docdir)/systemd
+conf_haproxydir = $(conf_docdir)/haproxy
+conf_pfdir = $(conf_docdir)/pf
+conf_sysctldir = $(conf_docdir)/sysctl
 
-dist_conf_doc_DATA = conf/postern.conf
-dist_conf_nginx_DATA = conf/nginx/postern.conf
-dist_conf_wireguard_DATA = conf/wireguard/vps.conf conf/wireguard/home.conf
+dist_conf_doc_DATA = conf/README.md conf/postern.conf
+dist_conf_nginx_DATA = conf/nginx/postern.conf conf/nginx/guide.conf
+dist_conf_haproxy_DATA = conf/haproxy/haproxy.cfg
+dist_conf_pf_DATA = conf/pf/pf.conf conf/pf/rc.conf conf/pf/pfsense-home.txt
+dist_conf_sysctl_DATA = conf/sysctl/postern-gateway.conf
+dist_conf_wireguard_DATA = \
+	conf/wireguard/vps.conf conf/wireguard/home.conf conf/wireguard/home-kept.conf
 dist_conf_postfix_DATA = \
-	conf/postfix/main.cf conf/postfix/master.cf conf/postfix/mailserver.cf conf/postfix/ingress.cf
+	conf/postfix/main.cf conf/postfix/master.cf conf/postfix/mailserver.cf conf/postfix/ingress.cf \
+	conf/postfix/plain.cf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
-	conf/dovecot/92-ingress.conf
-dist_conf_nftables_DATA = conf/nftables/home.nft
-dist_conf_systemd_DATA = conf/systemd/after-tunnel.conf
+	conf/dovecot/92-ingress.conf conf/dovecot/92-plain.conf
+dist_conf_nftables_DATA = \
+	conf/nftables/gateway.nft conf/nftables/gateway-masquerade.nft conf/nftables/gateway-proxy.nft \
+	conf/nftables/home.nft conf/nftables/home-kept.nft
+dist_conf_systemd_DATA = conf/systemd/after-tunnel.conf conf/systemd/postern-gateway.service
 nodist_conf_systemd_DATA = conf/systemd/ingress-transparent.conf
 
 EXTRA_DIST += \
@@ -35,8 +45,8 @@ EXTRA_DIST += \
 	conf/systemd/postern.sysusers conf/systemd/postern.tmpfiles
 CLEANFILES += $(CONF_UNITS) conf/systemd/ingress-transparent.conf
 
-dist_check_SCRIPTS += tests/conf/check-units
-TESTS += tests/conf/check-units
+dist_check_SCRIPTS += tests/conf/check-units tests/conf/check-gateways
+TESTS += tests/conf/check-units tests/conf/check-gateways
 
 conf_fill_unit = $(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	$(SED) -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g' \

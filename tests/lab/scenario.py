@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """For the scenarios: TAP, and what they do in a running lab."""
 
+import concurrent.futures
 import contextlib
 import email
 import email.policy
 import glob
 import imaplib
+import io
 import itertools
 import json
 import os
@@ -38,17 +40,34 @@ _numbers = itertools.count(1)
 
 # --- TAP ---
 
-def main(functions, around=contextlib.nullcontext):
+def main(functions, around=contextlib.nullcontext, at_once=1):
     """Runs each test_* of a module in its order; prints TAP; leaves with 1 on a failure.
 
-    around(home) is what holds while they run.
+    around(home) is what holds while they run. at_once: so many in processes of their own,
+    where each has a lab of its own.
     """
     tests = [(name, function) for name, function in functions.items() if name.startswith("test_")]
     print(f"1..{len(tests)}", flush=True)
     lab = Lab()
     with around(lab.home):
-        failed = sum(not _passes(lab, *test) for test in enumerate(tests, 1))
-    sys.exit(1 if failed else 0)
+        results = (_pass_at_once(tests, at_once) if at_once > 1 else
+                   [_passes(lab, *test) for test in enumerate(tests, 1)])
+    sys.exit(0 if all(results) else 1)
+
+
+def _pass_at_once(tests, at_once):
+    results = []
+    with concurrent.futures.ProcessPoolExecutor(at_once) as pool:
+        for passes, output in pool.map(_passes_aside, *zip(*enumerate(tests, 1))):
+            print(output, end="", flush=True)
+            results.append(passes)
+    return results
+
+
+def _passes_aside(number, test):
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        passes = _passes(Lab(), number, test)
+    return passes, output.getvalue()
 
 
 def _passes(lab, number, test):
@@ -76,6 +95,11 @@ def expect_equal(found, wanted, what):
 
 # --- the lab ---
 
+def gateway_for(source):
+    """The address of the first gateway that this client can connect to."""
+    return GATEWAY6 if ":" in source else GATEWAY4
+
+
 class Lab:
     def __init__(self):
         self.internet, self.vps, self.home = (state.host(name) for name in state.HOSTS)
@@ -102,9 +126,9 @@ class Lab:
 
     # --- SMTP ---
 
-    def smtp(self, source, port=25, helo="client.example.org", tls=None):
+    def smtp(self, source, port=25, helo="client.example.org", tls=None, gateway=None):
         """An SMTP session through the gateway; TLS on the submission ports."""
-        gateway = GATEWAY6 if ":" in source else GATEWAY4
+        gateway = gateway or gateway_for(source)
         session = Session(self, source, gateway, port, helo)
         if tls if tls is not None else port == 587:
             session.starttls(context=self.tls)
@@ -130,9 +154,9 @@ class Lab:
 
     # --- logins ---
 
-    def imap(self, source, login, password, port=993):
+    def imap(self, source, login, password, port=993, gateway=None):
         """Tries to log in through the gateway: "ok", or the server's words of refusal."""
-        gateway = GATEWAY6 if ":" in source else GATEWAY4
+        gateway = gateway or gateway_for(source)
         with self.connect((gateway, port), source, seconds=40) as raw:
             session = _Imap(self.tls.wrap_socket(raw, server_hostname=HOSTNAME))
             try:
@@ -156,9 +180,10 @@ class Lab:
             session.logout()
             return "ok"
 
-    def imap_many(self, source, login, passwords):
+    def imap_many(self, source, login, passwords, gateway=None):
         """The same for many passwords, side by side: Dovecot answers a failure late."""
-        return side_by_side(lambda password: self.imap(source, login, password), passwords)
+        return side_by_side(lambda password: self.imap(source, login, password, gateway=gateway),
+                            passwords)
 
     def submission_login(self, source, login, password, port=587):
         """Tries AUTH on submission: "ok", or the code and text of refusal."""

@@ -8,6 +8,9 @@ from .errors import LabError
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
+# What the samples write, and what this lab has in its place: the tunnel's names.
+names = {}
+
 _PLACEHOLDER = re.compile(r"@[A-Z][A-Z_]*@")
 
 
@@ -23,6 +26,8 @@ def filled(path, values=None):
     for old, new in (values or {}).items():
         if old not in text:
             raise LabError(f"{path}: nothing to fill in for {old!r}")
+        text = text.replace(old, new)
+    for old, new in names.items():
         text = text.replace(old, new)
     left = _PLACEHOLDER.search(text)
     if left:

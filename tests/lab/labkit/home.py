@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 
 from .errors import LabError
 from .fill import TOP, filled, source
@@ -82,12 +83,20 @@ def prepare(home, keys, authority):
     home.run("install", "-d", "-o", "vmail", "-g", "vmail", "/var/vmail")
 
 
-def start_firewall(home):
-    home.write("/etc/nftables.d/postern-home.nft", filled("conf/nftables/home.nft"))
+# Home behind a second gateway: each list of the first one's addresses has both.
+def _both(gateway, path, old, new):
+    return filled(path, {old: new} if gateway.second else None)
+
+
+def start_firewall(home, gateway):
+    rules = (filled("conf/nftables/home-kept.nft") if gateway.keeps_client else
+             _both(gateway, "conf/nftables/home.nft", "ip saddr 10.8.0.1 ",
+                   "ip saddr { 10.8.0.1, 10.8.0.3 } "))
+    home.write("/etc/nftables.d/postern-home.nft", rules)
     home.run("nft", "-f", "/etc/nftables.d/postern-home.nft")
 
 
-def start_dovecot(home):
+def start_dovecot(home, gateway):
     home.run("sh", "-c", "nonce=$(cat /etc/dovecot/postern.nonce); rm -rf /etc/dovecot; "
              "cp -a /usr/share/dovecot /etc/dovecot; "
              "printf %s \"$nonce\" > /etc/dovecot/postern.nonce; "
@@ -95,7 +104,11 @@ def start_dovecot(home):
     # As 91-mailserver.conf says.
     _comment_out(home, "/etc/dovecot/conf.d/10-auth.conf", "!include auth-system.conf.ext")
     _comment_out(home, "/etc/dovecot/conf.d/10-ssl.conf", "ssl_cert =", "ssl_key =")
-    for part in ("90-postern.conf", "91-mailserver.conf"):
+    home.write("/etc/dovecot/conf.d/90-postern.conf", _both(
+        gateway, "conf/dovecot/90-postern.conf", "haproxy_trusted_networks = 10.8.0.1/32",
+        "haproxy_trusted_networks = 10.8.0.1/32 10.8.0.3/32"))
+    parts = ["91-mailserver.conf"] + ([] if 993 in gateway.header else ["92-plain.conf"])
+    for part in parts:
         home.write(f"/etc/dovecot/conf.d/{part}", filled(f"conf/dovecot/{part}"))
     home.write("/etc/dovecot/conf.d/99-lab.conf", DOVECOT_LAB)
     home.write("/etc/dovecot/users", "".join(
@@ -119,14 +132,15 @@ def _comment_out(home, path, *starts):
     home.write(path, "\n".join(lines) + "\n")
 
 
-def start_postfix(home):
+def start_postfix(home, gateway):
     with open("/usr/share/postfix/main.cf.debian") as stock:
         main = stock.read()
     with open("/usr/share/postfix/master.cf.dist") as stock:
         master = stock.read()
     home.write("/etc/postfix/main.cf", main + filled("conf/postfix/mailserver.cf")
-               + filled("conf/postfix/main.cf") + POSTFIX_LAB)
-    home.write("/etc/postfix/master.cf", master + filled("conf/postfix/master.cf"))
+               + _both(gateway, "conf/postfix/main.cf", "proxy_interfaces = 203.0.113.1, ",
+                       "proxy_interfaces = 203.0.113.1, 203.0.113.2, 2001:db8::2, ") + POSTFIX_LAB)
+    home.write("/etc/postfix/master.cf", master + _services(gateway))
     home.run("postconf", "-F", "smtp/inet/chroot=n")
     home.write("/etc/aliases", "postmaster: root\n")
     home.run("newaliases")
@@ -135,6 +149,18 @@ def start_postfix(home):
     home.run("/usr/lib/postfix/configure-instance.sh", "-")
     home.run("postfix", "start", log="mail")
     home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465")
+
+
+def _services(gateway):
+    """For a gateway with headers on some ports: those from one file, the rest from the other."""
+    with_header, without = filled("conf/postfix/master.cf"), filled("conf/postfix/plain.cf")
+    if 587 in gateway.header:
+        return with_header
+    if 25 in gateway.header:
+        plain, proxy = (re.search(r"(?ms)^10\.8\.0\.2:25 .*?\n\n", text).group()
+                        for text in (without, with_header))
+        return without.replace(plain, proxy)
+    return without
 
 
 # --- Postern ---
@@ -150,12 +176,29 @@ def prepare_postern(home, passwords):
         home.write(f"/etc/postern/{relay}.key", password, mode=0o640, owner="root:postern")
 
 
-def write_configuration(home):
-    home.write("/etc/postern/postern.conf", filled("conf/postern.conf", {
+SECOND_GATEWAY = """
+gateway "vps2" {
+  type = "haproxy"
+  public_addresses = {"203.0.113.2", "2001:db8::2"}
+  tunnel_addresses = {"10.8.0.3", "fd7a:10:8::3"}
+}
+"""
+
+
+def write_configuration(home, gateway):
+    text = filled("conf/postern.conf", {
         "enforce = false": "enforce = true",
         "#trusted = {}": 'trusted = {"192.168.1.0/24"}',
         'relays = {"brevo"}': 'relays = {"brevo", "mailgun"}',
-    }) + SECOND_RELAY)
+        '#type = "nginx"': f'type = "{gateway.type}"',
+        **({"#header_destinations = {}": 'header_destinations = {"10.0.0.5", "2001:db8::1"}'}
+           if gateway.mapped else {}),
+    })
+    if not gateway.header:
+        # No ingress waits for a header that is not sent.
+        text = re.sub(r'(?ms)^ingress "smtp" \{.*?^\}\n', "", text)
+    home.write("/etc/postern/postern.conf", text + SECOND_RELAY
+               + (SECOND_GATEWAY if gateway.second else ""))
 
 
 def start_policyd(home, *before):

@@ -6,7 +6,8 @@ import os
 import sys
 import time
 
-from . import holder, home as home_parts, internet as internet_parts, keys, network, state, vps
+from . import (fill, holder, home as home_parts, internet as internet_parts, keys, network, state,
+               vps)
 from .errors import LabError
 from .fill import TOP
 from .host import Host
@@ -24,16 +25,17 @@ class Step:
             print(f"{time.monotonic() - self.started:6.2f} s  {text}", flush=True)
 
 
-def up(gateway, forward_as, store, build=None, quiet=False):
+def up(gateway, forward_as, store, build=None, quiet=False, link="wireguard"):
     say = Step(quiet)
-    _check_choices(gateway, forward_as, store)
+    _check_choices(gateway, forward_as, store, link)
+    fill.names = network.LINKS[link]
     holder.require_namespaces()
     network.require_tools()
     programs = home_parts.find_programs(build)
     state.create()
     try:
-        hosts = _start_hosts(programs, say)
-        _start_services(hosts, gateway, say)
+        hosts = _start_hosts(programs, gateway, link, say)
+        _start_services(hosts, gateway, link, say)
     except BaseException as error:
         _show_log(error)
         state.remove()
@@ -44,19 +46,22 @@ def down():
     state.remove()
 
 
-def _check_choices(gateway, forward_as, store):
+def _check_choices(gateway, forward_as, store, link):
     for option, value, known in [("--gateway", gateway, vps.GATEWAYS),
+                                 ("--link", link, network.LINKS),
                                  ("--forward-as", forward_as, ("proxy",)),
                                  ("--store", store, ("file",))]:
         if value not in known:
             raise LabError(f"{option} {value}: this version knows {', '.join(known)}")
 
 
-def _start_hosts(programs, say):
+def _start_hosts(programs, gateway, link, say):
     folder = state.folder()
-    facts = {"name": state.name(), "programs": programs, "hosts": {}}
+    facts = {"name": state.name(), "programs": programs, "gateway": gateway, "link": link,
+             "hosts": {}}
     hosts = {}
-    for name in state.HOSTS:
+    names = [*state.HOSTS, *([state.SECOND] if vps.GATEWAYS[gateway].second else [])]
+    for name in names:
         log_folder = os.path.join(folder, name)
         os.mkdir(log_folder, 0o755)
         pid = holder.start_host(name, log_folder, [TOP, programs, folder])
@@ -64,7 +69,7 @@ def _start_hosts(programs, say):
         state.save(facts)
         hosts[name] = Host(name, pid, log_folder, programs)
         _write_names(hosts[name])
-    say("three hosts: internet, vps, home")
+    say("hosts: " + ", ".join(names))
     return hosts
 
 
@@ -76,24 +81,28 @@ def _write_names(host):
                "hosts: files dns\nservices: files\nprotocols: files\n")
 
 
-def _start_services(hosts, gateway, say):
+def _start_services(hosts, name, link, say):
     internet, gate, home = (hosts[name] for name in state.HOSTS)
+    gateway, second = vps.GATEWAYS[name], hosts.get(state.SECOND)
     folder = os.path.join(state.folder(), "keys")
     os.mkdir(folder, 0o700)
     passwords = {relay: keys.secret() for relay in network.RELAYS}
 
-    network.connect(internet, gate, home)
+    network.connect(internet, gate, home, gateway.mapped)
+    if second:
+        network.connect_second(internet, second)
     keys.make_authority(folder)
     internet_parts.start_dns(internet, keys.make_dkim_key(folder))
     say("links, CGNAT in front of home, DNS")
-    say("tunnel: " + network.make_tunnel(gate, home))
+    say("tunnel: " + network.make_tunnel(link, gate, home, second, gateway.keeps_client))
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         jobs = [pool.submit(_start_internet, internet, folder, passwords, say),
-                pool.submit(_start_vps, gate, gateway, say),
-                pool.submit(_start_home, home, folder, passwords, say)]
+                pool.submit(_start_home, home, gateway, folder, passwords, say)]
         for job in concurrent.futures.as_completed(jobs):
             job.result()
+    # Last: HAProxy looks at once whether home answers.
+    _start_vps(gate, name, second, say)
     say("up")
 
 
@@ -103,23 +112,26 @@ def _start_internet(internet, folder, passwords, say):
     say("internet: the relays smtp-relay.brevo.com and smtp.mailgun.org")
 
 
-def _start_vps(gate, gateway, say):
-    vps.start_gateway(gate)
-    say(f"vps: {gateway} on 203.0.113.1 and 2001:db8::1")
+def _start_vps(gate, name, second, say):
+    vps.GATEWAYS[name].start(gate)
+    say(f"vps: {name} on 203.0.113.1 and 2001:db8::1")
+    if second:
+        vps.GATEWAYS[name].second(second)
+        say("vps2: another one on 203.0.113.2 and 2001:db8::2")
 
 
-def _start_home(home, folder, passwords, say):
+def _start_home(home, gateway, folder, passwords, say):
     home_parts.add_users(home)
     with open(os.path.join(folder, "ca.pem")) as file:
         home_parts.prepare(home, folder, file.read())
-    home_parts.start_firewall(home)
+    home_parts.start_firewall(home, gateway)
     home_parts.prepare_postern(home, passwords)
-    home_parts.write_configuration(home)
+    home_parts.write_configuration(home, gateway)
     home_parts.start_policyd(home)
     home_parts.start_milter(home)
     say("home: postern-policyd and postern-milter")
-    home_parts.start_dovecot(home)
-    home_parts.start_postfix(home)
+    home_parts.start_dovecot(home, gateway)
+    home_parts.start_postfix(home, gateway)
     say("home: Postfix and Dovecot")
 
 

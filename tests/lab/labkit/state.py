@@ -10,6 +10,7 @@ from .errors import LabError, until
 from .host import Host
 
 HOSTS = ("internet", "vps", "home")
+SECOND = "vps2"  # a lab with two gateways has it
 
 
 def name():

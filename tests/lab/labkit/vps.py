@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The gateway: nginx with conf/nginx."""
+"""The gateways: what runs on the vps, and what home has for it, from conf/."""
 
-from .fill import filled
+import dataclasses
+
+from .errors import until
+from .fill import filled, source
 
 # What stands around our file in an nginx that does nothing else.
 NGINX_CONF = """
@@ -14,14 +17,89 @@ events { }
 include /etc/nginx/postern.conf;
 """
 
-GATEWAYS = ("nginx",)
 PORTS = (25, 143, 465, 587, 993)
 
 
-def start_gateway(vps):
-    vps.write("/etc/nginx/postern.conf", filled("conf/nginx/postern.conf"))
+def _nginx(vps, conf):
+    vps.write("/etc/nginx/postern.conf", filled(conf))
     vps.write("/etc/nginx/nginx.conf", NGINX_CONF)
     vps.run("mkdir", "-p", "/var/log/nginx")
+    _load_rules(vps, "conf/nftables/gateway-proxy.nft")
     vps.service("nginx", "nginx", "-g", "daemon off;")
     vps.wait_listening("nginx", *[f"tcp:{port}" for port in PORTS])
 
+
+def _nginx_postern(vps):
+    _nginx(vps, "conf/nginx/postern.conf")
+
+
+def _nginx_guide(vps):
+    _nginx(vps, "conf/nginx/guide.conf")
+
+
+def _haproxy(vps):
+    # A scenario does not wait for half a minute.
+    vps.write("/etc/haproxy/haproxy.cfg", filled("conf/haproxy/haproxy.cfg", {
+        "inter 30s fastinter 5s downinter 5s": "inter 1s fastinter 500ms downinter 500ms"}))
+    _load_rules(vps, "conf/nftables/gateway-proxy.nft")
+    _run_haproxy(vps)
+
+
+def haproxy_before_ingress(vps):
+    """HAProxy starts again, with the lines out that its file names."""
+    lines = vps.read("/etc/haproxy/haproxy.cfg").splitlines(keepends=True)
+    vps.write("/etc/haproxy/haproxy.cfg", "".join(
+        line for line in lines if not line.lstrip().startswith(
+            ("option smtpchk", "option tcp-check", "tcp-check"))))
+    vps.run("kill", str(vps.service_pid("haproxy")))
+    until("end of HAProxy", lambda: not vps.service_lives("haproxy"))
+    _run_haproxy(vps)
+
+
+def _run_haproxy(vps):
+    vps.service("haproxy", "haproxy", "-db", "-f", "/etc/haproxy/haproxy.cfg")
+    vps.wait_listening("haproxy", *[f"tcp:{port}" for port in PORTS])
+
+
+def _nftables(vps):
+    _pass_on(vps, "conf/nftables/gateway.nft")
+
+
+def _nftables_masquerade(vps):
+    _pass_on(vps, "conf/nftables/gateway-masquerade.nft")
+
+
+def _pass_on(vps, rules):
+    vps.write("/etc/sysctl.d/90-postern-gateway.conf", filled("conf/sysctl/postern-gateway.conf"))
+    vps.run("sysctl", "-q", "-p", "/etc/sysctl.d/90-postern-gateway.conf")
+    _load_rules(vps, rules)
+
+
+def _load_rules(vps, rules):
+    """By the command of the unit that does it at each boot."""
+    vps.write("/etc/nftables.d/postern-gateway.nft", filled(rules))
+    unit = source("conf/systemd/postern-gateway.service")
+    start = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+    vps.run(*start.removeprefix("ExecStart=").split())
+
+
+@dataclasses.dataclass(frozen=True)
+class Gateway:
+    """What a lab with this gateway is made of."""
+    start: object  # of a host
+    type: str  # in postern.conf
+    header: tuple = PORTS  # the ports on which it sends a PROXY header
+    keeps_client: bool = False  # home answers into the tunnel
+    mapped: bool = False  # the provider maps its public IPv4 address
+    second: object = None  # starts another one, on vps2
+
+
+GATEWAYS = {
+    "nginx": Gateway(_nginx_postern, "nginx"),
+    "nginx-guide": Gateway(_nginx_guide, "nginx", header=(25,)),
+    "nginx-mapped": Gateway(_nginx_postern, "nginx", mapped=True),
+    "haproxy": Gateway(_haproxy, "haproxy"),
+    "nftables": Gateway(_nftables, "nftables", header=(), keeps_client=True),
+    "nftables-masquerade": Gateway(_nftables_masquerade, "nftables-masquerade", header=()),
+    "two": Gateway(_nginx_postern, "nginx", second=_haproxy),
+}

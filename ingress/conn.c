@@ -18,8 +18,6 @@
 #include "ingress/door.h"
 #include "ingress/pump.h"
 
-#define PIPE_RETRY_MS 50
-
 enum conn_state {
     CONN_HEADER,  /* the gateway's header is not whole */
     CONN_CONNECT, /* the upstream has not answered */
@@ -35,7 +33,6 @@ struct conn {
     enum conn_state state;
     enum door_way way;
     bool is_probe;
-    bool lacks_pipe; /* bytes wait, and no pipe could be had for them */
     const struct config_gateway *gateway;
     struct addr peer;
     struct door_client client;
@@ -157,18 +154,14 @@ static unsigned wants_of(enum pump_result reading, enum pump_result writing)
            (writing == PUMP_WRITE ? LOOP_WRITE : 0);
 }
 
-/* What the pumps wait for, and for how long they may. */
+/* What the pumps wait for. */
 static void await(struct conn *conn)
 {
     enum pump_result up = conn->up.result, down = conn->down.result;
-    int64_t wait_ms = (int64_t)conn->port->config->idle_timeout_sec * 1000;
 
-    conn->lacks_pipe = up == PUMP_PIPE || down == PUMP_PIPE;
-    if (conn->lacks_pipe)
-        wait_ms = PIPE_RETRY_MS;
     loop_io_want(conn->client_io, wants_of(up, down));
     loop_io_want(conn->upstream_io, wants_of(down, up));
-    loop_timer_start(conn->timer, wait_ms);
+    loop_timer_start(conn->timer, (int64_t)conn->port->config->idle_timeout_sec * 1000);
 }
 
 /* The pumps that these events are for: the other one would find nothing. */
@@ -193,14 +186,6 @@ static void on_client(unsigned events, void *ctx)
 static void on_upstream(unsigned events, void *ctx)
 {
     relay(ctx, events & LOOP_WRITE, events & LOOP_READ);
-}
-
-static void on_idle(struct conn *conn)
-{
-    if (conn->lacks_pipe)
-        relay(conn, true, true);
-    else
-        end(conn, PORT_IDLE);
 }
 
 /* --- the upstream ------------------------------------------------------------------------ */
@@ -491,7 +476,7 @@ static void on_timeout(void *ctx)
         upstream_failed(conn, ETIMEDOUT);
         break;
     case CONN_RELAY:
-        on_idle(conn);
+        end(conn, PORT_IDLE);
         break;
     }
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #define PIECE      65536 /* what a pipe holds */
+#define COPY_MAX   4096  /* at a time where there is no pipe */
 #define TURN_STEPS 8     /* pieces moved before others have their turn */
 
 void pump_init(struct pump *pump, int from, int to)
@@ -54,11 +55,43 @@ static enum pump_result pass_end_on(struct pump *pump)
     return PUMP_DONE;
 }
 
-/* PUMP_AGAIN: there are bytes in the pipe now. */
+/* Bytes that were sent on: tcp(7) throws them away with MSG_TRUNC. */
+static void forget(int from, size_t len)
+{
+    while (len) {
+        ssize_t n = recv(from, NULL, len, MSG_TRUNC);
+        if (n <= 0 && errno != EINTR)
+            return;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+/*
+ * Out of descriptors there is no pipe; but what is open must be able to go on, and to end,
+ * for only that frees some. What the receiver does not take stays with the kernel.
+ */
+static enum pump_result copy(struct pump *pump)
+{
+    uint8_t bytes[COPY_MAX];
+    ssize_t n = recv(pump->from, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+
+    if (n == 0)
+        return pass_end_on(pump);
+    if (n < 0)
+        return would_wait() ? PUMP_READ : PUMP_BROKEN;
+    n = send(pump->to, bytes, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0)
+        return would_wait() ? PUMP_WRITE : PUMP_BROKEN;
+    forget(pump->from, (size_t)n);
+    pump->moved += (size_t)n;
+    return PUMP_AGAIN;
+}
+
+/* PUMP_AGAIN: there are bytes in the pipe now, or some were copied. */
 static enum pump_result take_in(struct pump *pump, struct pipes *pipes)
 {
     if (pipes_get(pipes, pump->pipe))
-        return PUMP_PIPE;
+        return copy(pump);
     ssize_t n = move(pump->from, pump->pipe[1], PIECE);
     if (n > 0) {
         pump->in_pipe = (size_t)n;
@@ -93,7 +126,7 @@ enum pump_result pump_run(struct pump *pump, struct pipes *pipes)
     for (int i = 0; i < TURN_STEPS && result == PUMP_AGAIN; i++) {
         if (!pump->in_pipe)
             result = take_in(pump, pipes);
-        if (result == PUMP_AGAIN)
+        if (result == PUMP_AGAIN && pump->in_pipe)
             result = put_out(pump, pipes);
     }
     pump->result = result;

@@ -12,15 +12,14 @@ enum pump_result {
     PUMP_READ,  /* go on when `from` is readable */
     PUMP_WRITE, /* go on when `to` is writable */
     PUMP_AGAIN, /* there is more, but others have their turn first */
-    PUMP_PIPE,  /* no pipe can be had now: try again later */
     PUMP_DONE,  /* all that came is sent, and its end */
     PUMP_BROKEN /* one of the sockets failed; errno says how */
 };
 
 /*
  * One direction of a forwarded connection: bytes from one socket to another, in the kernel
- * (splice(2)), no copy of ours. What cannot be sent on is not read: the sender feels the
- * receiver's pace. The end of the one's bytes becomes the end of the other's.
+ * (splice(2)), no copy of ours unless descriptors have run out. What cannot be sent on is not read:
+ * the sender feels the receiver's pace. The end of the one's bytes becomes the end of the other's.
  */
 struct pump {
     int from, to;            /* non-blocking sockets, the caller's */

@@ -103,6 +103,13 @@ def check_masked_mail(lab, service, peers):
         expect(connected(lab, service, peer), f"{service} does not name {peer}")
 
 
+def check_no_relay(lab):
+    """Not for the world, whatever address it seems to have."""
+    for source in (SENDER4, SENDER6):
+        code = lab.smtp_answer(source, to="victim@friend.example.org")
+        expect(code in (454, 550, 554), f"relays for {source}: {code}")
+
+
 def check_logins(lab, service, peer=None):
     """submission and IMAP; Postfix names the client, or the peer in its place."""
     for source in (OTHER4, OTHER6):
@@ -152,6 +159,7 @@ def test_haproxy(outer):
     with lab_with(outer, "haproxy") as lab:
         check_mail(lab, "gateway")
         check_logins(lab, "gateway-submission")
+        check_no_relay(lab)
         check_bans(lab)
         check_health(lab)
         check_firewall(lab)
@@ -206,6 +214,14 @@ def test_nginx_as_guides_have_it(outer):
         check_nobody_is_banned(lab)
 
 
+def test_nginx_as_guides_have_it_and_the_ingress(outer):
+    """Where its sections want no header, the server sees the gateway."""
+    with lab_with(outer, "nginx-guide") as lab, ingress_before(lab.home):
+        check_mail(lab, "gateway")
+        check_logins(lab, "gateway-submission", peer="10.8.0.1")
+        check_nobody_is_banned(lab)
+
+
 # --- gateways that pass packets on ---
 
 def big_mail_gets_through(lab, *routes):
@@ -226,6 +242,7 @@ def big_mail_gets_through(lab, *routes):
 def test_nftables_with_the_client_kept(outer):
     with lab_with(outer, "nftables") as lab:
         check_mail(lab, "tunnel", through="")
+        check_no_relay(lab)
         check_logins(lab, "tunnel-submission")
         check_bans(lab)
         big_mail_gets_through(lab, "route change default dev wg0 table 5180",
@@ -299,6 +316,7 @@ def answers_ping(lab, where):
 def test_nftables_with_masquerade(outer):
     with lab_with(outer, "nftables-masquerade") as lab:
         check_masked_mail(lab, "tunnel", {SENDER4: "10.8.0.1", SENDER6: "fd7a:10:8::1"})
+        check_no_relay(lab)
         check_logins(lab, "tunnel-submission", peer="10.8.0.1")
         check_nobody_is_banned(lab)
         big_mail_gets_through(lab, "route replace 10.8.0.1/32 dev wg0",

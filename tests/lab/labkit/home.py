@@ -5,9 +5,11 @@ import contextlib
 import os
 import re
 
+from . import state
 from .errors import LabError
 from .fill import TOP, filled, source
 from .keys import hash_password, make_certificate, secret
+from .vps import GATEWAYS
 
 HOST = "mail.example.com"
 MAILBOXES = {"alice@example.com": "alice's secret", "bob@example.com": "bob's secret"}
@@ -211,17 +213,24 @@ def start_policyd(home, *before):
 
 
 # The sample has the section of port 25 and says that the others are like it.
-INGRESSES = "".join(
-    f'ingress "{name}" {{ listen = "10.8.0.2:{port}"  to = "127.0.0.1:10{port:03}" }}\n'
-    for name, port in [("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993)])
+def _ingresses(gateway):
+    text = ""
+    for name, port in [("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993)]:
+        header = "required" if port in gateway.header else "none"
+        text += (f'ingress "{name}" {{ listen = "10.8.0.2:{port}"  to = "127.0.0.1:10{port:03}"'
+                 f'  header = "{header}" }}\n')
+    return text
 
 
 @contextlib.contextmanager
 def ingress_before(home):
     """Postfix's and Dovecot's services for the gateway stand behind postern-ingress."""
-    paths = ("/etc/postfix/master.cf", "/etc/postern/postern.conf")
+    gateway = GATEWAYS[state.load()["gateway"]]
+    paths = ["/etc/postfix/master.cf", "/etc/postern/postern.conf"]
+    if 993 not in gateway.header:
+        paths.append("/etc/dovecot/conf.d/92-plain.conf")
     before = {path: home.read(path) for path in paths}
-    _put_ingress_before(home, before)
+    _put_ingress_before(home, gateway, before)
     try:
         yield
     finally:
@@ -233,13 +242,15 @@ def ingress_before(home):
         home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
 
 
-def _put_ingress_before(home, before):
-    direct, behind = filled("conf/postfix/master.cf"), filled("conf/postfix/ingress.cf")
+def _put_ingress_before(home, gateway, before):
+    direct, behind = _services(gateway), filled("conf/postfix/ingress.cf")
     for_the_lan = direct[direct.index("# The same submission for the LAN"):]
-    home.write("/etc/postfix/master.cf",
-               before["/etc/postfix/master.cf"].replace(direct, behind + for_the_lan))
+    master = before["/etc/postfix/master.cf"]
+    home.write("/etc/postfix/master.cf", master.replace(direct, behind + for_the_lan))
+    home.run("rm", "-f", "/etc/dovecot/conf.d/92-plain.conf")
     home.write("/etc/dovecot/conf.d/92-ingress.conf", filled("conf/dovecot/92-ingress.conf"))
-    home.write("/etc/postern/postern.conf", before["/etc/postern/postern.conf"] + INGRESSES)
+    home.write("/etc/postern/postern.conf",
+               before["/etc/postern/postern.conf"] + _ingresses(gateway))
     _restart_servers(home)
     home.wait_listening(None, "tcp:10025", "tcp:10587", "tcp:10465", "tcp:10143", "tcp:10993")
     home.service("postern-ingress", "postern-ingress", "-f", "-c", "/etc/postern/postern.conf")

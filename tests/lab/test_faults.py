@@ -8,14 +8,15 @@ import os
 import subprocess
 import time
 
-from scenario import (ALICE, BOB, PASSWORDS, expect, expect_equal, main, message, new_mark, ours,
-                      side_by_side, until)
+from scenario import (ALICE, BOB, PASSWORDS, expect, expect_equal, main, marked, message, new_mark,
+                      ours, side_by_side, until)
 from labkit.errors import LabError
 from labkit.home import start_policyd
 
 POLICYD = "postern-policyd"
 STORE = "/var/lib/postern"
 BANNED, CLIENT, GUESSER = "203.0.113.94", "203.0.113.95", "203.0.113.96"
+LIFTED = "203.0.113.93"
 SET_BACK = "/run/lab/set-back"
 
 
@@ -75,6 +76,14 @@ def the_others_are_served(lab):
     expect_equal(submit(lab), 250, "submission")
 
 
+def mail_leaves(lab):
+    mark = new_mark("leaves")
+    with lab.smtp(CLIENT, 587) as session:
+        session.login(BOB, PASSWORDS[BOB])
+        session.sendmail(BOB, [f"{mark}@friend.example.org"], marked(mark, message(author=BOB)))
+    until("the mail at the relay", lambda: lab.find_relayed("brevo", mark), 30)
+
+
 def as_if_there_were_none(lab):
     """The line "not running"."""
     mail_is_judged(lab)
@@ -82,13 +91,18 @@ def as_if_there_were_none(lab):
     expect(answer == 250 and seconds < 3, f"SMTP of the banned: {answer}, {seconds:.1f} s")
     answer, seconds = took(login, lab, BANNED)
     expect(answer == "ok" and seconds < 2, f"IMAP of the banned: {answer}, {seconds:.1f} s")
-    expect_equal(submit(lab), 451, "submission")
+    answer, seconds = took(submit, lab)
+    expect(answer == 451 and seconds < 3, f"submission: {answer}, {seconds:.1f} s")
     code, text = ctl(lab, "bans")
     expect(code == 2 and "is postern-policyd running?" in text, f"posternctl: {code} {text}")
 
 
+def guess_some(lab, *numbers):
+    lab.imap_many(GUESSER, ALICE, [f"guess {number}" for number in numbers])
+
+
 def guess(lab):
-    lab.imap_many(GUESSER, ALICE, [f"guess {number}" for number in range(5)])
+    guess_some(lab, *range(5))
     until("a ban of the guesser", lambda: GUESSER in bans(lab), 20)
 
 
@@ -99,19 +113,32 @@ def restart(lab):
 
 # --- the lines ---
 
-def mail_of_a_stranger(lab):
-    """RCPT's answer after a sender whom Postfix has not looked up before."""
+def mail_of_a_stranger(lab, mark, said):
+    """The last answer, of a sender whom Postfix has not looked up before; said: seconds."""
     with lab.smtp(BANNED) as session:
         session.sock.settimeout(300)
-        code, _ = session.mail(f"joe@{new_mark('other')}.example.org")
-        return session.rcpt(ALICE)[0] if code == 250 else code
+        (code, _), said["MAIL"] = took(session.mail, f"joe@{new_mark('other')}.example.org")
+        if code == 250:
+            (code, _), said["RCPT"] = took(session.rcpt, ALICE)
+        if code == 250:
+            (code, _), said["DATA"] = took(session.data, marked(mark, message()))
+        return code
+
+
+def arrival(lab, mark):
+    """What was accepted, after what Postfix put off meanwhile is tried again."""
+    def find():
+        lab.home.run("postqueue", "-f")
+        return lab.find_mail(mark)
+    return until("the mail that was accepted", find, 30)
 
 
 def test_stopped(lab):
     ban(lab)
     pid = str(lab.home.service_pid(POLICYD))
-    users = {"out": (submit, lab), "in": (mail_of_a_stranger, lab), "login": (login, lab, BANNED),
-             "ctl": (ctl, lab, "ban", GUESSER)}
+    mark, said = new_mark("hung"), {}
+    users = {"out": (submit, lab), "in": (mail_of_a_stranger, lab, mark, said),
+             "login": (login, lab, BANNED), "ctl": (ctl, lab, "ban", GUESSER)}
     lab.home.run("kill", "-STOP", pid)
     try:
         found = dict(zip(users, side_by_side(lambda user: took(*user), list(users.values()))))
@@ -124,6 +151,8 @@ def test_stopped(lab):
     # One trivial-rewrite may serve both, and looks up one address after the other.
     first = min(found["out"][1], found["in"][1])
     expect(first < 150, f"the first of them waited {first:.1f} s")
+    expect(90 < said["MAIL"] and 2 < said["RCPT"] < 6 and said["DATA"] < 6, f"mail in: {said}")
+    expect("spf=" in ours(arrival(lab, mark)), "the milter did not judge it")
     (code, text), seconds = found["ctl"]
     expect(code == 2 and "no answer" in text and 9 < seconds < 15,
            f"posternctl: {code} {text} {seconds:.1f} s")
@@ -147,6 +176,38 @@ def test_not_running_and_started_again(lab):
     until("submission again", lambda: submit(lab) == 250, 30)
     the_others_are_served(lab)
     lab.unban_all()
+
+
+def wait_until_counted_on_disk(lab):
+    """Two commits after what was counted: the first may have been under way."""
+    path = lab.home.path(f"{STORE}/policyd.mdb")
+    for number in range(2):
+        before = os.stat(path).st_mtime_ns
+        lab.imap(f"203.0.113.{97 + number}", ALICE, "wrong")  # something more to write
+        until("a commit", lambda then=before: os.stat(path).st_mtime_ns != then)
+
+
+def the_fifth_guess_bans(lab, number):
+    """After four: none is forgotten, and none is counted twice."""
+    expect_equal(bans(lab), {}, "bans after four guesses")
+    guess_some(lab, number)
+    until("a ban for the fifth guess", lambda: GUESSER in bans(lab), 10)
+    lab.unban_all()
+
+
+def test_counts_go_on_after_a_crash(lab):
+    guess_some(lab, *range(4))
+    wait_until_counted_on_disk(lab)
+    restart(lab)
+    the_fifth_guess_bans(lab, 4)
+
+
+def test_counts_go_on_after_an_end(lab):
+    guess_some(lab, *range(4))
+    lab.home.run("kill", str(lab.home.service_pid(POLICYD)))
+    until("its end", lambda: not lab.home.service_lives(POLICYD), 30)
+    lab.start(POLICYD)
+    the_fifth_guess_bans(lab, 4)
 
 
 def when_idle(lab, *argv):
@@ -186,16 +247,24 @@ def fill(lab):
 def test_directory_full(lab):
     with small_store(lab):
         ban(lab)
+        ban(lab, LIFTED)
         fill(lab)
         expect_equal(store_status(lab), ("degraded", 1), "status")
         unstored = [x for x, one in bans(lab).items() if not one["stored"]]
         expect(unstored and BANNED not in unstored, f"bans in memory only: {unstored}")
+        expect("in memory only" in ctl(lab, "bans")[1], "posternctl bans does not tell")
         guess(lab)
         the_banned_is_refused(lab, GUESSER)
         the_banned_is_refused(lab)
         the_others_are_served(lab)
+        mail_leaves(lab)
+        code, text = ctl(lab, "unban", LIFTED)
+        expect(code == 0 and "cannot write" in text, f"posternctl unban: {code} {text}")
+        expect(LIFTED not in bans(lab), "lifted, and there")
+        written = {x for x, one in bans(lab).items() if one["stored"]}
         restart(lab)  # it starts, with what was written
-        expect(BANNED in bans(lab) and unstored[0] not in bans(lab), "bans after a full start")
+        expect_equal(set(bans(lab)), written | {LIFTED}, "bans after a full start")
+        expect(BANNED in written and unstored[0] not in written, f"written: {written}")
         fill(lab)
         lab.home.run("rm", f"{STORE}/fill")
         until("all bans on disk", lambda: all(x["stored"] for x in bans(lab).values()), 45)
@@ -208,6 +277,8 @@ def test_directory_read_only(lab):
         ban(lab)  # its files are there
         restart(lab)
         expect(BANNED in bans(lab), "a restart forgets")
+        the_banned_is_refused(lab)
+        the_others_are_served(lab)
         lab.kill(POLICYD)
         when_idle(lab, "mount", "-o", "remount,ro", STORE)
         try:
@@ -215,7 +286,8 @@ def test_directory_read_only(lab):
             raise AssertionError("it starts on a file system that it cannot write to")
         except LabError:
             log = lab.home.read(f"/var/log/{POLICYD}.log")
-        expect("Read-only file system" in log.splitlines()[-1], log[-500:])
+        last = log.splitlines()[-1]
+        expect("Read-only file system" in last and f"{STORE}/policyd." in last, log[-500:])
         as_if_there_were_none(lab)
 
 

@@ -223,14 +223,17 @@ def _ingresses(gateway):
 
 
 @contextlib.contextmanager
-def ingress_before(home):
-    """Postfix's and Dovecot's services for the gateway stand behind postern-ingress."""
+def ingress_before(home, smtp_way=None):
+    """
+    Postfix's and Dovecot's services for the gateway stand behind postern-ingress; smtp_way
+    are the options that port 25 is forwarded by in place of forward_as = "proxy".
+    """
     gateway = GATEWAYS[state.load()["gateway"]]
     paths = ["/etc/postfix/master.cf", "/etc/postern/postern.conf"]
     if 993 not in gateway.header:
         paths.append("/etc/dovecot/conf.d/92-plain.conf")
     before = {path: home.read(path) for path in paths}
-    _put_ingress_before(home, gateway, before)
+    _put_ingress_before(home, gateway, before, smtp_way)
     try:
         yield
     finally:
@@ -242,15 +245,18 @@ def ingress_before(home):
         home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
 
 
-def _put_ingress_before(home, gateway, before):
+def _put_ingress_before(home, gateway, before, smtp_way):
     direct, behind = _services(gateway), filled("conf/postfix/ingress.cf")
+    ours = before["/etc/postern/postern.conf"]
+    if smtp_way:  # as ingress.cf says; the first service is port 25's
+        behind = behind.replace("  -o smtpd_upstream_proxy_protocol=haproxy\n", "", 1)
+        ours = ours.replace('#forward_as = "proxy"', smtp_way, 1)
     for_the_lan = direct[direct.index("# The same submission for the LAN"):]
     master = before["/etc/postfix/master.cf"]
     home.write("/etc/postfix/master.cf", master.replace(direct, behind + for_the_lan))
     home.run("rm", "-f", "/etc/dovecot/conf.d/92-plain.conf")
     home.write("/etc/dovecot/conf.d/92-ingress.conf", filled("conf/dovecot/92-ingress.conf"))
-    home.write("/etc/postern/postern.conf",
-               before["/etc/postern/postern.conf"] + _ingresses(gateway))
+    home.write("/etc/postern/postern.conf", ours + _ingresses(gateway))
     _restart_servers(home)
     home.wait_listening(None, "tcp:10025", "tcp:10587", "tcp:10465", "tcp:10143", "tcp:10993")
     home.service("postern-ingress", "postern-ingress", "-f", "-c", "/etc/postern/postern.conf")

@@ -63,7 +63,7 @@ tap() {
     name=$1
     shift
     since=$(date +%s)
-    tap_run "$@" | tee "$logs/$name.log" | grep -v '^exit status'
+    tap_run "$@" | tee "$logs/$name.log" | grep --line-buffered -v '^exit status'
     tap_count "$name"
 }
 

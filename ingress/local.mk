@@ -6,12 +6,15 @@ libingress_a_SOURCES = \
 	ingress/conn.c ingress/conn.h \
 	ingress/dial.c ingress/dial.h \
 	ingress/door.c ingress/door.h \
+	ingress/handover.c ingress/handover.h \
 	ingress/monitor.c ingress/monitor.h \
 	ingress/pipes.c ingress/pipes.h \
+	ingress/predecessor.c ingress/predecessor.h \
 	ingress/pump.c ingress/pump.h \
 	ingress/server.c ingress/server.h \
 	ingress/sessions.c ingress/sessions.h \
 	ingress/stats.c ingress/stats.h \
+	ingress/successor.c ingress/successor.h \
 	ingress/transparent.c ingress/transparent.h \
 	ingress/watch.c ingress/watch.h
 
@@ -22,6 +25,7 @@ postern_ingress_LDADD = $(ingress_libs)
 
 EXTRA_DIST += tests/ingress/harness.py
 ingress_scripts = tests/ingress/check-ingress tests/ingress/check-ingress-plain \
+	tests/ingress/check-ingress-handover \
 	tests/ingress/check-ingress-transparent
 dist_check_SCRIPTS += $(ingress_scripts)
 TESTS += $(ingress_scripts)

@@ -9,9 +9,13 @@
 #include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/config/program.h"
+#include "common/net/listener.h"
 #include "common/net/loop.h"
 #include "common/net/origin.h"
+#include "ingress/handover.h"
+#include "ingress/predecessor.h"
 #include "ingress/server.h"
+#include "ingress/successor.h"
 #include "ingress/transparent.h"
 
 #define NAME       "postern-ingress"
@@ -23,8 +27,10 @@ struct daemon {
     struct server *server;
     struct loop *loop;
     struct loop_timer *refresh;
-    struct loop_signal *term;
-    struct loop_signal *interrupt;
+    struct loop_signal *term, *interrupt, *hangup, *user;
+    struct predecessor *predecessor; /* NULL: this is the first process */
+    struct handover *handover;
+    char **next; /* the command of the next process */
 };
 
 static void on_refresh(void *ctx)
@@ -41,8 +47,49 @@ static void on_stop_signal(void *ctx)
     struct daemon *daemon = ctx;
 
     log_info(NULL, "stopping");
-    process_notify_stopping();
+    if (!handover_is_done(daemon->handover))
+        process_notify_stopping();
     loop_stop(daemon->loop);
+}
+
+static void on_handover_signal(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    handover_begin(daemon->handover);
+}
+
+static void on_drained(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    loop_stop(daemon->loop);
+}
+
+/* The sockets are this process's alone, and all that it needs is there. */
+static void on_go(void *ctx)
+{
+    struct daemon *daemon = ctx;
+
+    listener_leave_files(false);
+    server_accept(daemon->server);
+    daemon->handover = handover_new(&(struct handover_options){
+        .loop = daemon->loop,
+        .server = daemon->server,
+        .argv = daemon->next,
+        .drain_timeout_sec = daemon->config->drain_timeout_sec,
+        .predecessor = &daemon->predecessor,
+        .on_drained = on_drained,
+        .ctx = daemon,
+    });
+    daemon->hangup = loop_signal_new(daemon->loop, SIGHUP, on_handover_signal, daemon);
+    daemon->user = loop_signal_new(daemon->loop, SIGUSR2, on_handover_signal, daemon);
+    log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
+             LOG_STR("enforce", daemon->config->enforce ? "yes" : "no"));
+    if (daemon->predecessor)
+        process_notify_taken_over();
+    else
+        process_notify_ready();
 }
 
 static int leave_root(const struct daemon *daemon, bool foreground, struct error *error_r)
@@ -54,12 +101,15 @@ static int leave_root(const struct daemon *daemon, bool foreground, struct error
     if (process_drop_root(daemon->config->user, keep, error_r))
         return -1;
     process_guard_secrets();
-    return foreground ? 0 : process_detach(error_r);
+    return foreground || process_predecessor_channel() >= 0 ? 0 : process_detach(error_r);
 }
 
 static int serve(struct daemon *daemon, struct error *error_r)
 {
+    int channel = process_predecessor_channel();
+
     daemon->loop = loop_new();
+    listener_leave_files(channel >= 0);
     signal(SIGPIPE, SIG_IGN); /* of splice(2) into what is closed, and of a log unread */
     if (server_start(daemon->server, daemon->loop, &daemon->rules, error_r))
         return -1;
@@ -67,9 +117,11 @@ static int serve(struct daemon *daemon, struct error *error_r)
     daemon->term = loop_signal_new(daemon->loop, SIGTERM, on_stop_signal, daemon);
     daemon->interrupt = loop_signal_new(daemon->loop, SIGINT, on_stop_signal, daemon);
     loop_timer_start(daemon->refresh, REFRESH_MS);
-    log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
-             LOG_STR("enforce", daemon->config->enforce ? "yes" : "no"));
-    process_notify_ready();
+    if (channel >= 0)
+        daemon->predecessor =
+            predecessor_new(daemon->loop, channel, server_sessions(daemon->server), on_go, daemon);
+    else
+        on_go(daemon);
     loop_run(daemon->loop);
     log_info(NULL, "stopped");
     return 0;
@@ -86,13 +138,19 @@ static int run(struct daemon *daemon, bool foreground, struct error *error_r)
 
 static void close_all(struct daemon *daemon)
 {
+    handover_free(&daemon->handover);
+    predecessor_free(&daemon->predecessor);
+    loop_signal_free(&daemon->user);
+    loop_signal_free(&daemon->hangup);
     loop_signal_free(&daemon->interrupt);
     loop_signal_free(&daemon->term);
+    signal(SIGTERM, SIG_IGN); /* it ends already, and ends well */
     loop_timer_free(&daemon->refresh);
     server_free(&daemon->server);
     loop_free(&daemon->loop);
     origin_rules_fini(&daemon->rules);
     config_free(&daemon->config);
+    successor_command_free(&daemon->next);
 }
 
 static int print_rules(struct daemon *daemon)
@@ -117,6 +175,7 @@ int main(int argc, char **argv)
 
     if (options.has_option)
         return print_rules(&daemon);
+    daemon.next = successor_command(argv[0], &options);
     int rc = run(&daemon, options.foreground, &error);
 
     if (rc && !options.foreground)

@@ -31,12 +31,15 @@ struct server {
     struct clients clients;
     struct pipes pipes;
     struct sessions sessions;
+    int sessions_fd;                 /* until it is served; -1 where nothing is forwarded plainly */
     struct service *session_service; /* NULL where nothing is forwarded plainly */
     struct watch *watch;
     struct conn_port *ports;        /* one for each ingress section of the file */
     int *fds;                       /* of each, until it is served */
     struct http_sections *sections; /* until the monitor has them */
     struct monitor *monitor;
+    int *listening; /* all sockets of the above; those of a service manager come first */
+    size_t listening_count, managed_count;
 };
 
 static void parse_upstream(struct conn_port *port)
@@ -66,17 +69,35 @@ static void raise_descriptor_limit(const struct config *config)
     process_raise_descriptors(wanted, "more connections than fit wait");
 }
 
-/* Of a service manager, that are none of ours. */
-static void warn_unused_sockets(const struct server *server, int sessions_fd)
+/* One of a service manager is in the list already, whether or not the file has it. */
+static void note_listening(struct server *server, int fd)
+{
+    for (size_t i = 0; i < server->managed_count; i++) {
+        if (server->listening[i] == fd)
+            return;
+    }
+    if (fd >= 0)
+        server->listening[server->listening_count++] = fd;
+}
+
+/* Those of a service manager that are none of ours are said. */
+static void list_sockets(struct server *server)
 {
     size_t ports = server->config->ingress_count, count = http_sections_count(server->sections);
-    int *fds = x_calloc(ports + count + 2, sizeof(*fds));
+    size_t managed = (size_t)process_managed_count();
+    int *fds = x_calloc(ports + count + 1, sizeof(*fds));
 
+    server->listening = x_calloc(managed + ports + count + 1, sizeof(*server->listening));
+    for (size_t i = 0; i < managed; i++)
+        note_listening(server, PROCESS_INHERITED_FIRST + (int)i);
+    server->managed_count = managed;
     for (size_t i = 0; i < ports; i++)
         fds[i] = server->fds[i];
     for (size_t i = 0; i < count; i++)
         fds[ports + i] = http_sections_fd(server->sections, i);
-    fds[ports + count] = sessions_fd;
+    fds[ports + count] = server->sessions_fd;
+    for (size_t i = 0; i <= ports + count; i++)
+        note_listening(server, fds[i]);
     listener_warn_unused(fds, ports + count + 1);
     free(fds);
 }
@@ -99,6 +120,7 @@ struct server *server_bind(const struct config *config, struct error *error_r)
     size_t count = config->ingress_count;
 
     server->config = config;
+    server->sessions_fd = -1;
     server->ports = x_calloc(count, sizeof(*server->ports));
     server->fds = x_calloc(count, sizeof(*server->fds));
     for (size_t i = 0; i < count; i++)
@@ -140,20 +162,24 @@ static void start_port(struct server *server, size_t i)
 }
 
 /* Bound by the user that the milter and policyd are too, so that they may connect. */
-static int start_sessions(struct server *server, struct error *error_r)
+static int bind_sessions(struct server *server, struct error *error_r)
 {
-    const char *address = server->config->sessions;
-    bool is_wanted = config_forwards_as(server->config, FORWARD_AS_PLAIN);
-    int fd = is_wanted ? listener_bind(address, NULL, error_r) : -1;
+    if (config_forwards_as(server->config, FORWARD_AS_PLAIN)) {
+        server->sessions_fd = listener_bind(server->config->sessions, NULL, error_r);
+        if (server->sessions_fd < 0)
+            return -1;
+    }
+    list_sockets(server);
+    return 0;
+}
 
-    if (is_wanted && fd < 0)
-        return -1;
-    warn_unused_sockets(server, fd);
-    if (!is_wanted)
-        return 0;
+static void start_sessions(struct server *server)
+{
+    if (server->sessions_fd < 0)
+        return;
     server->session_service =
         service_new(server->world.loop, &(struct service_options){
-                                            .fd = fd,
+                                            .fd = server->sessions_fd,
                                             .is_unix = true,
                                             .max_connections = SESSION_PEERS_MAX,
                                             .request_max = ATTR_LIST_MAX,
@@ -162,8 +188,9 @@ static int start_sessions(struct server *server, struct error *error_r)
                                             .protocol = &sessions_protocol,
                                             .ctx = &server->sessions,
                                         });
-    log_info(NULL, "listening", LOG_STR("address", address), LOG_STR("serves", "sessions"));
-    return 0;
+    server->sessions_fd = -1;
+    log_info(NULL, "listening", LOG_STR("address", server->config->sessions),
+             LOG_STR("serves", "sessions"));
 }
 
 static void on_check(const char *reason, void *ctx)
@@ -197,10 +224,8 @@ int server_start(struct server *server, struct loop *loop, const struct origin_r
         .pipes = &server->pipes,
         .sessions = &server->sessions,
     };
-    if (start_sessions(server, error_r))
+    if (bind_sessions(server, error_r))
         return -1;
-    for (size_t i = 0; i < server->config->ingress_count; i++)
-        start_port(server, i);
     for (size_t i = 0; i < server->config->ingress_count; i++)
         check_port(&server->ports[i]);
     if (server->config->policyd.control)
@@ -222,6 +247,52 @@ int server_start(struct server *server, struct loop *loop, const struct origin_r
                                                     });
     server->sections = NULL;
     return monitor_start(server->monitor, error_r);
+}
+
+void server_accept(struct server *server)
+{
+    listener_drop_unused(server->listening, server->listening_count);
+    start_sessions(server);
+    for (size_t i = 0; i < server->config->ingress_count; i++)
+        start_port(server, i);
+}
+
+const int *server_listening(const struct server *server, size_t *count_r, size_t *managed_r)
+{
+    *count_r = server->listening_count;
+    *managed_r = server->managed_count;
+    return server->listening;
+}
+
+/* Who asks for sessions asks the next process, which knows ours as well. */
+static void end_sessions(struct server *server)
+{
+    sessions_answer_late(&server->sessions);
+    service_free(&server->session_service);
+}
+
+void server_drain(struct server *server)
+{
+    monitor_free(&server->monitor);
+    end_sessions(server);
+    for (size_t i = 0; i < server->config->ingress_count; i++) {
+        transparent_check_free(&server->ports[i].check);
+        listener_free(&server->ports[i].listener);
+    }
+}
+
+size_t server_open_count(const struct server *server)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < server->config->ingress_count; i++)
+        count += server->ports[i].count;
+    return count;
+}
+
+struct sessions *server_sessions(struct server *server)
+{
+    return &server->sessions;
 }
 
 static void close_port(struct server *server, size_t i)
@@ -248,12 +319,15 @@ void server_free(struct server **server)
     watch_free(&old->watch);
     for (size_t i = 0; i < old->config->ingress_count; i++)
         close_port(old, i);
-    service_free(&old->session_service);
+    end_sessions(old);
+    if (old->sessions_fd >= 0)
+        close(old->sessions_fd);
     sessions_fini(&old->sessions);
     bantable_fini(&old->bans);
     clients_fini(&old->clients);
     pipes_fini(&old->pipes);
     free(old->ports);
     free(old->fds);
+    free(old->listening);
     free(old);
 }

@@ -5,7 +5,7 @@ EXTRA_DIST += \
 	tests/check tests/demo tests/packages-build tests/packages-check tests/lab tests/tap-run \
 	tests/lib/build.sh tests/lib/cases.py tests/lib/metrics.py tests/lib/setup.sh \
 	tests/lib/steps.sh tests/lib/story.py \
-	tests/lib/tsan.supp tests/soak
+	tests/lib/tsan.supp tests/soak tests/soak-ingress
 dist_check_SCRIPTS += tests/lib/test_steps
 TESTS += tests/lib/test_steps
 
@@ -77,7 +77,11 @@ SOAK_SECONDS = 600
 soak-load: postern-policyd postern-milter
 	POSTERN_SRCDIR='$(abs_top_srcdir)' POSTERN_BUILDDIR='$(abs_builddir)' \
 	    SOAK_SECONDS=$(SOAK_SECONDS) $(srcdir)/tests/soak
-soak: soak-load
+# 9000 connections through a restart of policyd and a hand-over of the ingress.
+soak-ingress: postern-policyd postern-ingress posternctl
+	POSTERN_SRCDIR='$(abs_top_srcdir)' POSTERN_BUILDDIR='$(abs_builddir)' \
+	    SOAK_SECONDS=$(SOAK_SECONDS) $(srcdir)/tests/soak-ingress
+soak: soak-load soak-ingress
 
 format:
 	cd $(srcdir) && find common milter policyd ingress webhook ctl tests -name '*.[ch]' \
@@ -87,4 +91,4 @@ clean-local: clean-fuzz
 clean-fuzz:
 	rm -rf tests/fuzz/found
 
-.PHONY: fuzz fuzz-programs format lint lint-cppcheck lint-tidy soak soak-load clean-fuzz
+.PHONY: fuzz fuzz-programs format lint lint-cppcheck lint-tidy soak soak-ingress soak-load clean-fuzz

@@ -8,6 +8,8 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,8 +22,10 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 
 #define LOOKUP_BUFFER_MAX (1u << 20)
+#define INHERITED_MAX     4096
 
 #ifndef __has_feature
 #define __has_feature(feature) 0
@@ -220,12 +224,57 @@ void process_notify_stopping(void)
     notify("STOPPING=1");
 }
 
+void process_notify_taken_over(void)
+{
+    char state[64];
+
+    snprintf(state, sizeof(state), "READY=1\nMAINPID=%ld", (long)getpid());
+    notify(state);
+}
+
+/* 0 where the environment has none. */
+static uint64_t number_of(const char *text, uint64_t max)
+{
+    uint64_t number;
+
+    return text && str_parse_u64(text, 0, max, &number) == 0 ? number : 0;
+}
+
+/* The environment speaks to this process, not to the one that had it before. */
+static bool is_told(void)
+{
+    return number_of(getenv("LISTEN_PID"), INT32_MAX) == (uint64_t)getpid();
+}
+
+/* As sd_listen_fds(3) does, whose library may not be there. */
 int process_inherited_count(void)
 {
-#ifdef HAVE_SYSTEMD
-    int count = sd_listen_fds(0);
-    return count > 0 ? count : 0;
-#else
-    return 0;
-#endif
+    int count = 0;
+
+    if (is_told())
+        count = (int)number_of(getenv("LISTEN_FDS"), INHERITED_MAX);
+    for (int fd = PROCESS_INHERITED_FIRST; fd < PROCESS_INHERITED_FIRST + count; fd++)
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return count;
+}
+
+static bool has_predecessor(void)
+{
+    return getenv("PN_MANAGED_FDS") && is_told();
+}
+
+int process_managed_count(void)
+{
+    int count = process_inherited_count();
+
+    return has_predecessor() ? (int)number_of(getenv("PN_MANAGED_FDS"), (uint64_t)count) : count;
+}
+
+int process_predecessor_channel(void)
+{
+    int fd = PROCESS_INHERITED_FIRST + process_inherited_count();
+
+    if (!has_predecessor())
+        return -1;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) || fcntl(fd, F_SETFL, O_NONBLOCK) ? -1 : fd;
 }

@@ -45,11 +45,20 @@ void process_notify_ready(void);
 void process_notify_alive(void);
 void process_notify_stopping(void);
 
+/* The same as ready, in the place of the process that was looked after so far. */
+void process_notify_taken_over(void);
+
 /*
- * How many sockets a service manager has passed on to this process (sd_listen_fds(3)),
- * close-on-exec; the first is PROCESS_INHERITED_FIRST. None after process_detach().
+ * How many sockets a service manager, or the process before this one, has
+ * passed on to this process (sd_listen_fds(3)), close-on-exec; the first is
+ * PROCESS_INHERITED_FIRST. None after process_detach().
  */
 #define PROCESS_INHERITED_FIRST 3
 int process_inherited_count(void);
+/* How many of them, the first, come from a service manager: the files of these are its own. */
+int process_managed_count(void);
+
+/* Where the process before this one listens, close-on-exec; -1: there is none. */
+int process_predecessor_channel(void);
 
 #endif

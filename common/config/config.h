@@ -174,6 +174,7 @@ struct config {
     char *user;       /* to become after binding when started as root */
     char *store_path; /* directory of the file store */
     char *sessions;   /* "unix:PATH", where the ingress tells of plain connections; NULL: off */
+    unsigned drain_timeout_sec; /* of an ingress that handed over */
 
     struct config_gateway *gateways;
     size_t gateway_count;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/base/process.h"
 
 #define EXIT_BAD_CONFIG 1
 #define EXIT_USAGE      2
@@ -49,6 +50,12 @@ static struct config *load_or_exit(const char *path)
     struct config_errors errors;
     struct config *config;
 
+    if (process_predecessor_channel() >= 0) { /* nobody reads stderr */
+        config = program_reload(path);
+        if (config)
+            return config;
+        exit(EXIT_BAD_CONFIG);
+    }
     if (config_load(path, &config, &errors) == 0)
         return config;
     config_errors_print(&errors, path, stderr);

@@ -90,6 +90,8 @@ static const struct option top_options[] = {
     {"sessions", OPTION_STRING, RUN("sessions"), 0, 255, .form = form_unix_listener,
      FIELD(struct config, sessions),
      .help = "where the ingress tells who its plain connections are; empty: off"},
+    {"drain_timeout", OPTION_SECONDS, "24h", 1, 30 * DAY, FIELD(struct config, drain_timeout_sec),
+     .help = "for the connections of an ingress that was reloaded to end by themselves"},
     {.name = NULL},
 };
 

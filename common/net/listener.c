@@ -27,6 +27,9 @@
 #define ACCEPT_PAUSE_MS 200  /* when the system has no descriptor or memory left */
 #define LOG_PAUSE_MS    60000
 
+/* Of the process, as its descriptors are: two of them share the sockets for a while. */
+static bool leaves_files;
+
 struct listener {
     struct listener_options options;
     struct loop_io *io;
@@ -170,10 +173,9 @@ static int inherited_find(const struct endpoint *where)
     return -1;
 }
 
-static bool is_inherited(int fd)
+static bool is_managed(int fd)
 {
-    return fd >= PROCESS_INHERITED_FIRST &&
-           fd < PROCESS_INHERITED_FIRST + process_inherited_count();
+    return fd >= PROCESS_INHERITED_FIRST && fd < PROCESS_INHERITED_FIRST + process_managed_count();
 }
 
 static int inherited_adopt(int fd, const char *text, struct error *error_r)
@@ -226,15 +228,21 @@ static void warn_unused(int fd)
                 LOG_STR("effect", "who connects there is not served"));
 }
 
+static bool is_among(const int *fds, size_t count, int fd)
+{
+    size_t i = 0;
+
+    while (i < count && fds[i] != fd)
+        i++;
+    return i < count;
+}
+
 void listener_warn_unused(const int *fds, size_t count)
 {
-    int end = PROCESS_INHERITED_FIRST + process_inherited_count();
+    int end = PROCESS_INHERITED_FIRST + process_managed_count();
 
     for (int fd = PROCESS_INHERITED_FIRST; fd < end; fd++) {
-        size_t i = 0;
-        while (i < count && fds[i] != fd)
-            i++;
-        if (i == count)
+        if (!is_among(fds, count, fd))
             warn_unused(fd);
     }
 }
@@ -373,6 +381,23 @@ static void remove_socket_file(int fd)
         unlink(sun.sun_path);
 }
 
+void listener_leave_files(bool leave)
+{
+    leaves_files = leave;
+}
+
+void listener_drop_unused(const int *fds, size_t count)
+{
+    int end = PROCESS_INHERITED_FIRST + process_inherited_count();
+
+    for (int fd = PROCESS_INHERITED_FIRST + process_managed_count(); fd < end; fd++) {
+        if (is_among(fds, count, fd))
+            continue;
+        remove_socket_file(fd);
+        close(fd);
+    }
+}
+
 void listener_free(struct listener **listener)
 {
     struct listener *old = *listener;
@@ -380,7 +405,7 @@ void listener_free(struct listener **listener)
     if (!old)
         return;
     *listener = NULL;
-    if (!is_inherited(old->options.fd))
+    if (!is_managed(old->options.fd) && !leaves_files)
         remove_socket_file(old->options.fd);
     loop_io_free(&old->io);
     loop_timer_free(&old->pause);

@@ -2,6 +2,7 @@
 #ifndef PN_NET_LISTENER_H
 #define PN_NET_LISTENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/addr.h"
@@ -16,8 +17,8 @@
  * that nobody listens on is replaced, one in use is an error. A TCP address that this
  * host does not have yet is bound all the same, with a line in the log.
  *
- * A listening socket with this address that a service manager has passed on
- * (sd_listen_fds(3)) is taken instead, as it is. Returns the descriptor, or -1.
+ * A listening socket with this address that a service manager, or the process before this
+ * one, has passed on is taken instead, as it is. Returns the descriptor, or -1.
  */
 int listener_bind(const char *address, const char *group, struct error *error_r)
     __attribute__((warn_unused_result));
@@ -51,6 +52,18 @@ struct listener;
 struct listener *listener_new(struct loop *loop, const struct listener_options *options);
 /* NULL: the listener went before this connection. */
 void listener_released(struct listener *listener);
+/*
+ * While another process has the same sockets, to which their files belong: listener_free()
+ * removes none.
+ */
+void listener_leave_files(bool leave);
+
+/*
+ * Close the sockets of the process before this one that are none of these, and
+ * remove their files. Once, when that process has stopped accepting.
+ */
+void listener_drop_unused(const int *fds, size_t count);
+
 /* Stops accepting and closes; the socket file of a Unix listener that is ours is removed. */
 void listener_free(struct listener **listener);
 

@@ -148,11 +148,12 @@ class Ingress:
                                     masked=self.masked, old=self.old, down=self.down,
                                     nobody=self.nobody, options=options, enforce=enforce, more=more))
         self.process = None
+        self.program = os.path.join(BUILD, "postern-ingress")
 
     def start(self, *wrapper):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [*wrapper, os.path.join(BUILD, "postern-ingress"), "-f", "-v", "-c", self.config],
+                [*wrapper, self.program, "-f", "-v", "-c", self.config],
                 stderr=log)
         wait_for(lambda: self.process.poll() is not None or " started " in self.log(), "start")
         assert self.process.poll() is None, self.log()

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_INGRESS_PREDECESSOR_H
+#define PN_INGRESS_PREDECESSOR_H
+
+#include <stdbool.h>
+
+#include "common/net/loop.h"
+#include "ingress/sessions.h"
+
+/*
+ * The process before this one, which gives its place up (handover.h): it tells what sessions
+ * it has, hears that all is ready here, stops accepting, and says go. Then it tells of its
+ * sessions as they come and go, until it is gone and they with it.
+ */
+struct predecessor;
+
+/* It has stopped, or is gone: from now on this process accepts. Called once. */
+typedef void (*predecessor_go_fn)(void *ctx);
+
+/* fd: process_predecessor_channel(), owned from now on. All but accepting is ready. */
+struct predecessor *predecessor_new(struct loop *loop, int fd, struct sessions *sessions,
+                                    predecessor_go_fn on_go, void *ctx);
+/* NULL: there was none. */
+void predecessor_free(struct predecessor **predecessor);
+
+/* False for NULL. */
+bool predecessor_is_there(const struct predecessor *predecessor);
+
+#endif

@@ -89,7 +89,8 @@ void judge_field(const struct judge_facts *facts, const struct judgement *judgem
     };
 
     if (origin->kind == ORIGIN_KNOWN && origin->gateway != NULL) {
-        snprintf(comment, sizeof comment, "through gateway %s", gateway_name(origin));
+        snprintf(comment, sizeof comment, "through gateway %s, %s", gateway_name(origin),
+                 origin_source_name(origin->source));
         results.comment = comment;
     }
     authres_build(out, &results);

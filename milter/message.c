@@ -221,6 +221,7 @@ static void count(const struct message *message, enum tally_id id, unsigned whic
 static void count_all(const struct message *message)
 {
     count(message, TALLY_MESSAGE, message->client.origin->kind);
+    count(message, TALLY_SOURCE, message->client.origin->source);
     if (message->login != NULL)
         count(message, TALLY_AUTHENTICATED, 0);
     tally_add(message->bench->tally, TALLY_FIELD_REMOVED, 0, message->fields.remove_count);

@@ -41,6 +41,11 @@ static const char *origin_label(unsigned which)
     return origin_kind_name((enum origin_kind)which);
 }
 
+static const char *source_label(unsigned which)
+{
+    return origin_source_name((enum origin_source)which);
+}
+
 static const char *result_label(unsigned which)
 {
     return auth_result_name((enum auth_result)which);
@@ -85,6 +90,8 @@ static const struct family {
      COUNTER("negotiations_failed", "Servers that do not let a milter change fields.", NULL)},
     {"messages", TALLY_MESSAGE, TALLY_ORIGINS, origin_label,
      COUNTER("messages", "Messages to their end, by what is known of the client.", "origin")},
+    {"message_sources", TALLY_SOURCE, TALLY_SOURCES, source_label,
+     COUNTER("message_sources", "Messages to their end, by who told the client.", "source")},
     {"messages_authenticated", TALLY_AUTHENTICATED, 1, NULL,
      COUNTER("messages_authenticated", "Messages of senders who logged in.", NULL)},
     {"messages_refused", TALLY_MESSAGE_REFUSED, 1, NULL,

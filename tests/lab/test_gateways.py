@@ -84,7 +84,7 @@ def is_refused(lab, source):
 
 # --- what holds for all ---
 
-def check_mail(lab, service, through=" (through gateway vps1)"):
+def check_mail(lab, service, through=" (through gateway vps1, proxy)"):
     """Mail is judged by its client, whom Postfix knows too."""
     for source in (SENDER4, SENDER6):
         found = ours(lab.deliver(source, signed(lab, message())))
@@ -337,7 +337,7 @@ def test_two_gateways_of_which_one_fails(outer):
     with lab_with(outer, "two") as lab:
         for gateway, name in [("203.0.113.1", "vps1"), ("203.0.113.2", "vps2")]:
             has(through(lab, gateway, SENDER4, message()), "spf=pass",
-                f"iprev=pass (through gateway {name})", f"policy.iprev={SENDER4}")
+                f"iprev=pass (through gateway {name}, proxy)", f"policy.iprev={SENDER4}")
         guesses_at_both_add_up(lab)
         lab.vps.run("kill", str(lab.vps.service_pid("nginx")))
         lab.vps.run("wg-quick", "down", "wg0")
@@ -349,7 +349,7 @@ def test_two_gateways_of_which_one_fails(outer):
             expect(time.monotonic() - begun < 2, "a sender waits before it tries the other")
         for gateway, source in [("203.0.113.2", SENDER4), ("2001:db8::2", SENDER6)]:
             has(through(lab, gateway, source, message()), "spf=pass",
-                "iprev=pass (through gateway vps2)", f"policy.iprev={source}")
+                "iprev=pass (through gateway vps2, proxy)", f"policy.iprev={source}")
         expect_equal(lab.imap(OTHER4, ALICE, PASSWORDS[ALICE], gateway="203.0.113.2"), "ok", "IMAP")
 
 

@@ -143,7 +143,7 @@ static void test_known(void **state)
     assert_has(field, "dkim=none");
     assert_has(field, "iprev=");
     assert_has(field, "203.0.113.9");
-    assert_has(field, "gateway vps1");
+    assert_has(field, "(through gateway vps1, proxy)");
     assert_true(str_has_prefix(buf_str(&logged), "4QUEUE message client=203.0.113.9 "));
     assert_has(buf_str(&logged), "origin=known source=proxy gateway=vps1 helo=helo.example.net "
                                  "sender=a@example.net spf=pass spf_helo=none dkim=none iprev=");

@@ -37,7 +37,7 @@ struct conn {
     struct addr peer;
     struct door_client client;
     struct client_link link;
-    struct session session; /* in the table while it is forwarded plainly */
+    struct session *session; /* in the table, of one that is forwarded plainly; or NULL */
     int client_fd, upstream_fd;
     struct loop_io *client_io, *upstream_io;
     struct loop_timer *timer; /* of the state; in CONN_RELAY the idle time */
@@ -75,7 +75,9 @@ static void conn_free(struct conn *conn)
 
     unlink_conn(conn);
     clients_remove(port->world->clients, &conn->link);
-    sessions_remove(port->world->sessions, &conn->session);
+    if (conn->session)
+        sessions_remove(port->world->sessions, conn->session);
+    free(conn->session);
     pump_fini(&conn->up, port->world->pipes);
     pump_fini(&conn->down, port->world->pipes);
     loop_io_free(&conn->client_io);
@@ -287,9 +289,11 @@ static void tell_of_session(struct conn *conn, const struct session_key *seen)
 {
     struct conn_port *port = conn->port;
 
-    if (port->config->forward_as == FORWARD_AS_PLAIN && !conn->is_probe && conn->way != DOOR_MASKED)
-        sessions_add(port->world->sessions, &conn->session, seen, &conn->client,
-                     conn->gateway ? conn->gateway->name : "");
+    if (port->config->forward_as != FORWARD_AS_PLAIN || conn->is_probe || conn->way == DOOR_MASKED)
+        return;
+    conn->session = x_calloc(1, sizeof(*conn->session));
+    sessions_add(port->world->sessions, conn->session, seen, &conn->client,
+                 conn->gateway ? conn->gateway->name : "");
 }
 
 /* Who it stands for is in the table before the server can ask. */

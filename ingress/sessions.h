@@ -20,7 +20,7 @@ struct session_key {
     uint16_t port;
 };
 
-/* Lives in the connection; what it points to does too. */
+/* Of a connection, as is what it points to. */
 struct session {
     struct map_node node;
     struct session_key key;

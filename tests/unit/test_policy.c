@@ -79,7 +79,8 @@ static void a_banned_client_is_told_and_disconnected(void **state)
     assert_string_equal(answer(fixture, request_of(CLIENT)),
                         "action=421 4.7.0 203.0.113.7 is banned here; try again in 50s\n\n");
     assert_true(fixture_logged(fixture, "1.2.3.0 policy action=421 client=203.0.113.7 "
-                                        "origin=known ban=203.0.113.7 jail=operator seconds=3600 "
+                                        "origin=known source=direct gateway=- "
+                                        "ban=203.0.113.7 jail=operator seconds=3600 "
                                         "login=alice state=RCPT"));
     fixture_pass(fixture, 50000);
     assert_string_equal(answer(fixture, request_of(CLIENT)), "action=DUNNO\n\n");

@@ -49,7 +49,7 @@ static bool has_key(const struct map_node *node, const void *key, size_t len)
 {
     uint8_t bytes[KEY_LEN];
 
-    key_bytes(&session_of(node)->key, bytes);
+    key_bytes(&MAP_ENTRY(node, const struct session, node)->key, bytes);
     return len == KEY_LEN && memcmp(bytes, key, KEY_LEN) == 0;
 }
 
@@ -275,8 +275,12 @@ static void on_late(void *ctx)
 
 void sessions_answer_late(struct sessions *sessions)
 {
-    while (sessions->late)
-        late_answer_give(sessions, sessions->late);
+    struct late_answer *next = NULL;
+
+    for (struct late_answer *late = sessions->late; late; late = next) {
+        next = late->next;
+        late_answer_give(sessions, late);
+    }
 }
 
 static void answer_later(struct sessions *sessions, struct service_conn *conn,

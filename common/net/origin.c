@@ -195,11 +195,11 @@ static struct origin forwarded(const struct origin_rules *rules, const struct or
         return origin;
     if (!*facts.gateway)
         return met(rules, &facts.client, facts.client_port, ORIGIN_SOURCE_INGRESS);
+    origin.gateway = find_gateway_by_name(rules, facts.gateway);
     origin.kind = cannot_be_client(rules, &facts.client) ? ORIGIN_REFUSED : ORIGIN_KNOWN;
     origin.addr = facts.client;
     origin.port = facts.client_port;
     origin.source = ORIGIN_SOURCE_INGRESS;
-    origin.gateway = find_gateway_by_name(rules, facts.gateway);
     return origin;
 }
 

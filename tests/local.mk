@@ -18,8 +18,9 @@ TESTS += $(source_tests)
 EXTRA_DIST += tests/ratchet.list tests/unused.list
 
 # Judged by what was built, besides the text.
-dist_check_SCRIPTS += tests/unit/test_unused
-TESTS += tests/unit/test_unused
+built_tests = tests/unit/test_pages tests/unit/test_unused
+dist_check_SCRIPTS += $(built_tests)
+TESTS += $(built_tests)
 
 # A fuzz target is tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME. The folder
 # whose parser it feeds adds it:

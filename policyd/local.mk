@@ -54,7 +54,7 @@ policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper \
-	tests/unit/test_policy tests/unit/test_route tests/unit/test_socketmap \
+	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
@@ -68,6 +68,8 @@ tests_unit_test_bans_SOURCES = tests/unit/test_bans.c
 tests_unit_test_bans_LDADD = $(policyd_test_libs)
 tests_unit_test_policyd_control_SOURCES = tests/unit/test_policyd_control.c
 tests_unit_test_policyd_control_LDADD = $(policyd_test_libs)
+tests_unit_test_policyd_server_SOURCES = tests/unit/test_policyd_server.c $(config_fixture)
+tests_unit_test_policyd_server_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c

@@ -19,7 +19,10 @@ struct server *server_bind(const struct config *config, struct error *error_r);
 int server_start(struct server *server, struct loop *loop, struct engine *engine,
                  struct error *error_r) __attribute__((warn_unused_result));
 
-/* Whether config asks for the same listeners, limits and tokens. */
+/*
+ * Whether config asks for the same listeners, limits and tokens. Another user or store, which
+ * are no listener's, is named in the log.
+ */
 bool server_fits(const struct server *server, const struct config *config);
 
 /* Accept nobody any more; who is connected is still answered, over HTTP once. */

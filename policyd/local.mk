@@ -38,8 +38,8 @@ policyd_scripts = \
 	tests/policyd/check-policyd-life tests/policyd/check-policyd-limits \
 	tests/policyd/check-policyd-socketmap tests/policyd/check-crash
 dist_check_SCRIPTS += $(policyd_scripts)
-EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/launch.py \
-	tests/policyd/peers.py tests/policyd/power_cut.c
+EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/peers.py \
+	tests/policyd/power_cut.c
 TESTS += $(policyd_scripts)
 
 # The same crash test as in make check, for as long as its word is worth.

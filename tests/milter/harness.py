@@ -12,6 +12,7 @@ import tempfile
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cases import DEADLINE, Skip, case, eq, has, run, wait_for  # noqa: E402,F401
 from dnsd import Dns  # noqa: E402
+from launch import launched  # noqa: E402
 from mta import Mta  # noqa: E402
 from signer import Signer  # noqa: E402
 
@@ -31,11 +32,13 @@ def lacks(text, *parts):
 class Milter:
     """The program with a configuration of its own; the log is collected."""
 
-    def __init__(self, folder, name, dns_port, path=None, descriptors=None, **options):
+    def __init__(self, folder, name, dns_port, path=None, descriptors=None, sockets=(),
+                 **options):
         self.path = path or os.path.join(folder, name + ".sock")
         self.log_path = os.path.join(folder, name + ".log")
         self.config = os.path.join(folder, name + ".conf")
-        self.dns_port, self.options, self.descriptors = dns_port, options, descriptors
+        self.dns_port, self.options = dns_port, options
+        self.descriptors, self.sockets = descriptors, sockets
         self.write(**options)
         self.process = None
 
@@ -77,12 +80,11 @@ milter {{
         return self.log()[seen:]
 
     def start(self):
-        command = [PROGRAM, "-f", "-c", self.config]
-        if self.descriptors:
-            command[:0] = ["prlimit", f"--nofile={self.descriptors}:{self.descriptors}"]
+        command = launched([PROGRAM, "-f", "-c", self.config], self.descriptors, self.sockets)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log,
-                                            stdin=subprocess.DEVNULL)
+                                            stdin=subprocess.DEVNULL,
+                                            pass_fds=[x.fileno() for x in self.sockets])
         wait_for(lambda: "started" in self.log() or self.process.poll() is not None, "start")
         assert self.process.poll() is None, self.log()
         return self
@@ -159,13 +161,13 @@ def signed(world, simple=False, headers=PLAIN, body=BODY):
     return [world.signer.sign(headers, body, simple)] + headers
 
 
-def has_spf_engine():
+def is_built_with(library):
     with open(os.path.join(BUILD, "config.h"), encoding="ascii") as config:
-        return "#define HAVE_LIBSPF2 1" in config.read()
+        return f"#define HAVE_{library} 1" in config.read()
 
 
 def main():
-    if not has_spf_engine():
+    if not is_built_with("LIBSPF2"):
         print("1..0 # SKIP this build has no SPF engine, and nearly all cases look at its results")
         return 0
     with tempfile.TemporaryDirectory(prefix="pn-milter-") as folder:

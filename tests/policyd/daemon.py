@@ -13,10 +13,10 @@ import sys
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cases import DEADLINE, wait_for  # noqa: E402
+from launch import launched  # noqa: E402
 
 PROGRAM = os.path.join(os.environ.get("POSTERN_BUILDDIR", "."), "postern-policyd")
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launch.py")
 TOKEN = "a-token-for-tests"
 PASSWORD = "pass:word=1"
 GATEWAY, TUNNEL = "198.51.100.25", "10.8.0.1"
@@ -169,10 +169,7 @@ class Daemon:
     def command(self):
         """How it is started: with fewer descriptors, with sockets as systemd passes them on."""
         command = [PROGRAM, "-f", "-c", self.config] + ["-v"] * self.verbose
-        if not self.descriptors and not self.sockets:
-            return command
-        fds = ",".join(str(x.fileno()) for x in self.sockets)
-        return [sys.executable, LAUNCHER, str(self.descriptors or 0), fds] + command
+        return launched(command, self.descriptors, self.sockets)
 
     def start(self):
         self.starts += 1

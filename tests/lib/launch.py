@@ -2,12 +2,20 @@
 """Become a program as a service manager starts it: launch.py DESCRIPTORS FD,... PROGRAM...
 
 DESCRIPTORS is the hard limit (0: as it is); the sockets FD,... become 3 and following, as
-sd_listen_fds(3) has it.
+sd_listen_fds(3) has it. launched() makes such a command of a program's.
 """
 
 import os
 import resource
 import sys
+
+
+def launched(command, descriptors=None, sockets=()):
+    """The command as it is, where nothing is asked for."""
+    if not descriptors and not sockets:
+        return command
+    fds = ",".join(str(x.fileno()) for x in sockets)
+    return [sys.executable, os.path.abspath(__file__), str(descriptors or 0), fds] + command
 
 
 def main():
@@ -23,4 +31,5 @@ def main():
     os.execv(command[0], command)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -34,12 +34,13 @@ postern_policyd_SOURCES = policyd/main.c
 postern_policyd_LDADD = $(policyd_libs)
 policyd_scripts = \
 	tests/policyd/check-policyd tests/policyd/check-policyd-control \
-	tests/policyd/check-policyd-hard tests/policyd/check-policyd-http \
-	tests/policyd/check-policyd-life tests/policyd/check-policyd-limits \
-	tests/policyd/check-policyd-socketmap tests/policyd/check-crash
+	tests/policyd/check-policyd-disk tests/policyd/check-policyd-hard \
+	tests/policyd/check-policyd-http tests/policyd/check-policyd-life \
+	tests/policyd/check-policyd-limits tests/policyd/check-policyd-socketmap \
+	tests/policyd/check-crash
 dist_check_SCRIPTS += $(policyd_scripts)
-EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/peers.py \
-	tests/policyd/power_cut.c
+EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/held_disk.c \
+	tests/policyd/peers.py tests/policyd/power_cut.c
 TESTS += $(policyd_scripts)
 
 # The same crash test as in make check, for as long as its word is worth.

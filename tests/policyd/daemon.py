@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -62,6 +63,16 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def preload(folder, source):
+    """Builds a library of this source; the environment in which a program has it in front."""
+    library = os.path.join(folder, source.replace(".c", ".so"))
+    subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "-shared", "-fPIC", "-o", library,
+                    os.path.join(os.path.dirname(os.path.abspath(__file__)), source), "-ldl"],
+                   check=True)
+    return {"LD_PRELOAD": library,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
 class Line:
@@ -140,10 +151,11 @@ class Daemon:
     """The program; its log is collected in a file."""
 
     def __init__(self, folder, enforce="true", maxretry=5, policyd="", http_options="",
-                 verbose=True, descriptors=None, sockets=()):
+                 verbose=True, descriptors=None, sockets=(), environment=None):
         self.folder = folder
         self.policyd_options, self.http_options = policyd, http_options
         self.verbose, self.descriptors, self.sockets = verbose, descriptors, sockets
+        self.environment = environment or {}
         self.log_path = os.path.join(folder, "log")
         self.config = os.path.join(folder, "postern.conf")
         self.process = None
@@ -175,6 +187,7 @@ class Daemon:
         self.starts += 1
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stderr=log,
+                                            env=os.environ | self.environment,
                                             pass_fds=[x.fileno() for x in self.sockets])
         wait_for(lambda: self.process.poll() is not None or
                  self.log().count(" started ") == self.starts, "policyd has started")

@@ -35,6 +35,7 @@ struct handover {
     struct loop_timer *ready;
     struct loop_timer *look;
     int64_t drain_until_ms;
+    size_t closed; /* connections, at the limit */
 };
 
 /* --- what it is told --------------------------------------------------------------------- */
@@ -76,21 +77,32 @@ static void on_told(struct stream *stream, void *ctx)
 
 /* --- when it is ready ---------------------------------------------------------------------- */
 
-static void finish_drain(struct handover *handover, size_t open)
+static void finish_drain(struct handover *handover)
 {
-    log_info(NULL, "drained", LOG_UINT("closed", open));
+    log_info(NULL, "drained", LOG_UINT("closed", handover->closed));
     handover->options.on_drained(handover->options.ctx);
 }
 
-/* One before this tells the next of its sessions by way of this one. */
+static void close_at_limit(struct handover *handover)
+{
+    if (clock_mono_ms(&clock_system) < handover->drain_until_ms)
+        return;
+    handover->closed += server_open_count(handover->options.server);
+    server_end_connections(handover->options.server);
+}
+
+/*
+ * One before this tells the next of its sessions by way of this one, which therefore outlives
+ * it; the limit of that one may be the later.
+ */
 static void on_look(void *ctx)
 {
     struct handover *handover = ctx;
-    size_t open = server_open_count(handover->options.server);
-    bool is_over = clock_mono_ms(&clock_system) >= handover->drain_until_ms;
 
-    if (is_over || (!open && !predecessor_is_there(*handover->options.predecessor)))
-        finish_drain(handover, open);
+    close_at_limit(handover);
+    if (!server_open_count(handover->options.server) &&
+        !predecessor_is_there(*handover->options.predecessor))
+        finish_drain(handover);
     else
         loop_timer_start(handover->look, LOOK_MS);
 }

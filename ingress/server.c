@@ -281,6 +281,12 @@ void server_drain(struct server *server)
     }
 }
 
+void server_end_connections(struct server *server)
+{
+    for (size_t i = 0; i < server->config->ingress_count; i++)
+        conn_end_all(&server->ports[i]);
+}
+
 size_t server_open_count(const struct server *server)
 {
     size_t count = 0;

@@ -25,6 +25,8 @@ const int *server_listening(const struct server *server, size_t *count_r, size_t
 /* Another process has the listening sockets: what is open goes on, and nothing new comes. */
 void server_drain(struct server *server);
 size_t server_open_count(const struct server *server);
+/* All that are open: each peer sees a reset. */
+void server_end_connections(struct server *server);
 struct sessions *server_sessions(struct server *server);
 
 /* Ends every connection. */

@@ -3,6 +3,7 @@
 """postern-ingress before Postfix and Dovecot: who comes in, as whom, and who does not."""
 
 import itertools
+import re
 import time
 
 from labkit.errors import until
@@ -73,6 +74,47 @@ def test_guessing_bans_the_client_and_nobody_else(lab):
         expect(is_closed(raw), "the guesser gets in")
     expect_equal(lab.imap(OTHER, ALICE, PASSWORDS[ALICE]), "ok", "IMAP of another")
     lab.unban_all()
+
+
+def next_process(lab):
+    """After a hand-over: the new process is the service from now on."""
+    lab.home.run("kill", "-USR2", str(lab.home.service_pid("postern-ingress")))
+    found = until("the hand-over", lambda: re.search(r" handed-over .*pid=(\d+)", log(lab)), 20)
+    lab.home.write("/run/lab/postern-ingress.pid", found[1] + "\n")
+
+
+def says(session, command, word):
+    session.sendall(command + b"\r\n")
+    answer = b""
+    while word not in answer:
+        piece = session.recv(1000)
+        expect(piece, f"{command}: the end after {answer}")
+        answer += piece
+
+
+def is_running(lab, pid):
+    try:
+        return lab.home.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_an_imap_session_stays_open_through_a_hand_over(lab):
+    old = lab.home.service_pid("postern-ingress")
+    raw = lab.connect((GATEWAY4, 993), OTHER)
+    with lab.tls.wrap_socket(raw, server_hostname="mail.example.com") as session:
+        session.settimeout(20)
+        expect(b"OK" in session.recv(1000), "no greeting")
+        says(session, f'a LOGIN {ALICE} "{PASSWORDS[ALICE]}"'.encode(), b"a OK")
+        says(session, b"b SELECT INBOX", b"b OK")
+        says(session, b"c IDLE", b"+ ")
+        next_process(lab)
+        expect(lab.home.service_lives("postern-ingress"), "the new process is gone")
+        expect(is_running(lab, old), "the old one has not waited for its session")
+        says(session, b"DONE", b"c OK")
+        says(session, b"d NOOP", b"d OK")
+        expect_equal(lab.imap(OTHER, ALICE, PASSWORDS[ALICE]), "ok", "IMAP by the new process")
+    until("the end of the old one", lambda: not is_running(lab, old), 20)
 
 
 def connections(lab):

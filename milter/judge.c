@@ -14,8 +14,9 @@ static const char *gateway_name(const struct origin *origin)
     return origin->gateway == NULL ? "?" : origin->gateway->name;
 }
 
-static void explain_masked(const struct origin *origin, struct judgement *judgement)
+static void explain_masked(const struct judge_facts *facts, struct judgement *judgement)
 {
+    const struct origin *origin = facts->origin;
     char text[ADDR_TEXT_MAX];
 
     judgement->is_masked = true;
@@ -24,8 +25,10 @@ static void explain_masked(const struct origin *origin, struct judgement *judgem
                  "gateway %s names %s as the client, which cannot come through it",
                  gateway_name(origin), addr_format(&origin->addr, text));
     else
-        snprintf(judgement->masked, sizeof judgement->masked, "the client is hidden by gateway %s",
-                 gateway_name(origin));
+        snprintf(judgement->masked, sizeof judgement->masked,
+                 "the client is hidden by gateway %s%s%s", gateway_name(origin),
+                 facts->hidden == NULL ? "" : ": its Received field ",
+                 facts->hidden == NULL ? "" : facts->hidden);
 }
 
 static struct dns_budget take_share(const struct dns_budget *whole, int64_t share_ms)
@@ -56,7 +59,7 @@ void judge_client(const struct judge_facts *facts, const struct spf_engine *engi
 
     *judgement_r = (struct judgement){.is_masked = false};
     if (facts->origin->kind != ORIGIN_KNOWN) {
-        explain_masked(facts->origin, judgement_r);
+        explain_masked(facts, judgement_r);
         return;
     }
     share = take_share(budget, whole_ms / 2);

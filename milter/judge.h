@@ -16,6 +16,7 @@
 struct judge_facts {
     const char *authserv_id;
     const struct origin *origin; /* known, masked, or refused where that is not enforced */
+    const char *hidden;          /* why its Received field names no client, or NULL */
     const char *helo;            /* "" when the client gave none */
     const char *sender;          /* "" for the null sender; NULL: not to be judged */
     const struct dkim_result *dkim;

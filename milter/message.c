@@ -24,6 +24,8 @@ struct message *message_new(const struct workbench *bench, const struct message_
     message->client = *client;
     message->sender = envelope_sender(sender);
     message->login = take_login(login);
+    if (client->origin->is_relayed)
+        message->hidden = "is missing";
     message->is_judged = client->origin->kind != ORIGIN_LOCAL && message->login == NULL;
     message->budget.left_ms = bench->config->dns_timeout_ms;
     if (message->is_judged)
@@ -41,6 +43,7 @@ void message_free(struct message **message)
         return;
     dkim_verifier_free(&old->verifier);
     fields_fini(&old->fields);
+    free(old->helo);
     free(old->login);
     free(old->sender);
     free(old);
@@ -107,9 +110,28 @@ static void verify_header(struct message *message, const char *name, const char 
     buf_fini(&spaced);
 }
 
+/* From here on the message has another client than its session. */
+static void restore_client(struct message *message, const char *value)
+{
+    struct received field;
+
+    message->has_received = true;
+    message->hidden = origin_restore(message->bench->rules, message->client.origin,
+                                     value + (*value == ' '), &field, &message->restored);
+    if (message->hidden != NULL)
+        return;
+    char *helo = x_strndup(field.helo, field.helo_len);
+    message->helo = envelope_helo(helo);
+    free(helo);
+    message->client.origin = &message->restored;
+    message->client.helo = message->helo;
+}
+
 void message_header(struct message *message, const char *name, const char *value)
 {
     fields_note(&message->fields, message->bench->config->hostname, name, value);
+    if (message->hidden != NULL && !message->has_received && fields_name_is(name, "Received"))
+        restore_client(message, value);
     if (message->verifier == NULL)
         return;
     if (fields_name_is(name, "DKIM-Signature"))
@@ -122,6 +144,7 @@ static struct judge_facts facts_of(const struct message *message)
     return (struct judge_facts){
         .authserv_id = message->bench->config->hostname,
         .origin = message->client.origin,
+        .hidden = message->hidden,
         .helo = message->client.helo,
         .sender = message->sender,
     };
@@ -213,6 +236,15 @@ static void log_judged(const struct message *message, const char *queue_id,
     buf_fini(&dkim);
 }
 
+/* An MTA is there to name the client, and did not. */
+static void log_hidden(const struct message *message, const char *queue_id)
+{
+    if (message->hidden != NULL)
+        log_info(queue_id, "client-hidden",
+                 LOG_STR("gateway", message->client.origin->gateway->name),
+                 LOG_STR("received", message->hidden), LOG_STR("session", message->client.session));
+}
+
 static void count(const struct message *message, enum tally_id id, unsigned which)
 {
     tally_add(message->bench->tally, id, which, 1);
@@ -271,6 +303,7 @@ void message_finish(struct message *message, const char *queue_id, struct buf *f
     facts.dkim = dkim_verifier_finish(message->verifier, &facts.dkim_count);
     judge_field(&facts, &message->judgement, field);
     report_failures(message, queue_id, &facts);
+    log_hidden(message, queue_id);
     message->busy_ms += clock_mono_ms(message->bench->clock) - began;
     count_judged(message, &facts);
     log_judged(message, queue_id, &facts, &message->judgement);

@@ -19,6 +19,7 @@ typedef void (*message_report_fn)(const struct report *report, void *ctx);
 /* What all messages are judged with; constant while there are sessions. */
 struct workbench {
     const struct config *config;
+    const struct origin_rules *rules;
     const struct spf_engine *engine;
     struct dns *dns;
     struct dkim_library *dkim;
@@ -47,9 +48,13 @@ struct message_client {
 struct message {
     const struct workbench *bench;
     struct message_client client;
-    char *sender;   /* "" for the null sender; NULL: not to be judged */
-    char *login;    /* NULL: not authenticated */
-    bool is_judged; /* neither local nor authenticated */
+    bool has_received;      /* its newest Received field has been seen */
+    const char *hidden;     /* relayed: why that field does not name the client, or NULL */
+    struct origin restored; /* what it says */
+    char *helo;             /* and of the HELO */
+    char *sender;           /* "" for the null sender; NULL: not to be judged */
+    char *login;            /* NULL: not authenticated */
+    bool is_judged;         /* neither local nor authenticated */
     bool is_signed;
     struct fields fields;
     struct dns_budget budget;

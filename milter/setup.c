@@ -43,6 +43,7 @@ static void equip(struct setup *setup, const struct workbench *tools)
 {
     setup->bench = *tools;
     setup->bench.config = setup->config;
+    setup->bench.rules = &setup->rules;
 }
 
 void setups_init(struct setups *setups, struct config *config)

@@ -13,7 +13,7 @@
 
 #define TALLY_RESULTS      (AUTH_PERMERROR + 1)
 #define TALLY_ORIGINS      (ORIGIN_REFUSED + 1)
-#define TALLY_SOURCES      (ORIGIN_SOURCE_PROXY + 1)
+#define TALLY_SOURCES      (ORIGIN_SOURCE_RECEIVED + 1)
 #define TALLY_DNS_STATUSES (DNS_BOGUS + 1)
 #define TALLY_RELOADS      2 /* that went well, that did not */
 

@@ -12,6 +12,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "common/config/draft.h"
 #include "common/config/errors.h"
 #include "common/config/rules.h"
@@ -123,6 +124,14 @@ void config_free(struct config **config)
     free((*config)->path);
     free(*config);
     *config = NULL;
+}
+
+bool config_strings_have(const struct config_strings *strings, const char *text)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (str_eq(strings->items[i], text))
+            return true;
+    return false;
 }
 
 bool config_forwards_as(const struct config *config, enum config_forward_as way)

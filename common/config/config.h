@@ -30,6 +30,9 @@ enum config_gateway_type {
     GATEWAY_PF,                  /* as GATEWAY_NFTABLES */
 };
 
+/* What relays mail there, for the form of its Received field. */
+enum config_mta { CONFIG_MTA_NONE, CONFIG_MTA_POSTFIX, CONFIG_MTA_EXIM };
+
 /* A public host whose connections carry other people's mail. */
 struct config_gateway {
     char *name;
@@ -40,6 +43,9 @@ struct config_gateway {
     struct config_strings daemon_names; /* of the smtpd that take its PROXY headers; none
                                            where it sends none, as header_destinations */
     struct prefixlist tunnel_addresses; /* single addresses: the peer as home sees it */
+    enum config_mta mta;
+    char *mta_name; /* as its Received fields have it; NULL exactly without an MTA */
+    struct config_strings mta_daemon_names; /* of the smtpd that take its mail; none without one */
 };
 
 /* Whether its connections begin with a PROXY header. */
@@ -217,6 +223,7 @@ int config_load(const char *path, struct config **config_r, struct config_errors
 /* Wipes secrets. */
 void config_free(struct config **config);
 
+bool config_strings_have(const struct config_strings *strings, const char *text);
 /* Whether some ingress does so. */
 bool config_forwards_as(const struct config *config, enum config_forward_as way);
 

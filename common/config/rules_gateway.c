@@ -72,19 +72,59 @@ bool gateway_keeps_client(const struct config_gateway *gateway)
     return gateway->type == GATEWAY_NFTABLES || gateway->type == GATEWAY_PF;
 }
 
+static void refuse(struct draft *draft, const struct draft_section *in, const char *option,
+                   const char *why)
+{
+    const struct syntax_item *item = draft_given(in, option);
+
+    if (item != NULL && !item->bad && item->value_count > 0)
+        config_errors_add(draft->errors, item->line, "%s%s %s; take it out", in->where, option,
+                          why);
+}
+
 /* What says how its PROXY headers are known means nothing where it sends none. */
 static void check_no_header(struct draft *draft, const struct draft_section *in)
 {
-    static const char *const options[] = {"header_destinations", "daemon_names"};
+    static const char why[] =
+        "is of PROXY headers, which only the types \"nginx\" and \"haproxy\" send";
 
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-        const struct syntax_item *item = draft_given(in, options[i]);
+    refuse(draft, in, "header_destinations", why);
+    refuse(draft, in, "daemon_names", why);
+}
 
-        if (item != NULL && !item->bad && item->value_count > 0)
-            config_errors_add(draft->errors, item->line,
-                              "%s%s is of PROXY headers, which only the types \"nginx\" and "
-                              "\"haproxy\" send; take it out",
-                              in->where, options[i]);
+static void check_mta(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_gateway *gateway = in->base;
+    const struct syntax_item *mta = draft_given(in, "mta");
+
+    if (mta != NULL && mta->bad)
+        return;
+    if (gateway->mta == CONFIG_MTA_NONE) {
+        refuse(draft, in, "mta_name", "is of an MTA, and mta is \"none\"");
+        refuse(draft, in, "mta_daemon_names", "is of an MTA, and mta is \"none\"");
+    } else if (gateway->mta_name == NULL && draft_given(in, "mta_name") == NULL) {
+        config_errors_add(draft->errors, draft_line(in, "mta"),
+                          "%smta_name is missing: the name behind \"by\" in the Received fields "
+                          "that are believed",
+                          in->where);
+    }
+}
+
+/* One smtpd cannot both believe PROXY headers and take an MTA's mail. */
+static void check_daemon_names(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_gateway *gateway = in->base;
+    const struct config *config = draft->config;
+
+    for (size_t i = 0; i < gateway->mta_daemon_names.count; i++) {
+        const char *name = gateway->mta_daemon_names.items[i];
+
+        for (size_t n = 0; n < config->gateway_count; n++)
+            if (config_strings_have(&config->gateways[n].daemon_names, name))
+                config_errors_add(draft->errors, draft_line(in, "mta_daemon_names"),
+                                  "%smta_daemon_names \"%s\" is also in daemon_names of gateway "
+                                  "\"%s\": the MTA's mail needs a service of its own",
+                                  in->where, name, config->gateways[n].name);
     }
 }
 
@@ -92,6 +132,8 @@ static void complete_gateway(struct config_gateway *gateway, const struct sectio
 {
     size_t index;
 
+    if (gateway->mta == CONFIG_MTA_NONE)
+        value_fini(schema_option(section, "mta_daemon_names", &index), gateway);
     if (!gateway_sends_header(gateway)) {
         value_fini(schema_option(section, "header_destinations", &index), gateway);
         value_fini(schema_option(section, "daemon_names", &index), gateway);
@@ -111,6 +153,7 @@ void rules_check_gateways(struct draft *draft)
         check_tunnel(draft, in);
         if (!gateway_sends_header(gateway))
             check_no_header(draft, in);
+        check_mta(draft, in);
         complete_gateway(gateway, in->section);
         for (const struct config_gateway *other = draft->config->gateways; other < gateway;
              other++) {
@@ -121,4 +164,6 @@ void rules_check_gateways(struct draft *draft)
             check_shared_destinations(draft, in, other);
         }
     }
+    for (const struct draft_section *in = NULL; (in = draft_next(draft, "gateway", in)) != NULL;)
+        check_daemon_names(draft, in);
 }

@@ -20,6 +20,10 @@ static const struct option_word gateway_types[] = {
     {"pf", GATEWAY_PF},
     {NULL, 0},
 };
+static const struct option_word gateway_mtas[] = {{"none", CONFIG_MTA_NONE},
+                                                  {"postfix", CONFIG_MTA_POSTFIX},
+                                                  {"exim", CONFIG_MTA_EXIM},
+                                                  {NULL, 0}};
 static const struct option_word http_services[] = {
     {"auth", CONFIG_SERVE_AUTH},
     {"bans", WORD_LATER},
@@ -110,6 +114,14 @@ static const struct option gateway_options[] = {
     {"daemon_names", OPTION_STRINGS, "gateway", 0, 16, .form = form_name,
      FIELD(struct config_gateway, daemon_names),
      .help = "milter_macro_daemon_name of the Postfix services that take its PROXY headers"},
+    {"mta", OPTION_WORD, "none", .words = gateway_mtas, FIELD(struct config_gateway, mta),
+     .help = "what takes mail there and relays it to home: its Received field names the client"},
+    {"mta_name", OPTION_STRING, "", 0, 253, .form = form_host,
+     FIELD(struct config_gateway, mta_name),
+     .help = "by which name: Postfix's myhostname, Exim's primary_hostname"},
+    {"mta_daemon_names", OPTION_STRINGS, "gateway-mta", 0, 16, .form = form_name,
+     FIELD(struct config_gateway, mta_daemon_names),
+     .help = "milter_macro_daemon_name of the Postfix services that take its mail"},
     {.name = NULL},
 };
 

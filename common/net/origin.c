@@ -23,7 +23,8 @@
  *   2. The destination is one that a gateway's PROXY headers name, and the source is
  *      not global, or is ours, a gateway's or trusted: refused. Believing it would
  *      let a forged header into mynetworks.
- *   3. The peer is a gateway's tunnel address, even a loopback one: masked.
+ *   3. The peer is a gateway's tunnel address, even a loopback one: masked; on the smtpd set
+ *      apart for the gateway's MTA, until its Received field names a client.
  *   4. The smtpd is one that takes a gateway's PROXY headers: as in 2, whatever
  *      destination the header made up.
  *   5. No address, loopback, or a trusted net: local.
@@ -123,15 +124,17 @@ bool origin_admits(const struct origin_rules *rules, const struct addr *addr)
     return !cannot_be_client(rules, addr);
 }
 
+static bool is_among(const struct config_strings *names, const char *name)
+{
+    return name && config_strings_have(names, name);
+}
+
 static const struct config_gateway *find_gateway_of_daemon(const struct origin_rules *rules,
                                                            const char *name)
 {
-    for (size_t i = 0; name && i < rules->config->gateway_count; i++) {
-        const struct config_strings *names = &rules->config->gateways[i].daemon_names;
-        for (size_t k = 0; k < names->count; k++) {
-            if (str_eq(names->items[k], name))
-                return &rules->config->gateways[i];
-        }
+    for (size_t i = 0; i < rules->config->gateway_count; i++) {
+        if (is_among(&rules->config->gateways[i].daemon_names, name))
+            return &rules->config->gateways[i];
     }
     return NULL;
 }
@@ -221,11 +224,32 @@ struct origin origin_find(const struct origin_rules *rules, const struct origin_
     origin.gateway = find_gateway(rules, is_tunnel_address, addr);
     if (origin.gateway) {
         origin.kind = ORIGIN_MASKED;
+        origin.is_relayed = is_among(&origin.gateway->mta_daemon_names, peer->daemon_name);
         return origin;
     }
     if (by_daemon)
         return claimed(rules, peer, by_daemon);
     return met(rules, addr, peer->port, ORIGIN_SOURCE_DIRECT);
+}
+
+const char *origin_restore(const struct origin_rules *rules, const struct origin *session,
+                           const char *value, struct received *field_r, struct origin *origin_r)
+{
+    const struct config_gateway *gateway = session->gateway;
+    enum received_form form = gateway->mta == CONFIG_MTA_EXIM ? RECEIVED_EXIM : RECEIVED_POSTFIX;
+    enum received_status status = received_parse(form, gateway->mta_name, value, field_r);
+
+    if (status != RECEIVED_OK)
+        return received_strstatus(status);
+    if (cannot_be_client(rules, &field_r->client))
+        return "names a client that cannot come through it";
+    *origin_r = (struct origin){
+        .kind = ORIGIN_KNOWN,
+        .addr = field_r->client,
+        .source = ORIGIN_SOURCE_RECEIVED,
+        .gateway = gateway,
+    };
+    return NULL;
 }
 
 static bool list_overlaps(const struct prefixlist *list, const struct prefix *prefix)
@@ -314,10 +338,9 @@ const char *origin_kind_name(enum origin_kind kind)
 const char *origin_source_name(enum origin_source source)
 {
     static const char *const names[] = {
-        [ORIGIN_SOURCE_NONE] = "none",
-        [ORIGIN_SOURCE_DIRECT] = "direct",
-        [ORIGIN_SOURCE_INGRESS] = "ingress",
-        [ORIGIN_SOURCE_PROXY] = "proxy",
+        [ORIGIN_SOURCE_NONE] = "none",         [ORIGIN_SOURCE_DIRECT] = "direct",
+        [ORIGIN_SOURCE_INGRESS] = "ingress",   [ORIGIN_SOURCE_PROXY] = "proxy",
+        [ORIGIN_SOURCE_RECEIVED] = "received",
     };
     return names[source];
 }

@@ -7,6 +7,7 @@
 
 #include "common/base/addr.h"
 #include "common/config/config.h"
+#include "common/wire/received.h"
 
 /* The client's address together with how we know it. */
 enum origin_kind {
@@ -17,10 +18,11 @@ enum origin_kind {
 };
 
 enum origin_source {
-    ORIGIN_SOURCE_NONE,    /* masked, local */
-    ORIGIN_SOURCE_DIRECT,  /* connected to us */
-    ORIGIN_SOURCE_INGRESS, /* postern-ingress forwards the connection, and says so */
-    ORIGIN_SOURCE_PROXY,   /* named by a gateway's PROXY header, believed by Postfix or Dovecot */
+    ORIGIN_SOURCE_NONE,     /* masked, local */
+    ORIGIN_SOURCE_DIRECT,   /* connected to us */
+    ORIGIN_SOURCE_INGRESS,  /* postern-ingress forwards the connection, and says so */
+    ORIGIN_SOURCE_PROXY,    /* named by a gateway's PROXY header, believed by Postfix or Dovecot */
+    ORIGIN_SOURCE_RECEIVED, /* named by the Received field of a gateway's MTA */
 };
 
 struct origin {
@@ -29,6 +31,7 @@ struct origin {
     uint16_t port;    /* 0: not known */
     enum origin_source source;
     const struct config_gateway *gateway; /* it came through, or NULL */
+    bool is_relayed; /* masked, by the gateway's MTA: its Received field may name the client */
 };
 
 /* What a server tells of its connection, addresses already folded. */
@@ -54,6 +57,16 @@ void origin_rules_fini(struct origin_rules *rules);
 
 /* The order of the rules is total; the header of origin.c gives it. */
 struct origin origin_find(const struct origin_rules *rules, const struct origin_peer *peer);
+
+/*
+ * The client of a message whose session is_relayed, by the message's newest Received
+ * field, without the space behind its colon. NULL: field_r and origin_r say who it is;
+ * otherwise it stays masked, and the text says why, as the predicate to "its Received
+ * field". Such mail is never refused: the gateway's own bears no client's address either.
+ */
+const char *origin_restore(const struct origin_rules *rules, const struct origin *session,
+                           const char *value, struct received *field_r, struct origin *origin_r)
+    __attribute__((warn_unused_result));
 
 /* Whether a PROXY header may claim this client: a global address, not ours, a gateway's or trusted.
  */

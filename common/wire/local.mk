@@ -8,13 +8,15 @@ libwire_a_SOURCES = \
 	common/wire/pp.c common/wire/pp.h \
 	common/wire/pp_tlv.c common/wire/pp_tlv.h \
 	common/wire/pp_v1.c common/wire/pp_v1.h \
-	common/wire/pp_write.c common/wire/pp_write.h
+	common/wire/pp_write.c common/wire/pp_write.h \
+	common/wire/received.c common/wire/received.h
 libwire_a_CFLAGS = $(AM_CFLAGS) -Wconversion
 
 if TESTS_BUILT
 wire_tests = \
 	tests/unit/test_attr tests/unit/test_crc32c tests/unit/test_metric tests/unit/test_netstring \
-	tests/unit/test_pp tests/unit/test_pp_tlv tests/unit/test_pp_vectors tests/unit/test_pp_write
+	tests/unit/test_pp tests/unit/test_pp_tlv tests/unit/test_pp_vectors tests/unit/test_pp_write \
+	tests/unit/test_received
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 wire_test_libs = $(wire_libs) $(CMOCKA_LIBS)
@@ -36,9 +38,12 @@ tests_unit_test_pp_vectors_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_pp_vectors_LDADD = $(wire_test_libs) $(JANSSON_LIBS)
 tests_unit_test_pp_write_SOURCES = tests/unit/test_pp_write.c $(pp_laws)
 tests_unit_test_pp_write_LDADD = $(wire_test_libs)
+tests_unit_test_received_SOURCES = tests/unit/test_received.c
+tests_unit_test_received_LDADD = $(wire_test_libs)
 endif
 
-fuzz_targets += tests/fuzz/fuzz_attr tests/fuzz/fuzz_netstring tests/fuzz/fuzz_pp
+fuzz_targets += tests/fuzz/fuzz_attr tests/fuzz/fuzz_netstring tests/fuzz/fuzz_pp \
+	tests/fuzz/fuzz_received
 tests_fuzz_fuzz_attr_LDADD = $(fuzz_main) $(wire_libs)
 tests_fuzz_fuzz_attr_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_netstring_LDADD = $(fuzz_main) $(wire_libs)
@@ -46,3 +51,5 @@ tests_fuzz_fuzz_netstring_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_pp_SOURCES = tests/fuzz/fuzz_pp.c tests/unit/pp_laws.c tests/unit/pp_laws.h
 tests_fuzz_fuzz_pp_LDADD = $(fuzz_main) $(wire_libs)
 tests_fuzz_fuzz_pp_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_received_LDADD = $(fuzz_main) $(wire_libs)
+tests_fuzz_fuzz_received_LDFLAGS = $(fuzz_ldflags)

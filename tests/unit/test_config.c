@@ -207,6 +207,26 @@ static void test_rules(void **state)
         {GATEWAY_OF("nftables-masquerade", "daemon_names = a"),
          "3: gateway \"a\": daemon_names is of PROXY headers, which only the types \"nginx\" and "
          "\"haproxy\" send; take it out\n"},
+        {GATEWAY_OF("nginx", "mta = postfix mta_name = mx.example.net"), ""},
+        {GATEWAY_OF("nftables", "mta = exim mta_name = mx mta_daemon_names = {a, b}")
+             GATEWAY_OF_B("nginx", "mta = postfix mta_name = mx mta_daemon_names = a"),
+         ""},
+        {GATEWAY_OF("nginx", "mta = postfix"), "3: gateway \"a\": mta_name is missing: the name "
+                                               "behind \"by\" in the Received fields that "
+                                               "are believed\n"},
+        {GATEWAY_OF("nginx", "mta = sendmail mta_name = a.example"),
+         "3: gateway \"a\": mta \"sendmail\" is not one of \"none\", \"postfix\", \"exim\"\n"},
+        {GATEWAY_OF("nginx", "mta_name = a.example\nmta_daemon_names = b"),
+         "3: gateway \"a\": mta_name is of an MTA, and mta is \"none\"; take it out\n"
+         "4: gateway \"a\": mta_daemon_names is of an MTA, and mta is \"none\"; take it out\n"},
+        {GATEWAY_OF("nginx", "mta = postfix mta_name = m\nmta_daemon_names = {x, gateway}"),
+         "4: gateway \"a\": mta_daemon_names \"gateway\" is also in daemon_names of gateway \"a\": "
+         "the "
+         "MTA's mail needs a service of its own\n"},
+        {GATEWAY_OF("nginx", "daemon_names = gateway-mta")
+             GATEWAY_OF_B("nftables", "mta = postfix mta_name = m"),
+         "5: gateway \"b\": mta_daemon_names \"gateway-mta\" is also in daemon_names of gateway "
+         "\"a\": the MTA's mail needs a service of its own\n"},
         {GATEWAY_OF("pf", "daemon_names = a"),
          "3: gateway \"a\": daemon_names is of PROXY headers, which only the types \"nginx\" and "
          "\"haproxy\" send; take it out\n"},

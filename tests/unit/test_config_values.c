@@ -68,6 +68,7 @@ static void test_gateways_without_header(void **state)
         assert_int_equal(gateway_keeps_client(&config->gateways[0]), keeps_client);
         assert_int_equal(config->gateways[0].header_destinations.count, has_header);
         assert_int_equal(config->gateways[0].daemon_names.count, has_header);
+        assert_int_equal(config->gateways[0].mta_daemon_names.count, 0);
         config_free(&config);
     }
 }

@@ -193,6 +193,123 @@ static void test_masked(void **state)
     }
 }
 
+/* --- the client of a gateway's MTA --------------------------------------------------------- */
+
+#define FROM(helo, addr)                                                                           \
+    " from " helo " (unknown [" addr "])\n\tby mx.example.com (Postfix) with SMTP id 4"
+
+static char mta_name[] = "mx.example.com";
+static const struct config_gateway relay = {
+    .name = gateway_name, .mta = CONFIG_MTA_POSTFIX, .mta_name = mta_name};
+static struct origin_rules rules = {.config = &config};
+
+static struct session *relayed_session(void)
+{
+    struct session *session = session_from(ORIGIN_MASKED, NULL);
+
+    session->origin.gateway = &relay;
+    session->origin.is_relayed = true;
+    session_helo(session, "mx.example.com");
+    bench.rules = &rules;
+    return session;
+}
+
+/* A message with these fields; ours about it. The caller frees. */
+static char *judge_relayed(struct session *session, const char *const *fields)
+{
+    struct buf field;
+
+    buf_init(&field);
+    buf_reset(&logged);
+    session_mail(session, &bench, "<a@example.net>", NULL);
+    for (; *fields; fields += 2)
+        message_header(session->message, fields[0], fields[1]);
+    message_end_header(session->message);
+    message_finish(session->message, "4QUEUE", &field);
+    return buf_steal(&field);
+}
+
+static void test_relayed(void **state)
+{
+    static const char *const fields[] = {"X-Gateway", " put above",
+                                         "received",  FROM("helo.example.net", "203.0.113.9"),
+                                         "Received",  FROM("older.example.net", "203.0.113.10"),
+                                         "From",      " a@example.net",
+                                         NULL};
+    static const char *const next[] = {"Received", FROM("b.example", "203.0.113.10"), NULL};
+    struct session *session = relayed_session();
+    char *field = judge_relayed(session, fields);
+
+    (void)state;
+    assert_has(field, "(through gateway vps1, received)");
+    assert_has(field, "policy.iprev=203.0.113.9");
+    assert_has(field, "spf=pass");
+    assert_has(field, "smtp.helo=helo.example.net");
+    assert_has(buf_str(&logged), "client=203.0.113.9 origin=known source=received gateway=vps1 "
+                                 "helo=helo.example.net ");
+    assert_lacks(buf_str(&logged), "client-hidden");
+    free(field);
+
+    /* the next message of the session has a client of its own */
+    assert_int_equal(session->origin.kind, ORIGIN_MASKED);
+    field = judge_relayed(session, next);
+    assert_has(field, "policy.iprev=203.0.113.10");
+    assert_has(field, "spf=fail");
+    free(field);
+    session_free(&roster, &session);
+}
+
+static void test_relayed_without_a_client(void **state)
+{
+    static const struct {
+        const char *fields[5], *why;
+    } cases[] = {
+        {{NULL}, "is missing"},
+        {{"X-Received", FROM("h", "203.0.113.9"), NULL}, "is missing"},
+        {{"Received", FROM("h", "10.0.0.1"), NULL}, "names a client that cannot come through it"},
+        /* only the newest counts */
+        {{"Received", " from elsewhere", "Received", FROM("h", "203.0.113.9"), NULL},
+         "is not what this MTA writes for an SMTP client"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct session *session = relayed_session();
+        char *field = judge_relayed(session, cases[i].fields), why[200];
+
+        assert_has(field, "spf=temperror");
+        snprintf(why, sizeof why, "hidden by gateway vps1: its Received field %s)", cases[i].why);
+        assert_has(field, why);
+        assert_lacks(field, "iprev");
+        snprintf(why, sizeof why,
+                 "4QUEUE client-hidden gateway=vps1 received=\"%s\" session=", cases[i].why);
+        assert_has(buf_str(&logged), why);
+        assert_has(buf_str(&logged), "origin=masked source=none");
+        free(field);
+        session_free(&roster, &session);
+    }
+}
+
+/* A HELO that cannot be one is none; a session that is not relayed believes nothing. */
+static void test_relayed_with_odd_words(void **state)
+{
+    static const char *const odd[] = {"Received", FROM("a\001b", "203.0.113.9"), NULL};
+    static const char *const plain[] = {"Received", FROM("h", "203.0.113.9"), NULL};
+    struct session *session = relayed_session();
+    char *field = judge_relayed(session, odd);
+
+    (void)state;
+    assert_has(field, "policy.iprev=203.0.113.9");
+    assert_lacks(field, "smtp.helo");
+    free(field);
+    session->origin.is_relayed = false;
+    field = judge_relayed(session, plain);
+    assert_has(field, "hidden by gateway vps1)");
+    assert_lacks(buf_str(&logged), "client-hidden");
+    free(field);
+    session_free(&roster, &session);
+}
+
 static void test_not_judged(void **state)
 {
     static const struct {
@@ -409,6 +526,9 @@ int main(void)
         cmocka_unit_test(test_known),
         cmocka_unit_test(test_without_end_of_header),
         cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_relayed),
+        cmocka_unit_test(test_relayed_without_a_client),
+        cmocka_unit_test(test_relayed_with_odd_words),
         cmocka_unit_test(test_not_judged),
         cmocka_unit_test(test_unusable_sender),
         cmocka_unit_test(test_body_is_wanted_for_signatures),

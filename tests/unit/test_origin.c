@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -164,6 +165,97 @@ static void test_find_by_daemon(void **state)
     gateways[0].daemon_names = (struct config_strings){0};
 }
 
+/* The smtpd of the gateway's MTA: masked, until its Received field names a client. */
+static void test_relayed(void **state)
+{
+    static const struct {
+        const char *addr, *destination, *daemon_name;
+        enum origin_kind kind;
+        bool is_relayed;
+    } cases[] = {
+        {"10.8.0.1", "10.8.0.2", "mta", ORIGIN_MASKED, true},
+        {"10.8.0.1", "10.8.0.2", "Mta", ORIGIN_MASKED, false},
+        {"10.8.0.1", "10.8.0.2", "smtpd", ORIGIN_MASKED, false},
+        {"10.8.0.1", "10.8.0.2", NULL, ORIGIN_MASKED, false},
+        {"127.0.0.2", "10.8.0.2", "mta", ORIGIN_MASKED, false}, /* of the other gateway */
+        {"192.0.2.1", "10.8.0.2", "mta", ORIGIN_KNOWN, false},
+        {"192.168.1.7", "10.8.0.2", "mta", ORIGIN_LOCAL, false},
+        {"127.0.0.1", "127.0.0.1", "mta", ORIGIN_LOCAL, false},
+        {"192.0.2.1", "203.0.113.1", "mta", ORIGIN_KNOWN, false},
+        {"10.8.0.1", "203.0.113.1", "mta", ORIGIN_REFUSED, false},
+    };
+    static char mta[] = "mta";
+    static char *names[] = {mta};
+
+    (void)state;
+    gateways[0].mta_daemon_names = (struct config_strings){names, 1};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct origin_peer peer = {.port = 4321, .daemon_name = cases[i].daemon_name};
+        assert_int_equal(addr_parse(cases[i].addr, &peer.addr), 0);
+        assert_int_equal(addr_parse(cases[i].destination, &peer.destination), 0);
+        struct origin origin = origin_find(&rules, &peer);
+        if (origin.kind != cases[i].kind || origin.is_relayed != cases[i].is_relayed)
+            fail_msg("%zu: %s, relayed: %d", i, origin_kind_name(origin.kind), origin.is_relayed);
+    }
+    gateways[0].mta_daemon_names = (struct config_strings){0};
+}
+
+static void test_restore(void **state)
+{
+    static const struct {
+        enum config_mta mta;
+        const char *client, *reason; /* NULL: believed */
+    } cases[] = {
+        {CONFIG_MTA_POSTFIX, "192.0.2.9", NULL},
+        {CONFIG_MTA_POSTFIX, "IPv6:2001:db8:1::9", NULL},
+        {CONFIG_MTA_EXIM, "192.0.2.9", "is not what this MTA writes for an SMTP client"},
+        {CONFIG_MTA_POSTFIX, "127.0.0.1", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "IPv6:::1", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "IPv6:::ffff:127.0.0.1", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "192.168.1.7", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "10.9.9.9", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "100.64.1.1", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "198.51.100.1", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "198.51.100.200", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "203.0.113.1", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "203.0.113.2", "names a client that cannot come through it"},
+        {CONFIG_MTA_POSTFIX, "10.8.0.1", "names a client that cannot come through it"},
+    };
+    static char name[] = "mx.example.com";
+    const struct origin session = {
+        .kind = ORIGIN_MASKED, .gateway = &gateways[0], .is_relayed = true};
+
+    (void)state;
+    gateways[0].mta_name = name;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct origin origin;
+        struct received field;
+        char value[256], text[ADDR_TEXT_MAX];
+
+        gateways[0].mta = cases[i].mta;
+        snprintf(
+            value, sizeof(value),
+            "from helo.example (a.example [%s])\n\tby mx.example.com (Postfix) with ESMTP id 4",
+            cases[i].client);
+        const char *reason = origin_restore(&rules, &session, value, &field, &origin);
+        if (cases[i].reason) {
+            assert_non_null(reason);
+            assert_string_equal(reason, cases[i].reason);
+            continue;
+        }
+        assert_null(reason);
+        assert_int_equal(origin.kind, ORIGIN_KNOWN);
+        assert_int_equal(origin.source, ORIGIN_SOURCE_RECEIVED);
+        assert_string_equal(origin_source_name(origin.source), "received");
+        assert_ptr_equal(origin.gateway, &gateways[0]);
+        assert_false(origin.is_relayed);
+        assert_non_null(strstr(cases[i].client, addr_format(&origin.addr, text)));
+        assert_int_equal(field.helo_len, strlen("helo.example"));
+    }
+    gateways[0].mta_name = NULL;
+    gateways[0].mta = CONFIG_MTA_NONE;
+}
+
 static void test_protects(void **state)
 {
     static const struct {
@@ -246,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),          cmocka_unit_test(test_find_by_daemon),
+        cmocka_unit_test(test_relayed),       cmocka_unit_test(test_restore),
         cmocka_unit_test(test_protects),      cmocka_unit_test(test_long_gateway_name),
         cmocka_unit_test(test_own_addresses),
     };

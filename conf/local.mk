@@ -19,6 +19,7 @@ conf_nftablesdir = $(conf_docdir)/nftables
 conf_systemddir = $(conf_docdir)/systemd
 conf_haproxydir = $(conf_docdir)/haproxy
 conf_pfdir = $(conf_docdir)/pf
+conf_eximdir = $(conf_docdir)/exim
 conf_sysctldir = $(conf_docdir)/sysctl
 
 dist_conf_doc_DATA = conf/README.md conf/postern.conf
@@ -30,7 +31,8 @@ dist_conf_wireguard_DATA = \
 	conf/wireguard/vps.conf conf/wireguard/home.conf conf/wireguard/home-kept.conf
 dist_conf_postfix_DATA = \
 	conf/postfix/main.cf conf/postfix/master.cf conf/postfix/mailserver.cf conf/postfix/ingress.cf \
-	conf/postfix/plain.cf
+	conf/postfix/plain.cf conf/postfix/gateway-mta.cf conf/postfix/vps-main.cf
+dist_conf_exim_DATA = conf/exim/vps.conf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
 	conf/dovecot/92-ingress.conf conf/dovecot/92-plain.conf
 dist_conf_nftables_DATA = \

@@ -3,6 +3,7 @@
 
 #include "common/config/rules_gateway.h"
 
+#include "common/base/str.h"
 #include "common/config/errors.h"
 #include "common/config/value.h"
 
@@ -97,8 +98,9 @@ static void check_mta(struct draft *draft, const struct draft_section *in)
     const struct config_gateway *gateway = in->base;
     const struct syntax_item *mta = draft_given(in, "mta");
 
-    if (mta != NULL && mta->bad)
-        return;
+    if (gateway->mta == CONFIG_MTA_NONE && mta != NULL &&
+        (mta->value_count == 0 || !str_eq(mta->values[0].text, "none")))
+        return; /* it is no word of ours, and was complained about */
     if (gateway->mta == CONFIG_MTA_NONE) {
         refuse(draft, in, "mta_name", "is of an MTA, and mta is \"none\"");
         refuse(draft, in, "mta_daemon_names", "is of an MTA, and mta is \"none\"");

@@ -204,6 +204,7 @@ class Lab:
     def smtp_answer(self, source, to=ALICE, sender="joe@nospf.example.org"):
         """What port 25 says to a recipient: the code of the last answer."""
         with self.smtp(source) as session:
+            session.ehlo()
             code, _ = session.mail(sender)
             return session.rcpt(to)[0] if code == 250 else code
 

@@ -265,6 +265,22 @@ setup_work_folder() {
     flock -n 9 || refuse "another run from $top is under way."
 }
 
+# setup_aside LIST: packages that apt would not install beside the others, Exim beside
+# Postfix: each unpacked into a folder of its own, where the lab finds it.
+setup_aside() {
+    for package in $(sed 's/#.*//' "$1"); do
+        folder=/usr/local/lib/postern-lab/$package
+        [ ! -d "$folder" ] || continue
+        say "Unpacking $package into $folder ..."
+        rm -rf "$folder.new" && mkdir -p "$folder.new" || refuse "cannot write to $folder.new"
+        (cd "$folder.new" && apt -qq download "$package" && dpkg-deb -x ./*.deb .) \
+            >"$work/aside-$package.log" 2>&1 ||
+            refuse "$package could not be fetched; all words are in $work/aside-$package.log"
+        rm -f "$folder.new"/*.deb
+        mv "$folder.new" "$folder"
+    done
+}
+
 # setup_machine YES LIST...: from a bare Debian 12 to one that can build and run the lab.
 setup_machine() {
     setup_require_root

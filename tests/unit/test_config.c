@@ -225,7 +225,7 @@ static void test_rules(void **state)
          "MTA's mail needs a service of its own\n"},
         {GATEWAY_OF("nginx", "daemon_names = gateway-mta")
              GATEWAY_OF_B("nftables", "mta = postfix mta_name = m"),
-         "5: gateway \"b\": mta_daemon_names \"gateway-mta\" is also in daemon_names of gateway "
+         "4: gateway \"b\": mta_daemon_names \"gateway-mta\" is also in daemon_names of gateway "
          "\"a\": the MTA's mail needs a service of its own\n"},
         {GATEWAY_OF("pf", "daemon_names = a"),
          "3: gateway \"a\": daemon_names is of PROXY headers, which only the types \"nginx\" and "

@@ -6,7 +6,7 @@ import os
 import re
 
 from . import state
-from .errors import LabError
+from .errors import LabError, until
 from .fill import TOP, filled, source
 from .keys import hash_password, make_certificate, secret
 from .vps import GATEWAYS
@@ -267,6 +267,30 @@ def _restart_servers(home):
     home.run("postfix", "stop", log="mail")
     home.run("postfix", "start", log="mail")
     home.run("doveadm", "reload")
+
+
+@contextlib.contextmanager
+def milter_with(home, changes):
+    """While the milter has a postern.conf in which the new texts stand for the old ones."""
+    before = home.read("/etc/postern/postern.conf")
+    after = before
+    for old, new in changes.items():
+        if old not in after:
+            raise LabError(f"{old!r} is not in postern.conf")
+        after = after.replace(old, new)
+    _reread(home, after)
+    try:
+        yield
+    finally:
+        _reread(home, before)
+
+
+def _reread(home, text):
+    home.write("/etc/postern/postern.conf", text)
+    count = home.read("/var/log/postern-milter.log").count(" reloaded ")
+    home.run("kill", "-USR1", str(home.service_pid("postern-milter")))
+    until("reloaded", lambda: home.read(
+        "/var/log/postern-milter.log").count(" reloaded ") > count)
 
 
 def start_milter(home):

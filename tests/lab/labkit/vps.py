@@ -2,6 +2,7 @@
 """The gateways: what runs on the vps, and what home has for it, from conf/."""
 
 import dataclasses
+import re
 
 from .errors import until
 from .fill import filled, source
@@ -27,6 +28,24 @@ def _nginx(vps, conf):
     _load_rules(vps, "conf/nftables/gateway-proxy.nft")
     vps.service("nginx", "nginx", "-g", "daemon off;")
     vps.wait_listening("nginx", *[f"tcp:{port}" for port in PORTS])
+
+
+def nginx_without_smtp(vps):
+    """Port 25 is free for another server."""
+    text = vps.read("/etc/nginx/postern.conf")
+    vps.write("/etc/nginx/postern.conf", re.sub(
+        r"    server \{\n        listen 25 .*?\n    \}\n", "", text, count=1, flags=re.S))
+    _reload_nginx(vps, False)
+
+
+def nginx_again(vps):
+    vps.write("/etc/nginx/postern.conf", filled("conf/nginx/postern.conf"))
+    _reload_nginx(vps, True)
+
+
+def _reload_nginx(vps, takes_smtp):
+    vps.run("kill", "-HUP", str(vps.service_pid("nginx")))
+    until("nginx reloaded", lambda: vps.listens("tcp:25") == takes_smtp)
 
 
 def _nginx_postern(vps):

@@ -116,7 +116,7 @@ static bool admit(struct session *session)
                     LOG_UINT("max_sessions", session->setup->config->milter.max_sessions),
                     LOG_STR("action", "refused for now"));
     session->is_counted = status == LIMIT_OK;
-    count(status == LIMIT_OK ? TALLY_SESSION : TALLY_TOO_MANY_SESSIONS);
+    count(status == LIMIT_OK ? TALLY_CONNECTION : TALLY_TOO_MANY_SESSIONS);
     return session->is_counted;
 }
 
@@ -165,10 +165,22 @@ static sfsistat handle_helo(struct session *session, const char *name)
     return SMFIS_NOREPLY;
 }
 
+/*
+ * A session is counted by its first sender: after XCLIENT the server begins a second one
+ * here for the same client, and the first, of whoever speaks for the client, had none.
+ */
+static void count_session(struct session *session)
+{
+    if (!session->has_sender)
+        count(TALLY_SESSION);
+    session->has_sender = true;
+}
+
 static sfsistat handle_mail(SMFICTX *ctx, struct session *session, char **argv)
 {
     if (session != NULL) {
         let_go(session);
+        count_session(session);
         session_mail(session, &session->setup->bench, argv[0] == NULL ? "" : argv[0],
                      smfi_getsymval(ctx, macro_auth_authen));
     }
@@ -306,7 +318,7 @@ static sfsistat handle_close(SMFICTX *ctx, struct session *session)
     let_go(session);
     if (session->is_counted) {
         limit_release(&the_milter->sessions);
-        count(TALLY_SESSION_CLOSED);
+        count(TALLY_CONNECTION_CLOSED);
     }
     session_free(&the_milter->roster, &session);
     smfi_setpriv(ctx, NULL);

@@ -24,6 +24,7 @@ enum body_reply {
 struct session {
     char name[SESSION_NAME_MAX]; /* for the log, before there is a queue id */
     bool is_counted;             /* it takes one of milter.max_sessions */
+    bool has_sender;
     enum body_reply body_reply;
     enum spacing spacing;
     struct setup *setup;  /* in force when it began */

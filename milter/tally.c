@@ -80,7 +80,10 @@ static const struct family {
     const char *(*label)(unsigned which); /* NULL: count is 1 */
     struct metric metric;
 } families[] = {
-    {"sessions_begun", TALLY_SESSION, 1, NULL, COUNTER("sessions", "SMTP sessions.", NULL)},
+    {"connections", TALLY_CONNECTION, 1, NULL,
+     COUNTER("connections", "Connections of mail servers; after XCLIENT a second one.", NULL)},
+    {"sessions_begun", TALLY_SESSION, 1, NULL,
+     COUNTER("sessions", "SMTP sessions in which a sender was named.", NULL)},
     {"too_many_sessions", TALLY_TOO_MANY_SESSIONS, 1, NULL,
      COUNTER("sessions_delayed", "Sessions told to come back: max_sessions were open.", NULL)},
     {"origin_refused", TALLY_ORIGIN_REFUSED, 1, NULL,
@@ -125,9 +128,9 @@ static const struct metric time_metric = {"postern_milter_message_seconds",
 /* Sessions end after they began: read in this order it is never below zero. */
 static uint64_t open_sessions(const struct tally *tally)
 {
-    uint64_t closed = tally_get(tally, TALLY_SESSION_CLOSED, 0);
+    uint64_t closed = tally_get(tally, TALLY_CONNECTION_CLOSED, 0);
 
-    return tally_get(tally, TALLY_SESSION, 0) - closed;
+    return tally_get(tally, TALLY_CONNECTION, 0) - closed;
 }
 
 static void put_family(const struct tally *tally, const struct family *family, struct buf *out)

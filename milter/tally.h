@@ -19,8 +19,9 @@
 
 /* What is counted since the start. Of one with results, the count for each follows it. */
 enum tally_id {
+    TALLY_CONNECTION,
+    TALLY_CONNECTION_CLOSED,
     TALLY_SESSION,
-    TALLY_SESSION_CLOSED,
     TALLY_TOO_MANY_SESSIONS,
     TALLY_ORIGIN_REFUSED,
     TALLY_NEGOTIATION_FAILED,

@@ -101,10 +101,15 @@ static void log_decision(const struct attr_list *request, const struct judgement
                          LOG_STR("state", attr_get_or_empty(request, "protocol_state"))));
 }
 
-/* With smtpd_delay_reject = no the client restrictions ask once, before anything is said. */
+/*
+ * With smtpd_delay_reject = no the client restrictions ask once, before anything is said; and
+ * again after XCLIENT, which began the session anew with the client that it named.
+ */
 static bool is_connection(const struct attr_list *request)
 {
-    return str_eq(attr_get_or_empty(request, "protocol_state"), "CONNECT");
+    const char *state = attr_get_or_empty(request, "protocol_state");
+
+    return str_eq(state, "CONNECT") || str_eq(state, "XCLIENT");
 }
 
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,

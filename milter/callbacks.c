@@ -266,6 +266,19 @@ static sfsistat refuse_fields(SMFICTX *ctx, const char *queue_id, unsigned seen)
     return SMFIS_REJECT;
 }
 
+/* libmilter reads the text as a format of its own, in which a percent sign is doubled. */
+static sfsistat reply(SMFICTX *ctx, const struct action *action)
+{
+    struct buf text;
+
+    buf_init(&text);
+    for (const char *p = action->text; *p != '\0'; p++)
+        buf_puts(&text, *p == '%' ? "%%" : (const char[]){*p, '\0'});
+    (void)smfi_setreply(ctx, (char *)action->code, (char *)action->status, (char *)text.data);
+    buf_fini(&text);
+    return action->kind == CONFIG_ACTION_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
 static sfsistat end_message(SMFICTX *ctx, struct session *session, const char *queue_id)
 {
     struct message *message = session->message;
@@ -276,6 +289,10 @@ static sfsistat end_message(SMFICTX *ctx, struct session *session, const char *q
         return refuse_fields(ctx, queue_id, message->fields.seen);
     buf_init(&value);
     message_finish(message, queue_id, &value);
+    if (message->action.kind != CONFIG_ACTION_ACCEPT) {
+        buf_fini(&value);
+        return reply(ctx, &message->action);
+    }
     rc = remove_fields(ctx, &message->fields);
     if (rc == 0)
         rc = add_field(ctx, session->spacing, &value);

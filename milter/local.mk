@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 noinst_LIBRARIES += libmilter_pn.a
 libmilter_pn_a_SOURCES = \
+	milter/action.c milter/action.h \
 	milter/envelope.c milter/envelope.h \
 	milter/event.c milter/event.h \
 	milter/fields.c milter/fields.h \
@@ -31,6 +32,7 @@ TESTS += $(milter_scripts)
 
 if TESTS_BUILT
 milter_tests = \
+	tests/unit/test_milter_action \
 	tests/unit/test_milter_envelope tests/unit/test_milter_event tests/unit/test_milter_fields \
 	tests/unit/test_milter_limits tests/unit/test_milter_message \
 	tests/unit/test_milter_setup tests/unit/test_milter_socket
@@ -39,6 +41,8 @@ TESTS += $(milter_tests)
 milter_test_libs = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_milter_envelope_SOURCES = tests/unit/test_milter_envelope.c
 tests_unit_test_milter_envelope_LDADD = $(milter_test_libs)
+tests_unit_test_milter_action_SOURCES = tests/unit/test_milter_action.c
+tests_unit_test_milter_action_LDADD = $(milter_test_libs)
 tests_unit_test_milter_event_SOURCES = tests/unit/test_milter_event.c
 tests_unit_test_milter_event_LDADD = $(milter_test_libs)
 tests_unit_test_milter_fields_SOURCES = tests/unit/test_milter_fields.c

@@ -231,6 +231,7 @@ static void log_judged(const struct message *message, const char *queue_id,
              LOG_STR("dkim", buf_str(&dkim)),
              LOG_STR("iprev",
                      judgement->has_iprev ? auth_result_name(judgement->iprev.result) : "masked"),
+             LOG_STR("action", action_name(message->action.kind)),
              LOG_UINT("removed", message->fields.remove_count), LOG_INT("ms", message->busy_ms),
              LOG_STR("session", message->client.session));
     buf_fini(&dkim);
@@ -289,6 +290,27 @@ static void report_failures(const struct message *message, const char *queue_id,
     report(message, &dkim, queue_id, NULL);
 }
 
+/* Say what is done, and without enforce do not. */
+static void act(struct message *message, const char *queue_id)
+{
+    static const enum tally_id ids[] = {
+        [CONFIG_ACTION_REJECT] = TALLY_REJECTED, [CONFIG_ACTION_TEMPFAIL] = TALLY_DELAYED};
+    struct action *action = &message->action;
+
+    if (action->kind == CONFIG_ACTION_ACCEPT)
+        return;
+    bool enforce = message->bench->config->enforce;
+    log_info(queue_id,
+             action->kind == CONFIG_ACTION_REJECT ? (enforce ? "reject" : "would reject")
+                                                  : (enforce ? "tempfail" : "would tempfail"),
+             LOG_STR("status", action->status), LOG_STR("reason", action->text),
+             LOG_STR("session", message->client.session));
+    if (enforce)
+        count(message, ids[action->kind], 0);
+    else
+        action->kind = CONFIG_ACTION_ACCEPT;
+}
+
 void message_finish(struct message *message, const char *queue_id, struct buf *field)
 {
     struct judge_facts facts = facts_of(message);
@@ -302,9 +324,11 @@ void message_finish(struct message *message, const char *queue_id, struct buf *f
     judge_once(message); /* where the server told of no end of the header */
     facts.dkim = dkim_verifier_finish(message->verifier, &facts.dkim_count);
     judge_field(&facts, &message->judgement, field);
+    message->action = action_by_spf(&message->bench->config->spf, &facts, &message->judgement);
     report_failures(message, queue_id, &facts);
     log_hidden(message, queue_id);
     message->busy_ms += clock_mono_ms(message->bench->clock) - began;
     count_judged(message, &facts);
     log_judged(message, queue_id, &facts, &message->judgement);
+    act(message, queue_id);
 }

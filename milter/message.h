@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/config/config.h"
 #include "common/net/report.h"
+#include "milter/action.h"
 #include "milter/fields.h"
 #include "milter/judge.h"
 #include "milter/tally.h"
@@ -61,6 +62,7 @@ struct message {
     struct dkim_verifier *verifier; /* only when judged */
     bool has_judgement;
     struct judgement judgement;
+    struct action action; /* once it is finished */
     int64_t busy_ms;
 };
 
@@ -90,7 +92,8 @@ bool message_wants_body(const struct message *message);
 /*
  * Judge, append our field's value to field (nothing for a message that is not
  * judged), report what is wrong with it, and write the line that the log has for each
- * message; queue_id is its first word, NULL when there is none.
+ * message; queue_id is its first word, NULL when there is none. Then action says what is
+ * to become of it; without enforce it is accepted, and the log says what would have.
  */
 void message_finish(struct message *message, const char *queue_id, struct buf *field);
 

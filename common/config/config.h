@@ -88,6 +88,17 @@ struct config_milter {
     char *report;            /* policyd's control socket, "unix:PATH"; NULL: it is told nothing */
 };
 
+/* What becomes of a message. */
+enum config_action { CONFIG_ACTION_ACCEPT, CONFIG_ACTION_REJECT, CONFIG_ACTION_TEMPFAIL };
+
+/* By result; what is not here is accepted. */
+struct config_spf {
+    enum config_action fail;
+    enum config_action softfail;
+    enum config_action permerror;
+    enum config_action temperror;
+};
+
 struct config_policyd {
     struct config_strings policy;    /* listeners */
     struct config_strings socketmap; /* listeners */
@@ -187,6 +198,7 @@ struct config {
     struct config_ingress *ingresses;
     size_t ingress_count;
     struct config_milter milter;
+    struct config_spf spf;
     struct config_policyd policyd;
     struct config_http *https;
     size_t http_count;

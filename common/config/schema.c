@@ -43,6 +43,14 @@ static const struct option_word ingress_ways[] = {{"proxy", FORWARD_AS_PROXY},
                                                   {"transparent", FORWARD_AS_TRANSPARENT},
                                                   {"plain", FORWARD_AS_PLAIN},
                                                   {NULL, 0}};
+static const struct option_word actions[] = {{"accept", CONFIG_ACTION_ACCEPT},
+                                             {"reject", CONFIG_ACTION_REJECT},
+                                             {"tempfail", CONFIG_ACTION_TEMPFAIL},
+                                             {"quarantine", WORD_LATER},
+                                             {"header", WORD_LATER},
+                                             {NULL, 0}};
+static const struct option_word actions_for_now[] = {
+    {"accept", CONFIG_ACTION_ACCEPT}, {"tempfail", CONFIG_ACTION_TEMPFAIL}, {NULL, 0}};
 static const struct option_word jail_events[] = {
     {"auth_fail", CONFIG_EVENT_AUTH_FAIL},
     {"rcpt_unknown", WORD_LATER},
@@ -183,6 +191,18 @@ static const struct option milter_options[] = {
     {.name = NULL},
 };
 
+static const struct option spf_options[] = {
+    {"fail", OPTION_WORD, "accept", .words = actions, FIELD(struct config_spf, fail),
+     .help = "what becomes of mail from an address that the sender's domain forbids"},
+    {"softfail", OPTION_WORD, "accept", .words = actions, FIELD(struct config_spf, softfail),
+     .help = "and from one that it would rather not see"},
+    {"permerror", OPTION_WORD, "accept", .words = actions, FIELD(struct config_spf, permerror),
+     .help = "where the domain's record is broken"},
+    {"temperror", OPTION_WORD, "accept", .words = actions_for_now,
+     FIELD(struct config_spf, temperror), .help = "where DNS does not answer: accept or tempfail"},
+    {.name = NULL},
+};
+
 static const struct option policyd_options[] = {
     {"policy", OPTION_STRINGS, RUN("policy"), 0, 16, .form = form_listener,
      FIELD(struct config_policyd, policy),
@@ -310,6 +330,7 @@ const struct section schema[] = {
      .options = ingress_options,
      .help = "a port at home that lets the gateways in"},
     {.name = "milter", ONE(milter), .options = milter_options, .help = "postern-milter"},
+    {.name = "spf", ONE(spf), .options = spf_options, .help = "what is done by SPF's result"},
     {.name = "policyd", ONE(policyd), .options = policyd_options, .help = "postern-policyd"},
     {.name = "http",
      .titled = true,

@@ -49,7 +49,10 @@ static void on_tick(void *ctx)
     loop_timer_start(daemon->tick, TICK_MS);
 }
 
-/* What was accepted before the signal gets its answer: it may have changed the store. */
+/*
+ * What was accepted before the signal gets its answer: it may have changed the store. Then
+ * the peers are gone, and nothing can be asked any more but what waits for the store already.
+ */
 static void on_drain(void *ctx)
 {
     struct daemon *daemon = ctx;
@@ -58,6 +61,8 @@ static void on_drain(void *ctx)
 
     daemon->quiet_looks = busy ? 0 : daemon->quiet_looks + 1;
     if (daemon->quiet_looks == DRAIN_LOOK)
+        server_last_call(daemon->server);
+    if (daemon->quiet_looks >= DRAIN_LOOK)
         loop_stop(daemon->loop);
     else
         loop_timer_start(daemon->drain, DRAIN_MS);

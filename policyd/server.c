@@ -318,6 +318,13 @@ void server_stop(struct server *server)
     }
 }
 
+void server_last_call(struct server *server)
+{
+    for (size_t i = 0; i < server->count; i++)
+        if (server->ports[i].service)
+            service_last_call(server->ports[i].service);
+}
+
 bool server_is_busy(const struct server *server)
 {
     for (size_t i = 0; i < server->count; i++) {

@@ -30,6 +30,9 @@ void server_stop(struct server *server);
 /* Whether anybody waits for an answer, or is amid a request. */
 bool server_is_busy(const struct server *server);
 
+/* Hear nobody any more, but over HTTP; who waits for the engine is still answered. */
+void server_last_call(struct server *server);
+
 /* Closes all connections. Nothing may wait for the engine. */
 void server_free(struct server **server);
 

@@ -195,9 +195,8 @@ struct service *service_new(struct loop *loop, const struct service_options *opt
 }
 
 /* What waits for the store ends with its answer. */
-static void on_last_call(void *ctx)
+void service_last_call(struct service *service)
 {
-    struct service *service = ctx;
     struct service_conn *next = NULL;
 
     service->is_over = true;
@@ -206,6 +205,11 @@ static void on_last_call(void *ctx)
         if (!conn->waits)
             stream_abort(conn->stream);
     }
+}
+
+static void on_last_call(void *ctx)
+{
+    service_last_call(ctx);
 }
 
 void service_stop(struct service *service)

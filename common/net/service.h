@@ -60,6 +60,8 @@ struct service *service_new(struct loop *loop, const struct service_options *opt
  * still given, and all else is closed: who never ends to ask does not keep us from ending.
  */
 void service_stop(struct service *service);
+/* That end at once: whose answer is not due any more is closed, and nobody else is heard. */
+void service_last_call(struct service *service);
 /* Nothing may wait for an answer. */
 void service_free(struct service **service);
 

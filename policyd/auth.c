@@ -138,7 +138,7 @@ bool auth_is_failure(const struct auth_request *request)
            !str_eq(request->fail_type, "internal") && !str_eq(request->fail_type, "policy");
 }
 
-char *auth_format(const struct judgement *judgement)
+char *auth_format(const struct judgement *judgement, unsigned delay_sec)
 {
     struct buf out = {0};
     char addr[ADDR_TEXT_MAX], left[STR_DURATION_MAX];
@@ -146,7 +146,7 @@ char *auth_format(const struct judgement *judgement)
     addr_format(&judgement->origin.addr, addr);
     switch (judgement->verdict) {
     case VERDICT_GO_ON:
-        buf_puts(&out, GO_ON);
+        buf_printf(&out, "{\"status\":%u,\"msg\":\"\"}", delay_sec);
         break;
     case VERDICT_BANNED:
         buf_printf(&out, "{\"status\":-1,\"msg\":\"%s is banned here; try again in %s\"}", addr,
@@ -208,6 +208,25 @@ static void log_allow(const struct auth_request *request, const struct judgement
                          LOG_STR("protocol", request->protocol), LOG_STR("login", request->login)));
 }
 
+/* Of a login that goes on, how long it waits first. */
+static unsigned delay_of(struct engine *engine, const struct auth_request *request,
+                         const struct judgement *judgement)
+{
+    const struct config_jail *jail;
+    bool enforce = engine_config(engine)->enforce;
+
+    if (judgement->unforced != VERDICT_GO_ON)
+        return 0;
+    unsigned delay_sec = engine_delay(engine, &judgement->origin, request->login, &jail);
+    if (delay_sec)
+        log_info(session_of(request), enforce ? "delay" : "would delay",
+                 LOG_STR("client", request->remote),
+                 LOG_STR("origin", origin_kind_name(judgement->origin.kind)),
+                 LOG_STR("jail", jail->name), LOG_UINT("seconds", delay_sec),
+                 LOG_STR("protocol", request->protocol), LOG_STR("login", request->login));
+    return enforce ? delay_sec : 0;
+}
+
 static void allow(struct http_request *http, struct engine *engine,
                   const struct auth_request *request, const struct origin_peer *peer)
 {
@@ -217,9 +236,10 @@ static void allow(struct http_request *http, struct engine *engine,
         [VERDICT_REFUSED] = STAT_AUTH_REFUSED,
     };
     struct judgement judgement = engine_judge(engine, peer);
-    char *json = auth_format(&judgement);
+    unsigned delay_sec = delay_of(engine, request, &judgement);
+    char *json = auth_format(&judgement, delay_sec);
 
-    engine_stats(engine)->count[stat_of[judgement.verdict]]++;
+    engine_stats(engine)->count[delay_sec ? STAT_AUTH_DELAYED : stat_of[judgement.verdict]]++;
     log_allow(request, &judgement);
     respond(http, json);
     free(json);

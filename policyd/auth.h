@@ -15,8 +15,8 @@
  *
  * Dovecot takes every answer that it does not like for "go on", so there is one
  * form and HTTP status 200: {"status":-1,"msg":"text"} refuses, {"status":0,"msg":""}
- * goes on. What cannot be understood goes on, with a line in the log: a mistake
- * here never locks everybody out.
+ * goes on, {"status":5,"msg":""} after five seconds. What cannot be understood goes on, with a line
+ * in the log: a mistake here never locks everybody out.
  */
 #define AUTH_PATH      "/auth"
 #define AUTH_DEPTH_MAX 8 /* of objects within objects; ours and Dovecot's have one or two */
@@ -51,8 +51,9 @@ const char *auth_strstatus(enum auth_status status);
 /* Whether a report tells of a guessed password: it failed, by the password, not by our own no. */
 bool auth_is_failure(const struct auth_request *request);
 
-/* The answer as JSON, to be freed. */
-char *auth_format(const struct judgement *judgement) __attribute__((warn_unused_result));
+/* The answer as JSON, to be freed; what goes on does so after delay_sec. */
+char *auth_format(const struct judgement *judgement, unsigned delay_sec)
+    __attribute__((warn_unused_result));
 
 /* The handler of AUTH_PATH; ctx is the engine. */
 void auth_handle(struct http_request *http, void *ctx);

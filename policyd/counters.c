@@ -241,6 +241,12 @@ struct window *counters_window(struct counters *counters, const struct prefix *k
     return &counter->window;
 }
 
+const struct window *counters_look(const struct counters *counters, const struct prefix *key)
+{
+    const struct counter *counter = find(counters, key);
+    return counter ? &counter->window : NULL;
+}
+
 void counters_forget(struct counters *counters, const struct prefix *key)
 {
     struct counter *counter = find(counters, key);

@@ -43,6 +43,9 @@ void counters_fini(struct counters *counters);
 /* The window of key, made void if there is none. Valid until the next call here. */
 struct window *counters_window(struct counters *counters, const struct prefix *key, int64_t now_ms);
 
+/* The same, or NULL if there is none; nothing changes. */
+const struct window *counters_look(const struct counters *counters, const struct prefix *key);
+
 /* Forget key; nothing happens if it is unknown. */
 void counters_forget(struct counters *counters, const struct prefix *key);
 

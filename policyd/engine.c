@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "policyd/counters.h"
+#include "policyd/jails.h"
 #include "policyd/saver.h"
 
 struct engine {
@@ -18,7 +18,7 @@ struct engine {
     const struct origin_rules *rules;
     const struct clock *clock;
     struct keeper *keeper;
-    struct counters *counters; /* one for each jail of the configuration */
+    struct jails jails;
     struct saver *saver;
     struct stats stats;
     int64_t started_mono_ms;
@@ -33,23 +33,6 @@ struct request {
     struct keeper_change *change; /* until the caller's call returns */
 };
 
-static struct counters *counters_for(const struct config *config)
-{
-    struct counters *counters = x_calloc(config->jail_count, sizeof(*counters));
-
-    for (size_t i = 0; i < config->jail_count; i++)
-        counters_init(&counters[i], (int64_t)config->jails[i].findtime_sec * 1000,
-                      config->policyd.max_keys);
-    return counters;
-}
-
-static void counters_free_all(struct counters *counters, const struct config *config)
-{
-    for (size_t i = 0; i < config->jail_count; i++)
-        counters_fini(&counters[i]);
-    free(counters);
-}
-
 struct engine *engine_new(const struct engine_options *options)
 {
     struct engine *engine = x_calloc(1, sizeof(*engine));
@@ -60,9 +43,9 @@ struct engine *engine_new(const struct engine_options *options)
     engine->clock = options->clock;
     engine->keeper = keeper_new(options->clock, options->store, &engine->stats);
     engine->started_mono_ms = clock_mono_ms(options->clock);
-    engine->counters = counters_for(config);
+    jails_init(&engine->jails, config);
     engine->saver = saver_new(options->clock, options->store);
-    saver_use(engine->saver, config, engine->counters);
+    saver_use(engine->saver, config, engine->jails.counters);
     return engine;
 }
 
@@ -71,7 +54,7 @@ void engine_free(struct engine **engine)
     if (!*engine)
         return;
     saver_free(&(*engine)->saver);
-    counters_free_all((*engine)->counters, (*engine)->config);
+    jails_fini(&(*engine)->jails);
     keeper_free(&(*engine)->keeper);
     free(*engine);
     *engine = NULL;
@@ -86,11 +69,8 @@ int engine_restore(struct engine *engine, struct error *error_r)
 
 void engine_tick(struct engine *engine)
 {
-    int64_t now_ms = engine_now_mono_ms(engine);
-
     keeper_tick(engine->keeper);
-    for (size_t i = 0; i < engine->config->jail_count; i++)
-        counters_sweep(&engine->counters[i], now_ms);
+    jails_sweep(&engine->jails, engine_now_mono_ms(engine));
     saver_tick(engine->saver);
 }
 
@@ -101,39 +81,13 @@ void engine_finish(struct engine *engine)
 
 /* --- another configuration ---------------------------------------------------------- */
 
-static bool counts_alike(const struct config_jail *a, const struct config_jail *b)
-{
-    return str_eq(a->name, b->name) && a->count_by == b->count_by &&
-           a->distinct_password == b->distinct_password && a->findtime_sec == b->findtime_sec &&
-           a->prefix4 == b->prefix4 && a->prefix6 == b->prefix6;
-}
-
-static void take_over_counts(struct engine *engine, struct counters *counters,
-                             const struct config *config)
-{
-    for (size_t i = 0; i < config->jail_count; i++) {
-        for (size_t n = 0; n < engine->config->jail_count; n++) {
-            if (!counts_alike(&config->jails[i], &engine->config->jails[n]))
-                continue;
-            struct counters empty = counters[i];
-            counters[i] = engine->counters[n];
-            engine->counters[n] = empty;
-            counters[i].max = config->policyd.max_keys;
-        }
-    }
-}
-
 void engine_reconfigure(struct engine *engine, const struct config *config,
                         const struct origin_rules *rules)
 {
-    struct counters *counters = counters_for(config);
-
-    take_over_counts(engine, counters, config);
-    counters_free_all(engine->counters, engine->config);
-    engine->counters = counters;
+    jails_reconfigure(&engine->jails, config);
     engine->config = config;
     engine->rules = rules;
-    saver_use(engine->saver, config, counters);
+    saver_use(engine->saver, config, engine->jails.counters);
     keeper_drop_protected(engine->keeper, rules);
 }
 
@@ -257,7 +211,7 @@ static void lift(struct engine *engine, struct request *request, struct ban *ban
     keeper_remove(request->change, ban);
     engine->stats.count[STAT_BAN_LIFTED]++;
     for (size_t i = 0; i < engine->config->jail_count; i++) {
-        counters_forget_within(&engine->counters[i], &prefix);
+        counters_forget_within(&engine->jails.counters[i], &prefix);
         saver_forget(engine->saver, i, &prefix);
     }
 }
@@ -339,6 +293,12 @@ static void log_taken(const struct event *event)
               LOG_UINT("weight", event->weight));
 }
 
+static const char *key_text(const struct config_jail *jail, const struct event *event,
+                            const struct prefix *key, char text[PREFIX_TEXT_MAX])
+{
+    return jail->count_by == COUNT_BY_LOGIN ? event->login : prefix_format(key, text);
+}
+
 static void log_event(const struct config_jail *jail, const struct event *event,
                       const struct prefix *key, bool is_new, uint64_t count)
 {
@@ -350,38 +310,53 @@ static void log_event(const struct config_jail *jail, const struct event *event,
               LOG_FIELDS(LOG_STR("event", event_name(event->kind)),
                          LOG_STR("client", addr_format(&event->client, client)),
                          LOG_STR("protocol", event->protocol), LOG_STR("login", event->login),
-                         LOG_STR("jail", jail->name), LOG_STR("key", prefix_format(key, text)),
+                         LOG_STR("jail", jail->name),
+                         LOG_STR("key", key_text(jail, event, key, text)),
                          LOG_STR("new", is_new ? "yes" : "no"), LOG_UINT("count", count),
                          LOG_UINT("maxretry", jail->maxretry)));
+}
+
+/* What the jail does about the one too many. A delay is found by the count, and asked for later. */
+static void act(struct engine *engine, struct report *report, size_t index,
+                const struct prefix *key, uint64_t count)
+{
+    const struct config_jail *jail = &engine->config->jails[index];
+    const struct event *event = report->event;
+    char text[PREFIX_TEXT_MAX];
+
+    if (jail->action == JAIL_ACTION_BAN) {
+        counters_forget(&engine->jails.counters[index], key);
+        saver_forget(engine->saver, index, key);
+        ban_by_jail(engine, report, jail, key);
+    } else if (count == jail->maxretry) {
+        log_info(event->session, "jail-reached", LOG_STR("jail", jail->name),
+                 LOG_STR("key", key_text(jail, event, key, text)), LOG_UINT("count", count));
+    }
 }
 
 static void hit_jail(struct engine *engine, struct report *report, size_t index)
 {
     const struct event *event = report->event;
     const struct config_jail *jail = &engine->config->jails[index];
-    struct counters *counters = &engine->counters[index];
-    struct prefix key = jail_key(jail, &event->client);
     int64_t now_ms = engine_now_mono_ms(engine), age_ms = age_of(engine, event);
+    struct prefix key = jail_key(jail, event);
+    const char *why_not = NULL;
     char reason[ORIGIN_REASON_MAX];
 
-    if (!jail_wants(jail, event->kind))
-        return;
-    const char *why_not = origin_protects(engine->rules, &key, reason);
+    if (jail->count_by == COUNT_BY_CLIENT)
+        why_not = origin_protects(engine->rules, &key, reason);
     if (!why_not && age_ms >= (int64_t)jail->findtime_sec * 1000)
         why_not = "older than findtime";
     if (why_not) {
         log_uncounted(engine, event, why_not);
         return;
     }
-    struct window *window = counters_window(counters, &key, now_ms);
+    struct window *window = counters_window(&engine->jails.counters[index], &key, now_ms);
     enum jail_decision decision = jail_hit(jail, window, event, now_ms - age_ms);
-    log_event(jail, event, &key, decision != JAIL_IGNORED,
-              window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms));
-    if (decision != JAIL_BAN)
-        return;
-    counters_forget(counters, &key);
-    saver_forget(engine->saver, index, &key);
-    ban_by_jail(engine, report, jail, &key);
+    uint64_t count = window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms);
+    log_event(jail, event, &key, decision != JAIL_IGNORED, count);
+    if (decision == JAIL_REACHED)
+        act(engine, report, index, &key, count);
 }
 
 static enum stat stat_of(unsigned kind)
@@ -405,10 +380,23 @@ static enum stat stat_of(unsigned kind)
     BUG("an event of unknown kind %u", kind);
 }
 
-static const char *uncounted(struct engine *engine, const struct origin *origin)
+/* Whether a jail counts what such a client does; of a masked one only those by login do. */
+static bool is_counted(const struct engine *engine, const struct origin *origin,
+                       const struct event *event)
+{
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        const struct config_jail *jail = &engine->config->jails[i];
+        if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
+            return true;
+    }
+    return false;
+}
+
+static const char *uncounted(struct engine *engine, const struct origin *origin,
+                             const struct event *event)
 {
     if (origin->kind != ORIGIN_KNOWN)
-        return origin_kind_name(origin->kind);
+        return is_counted(engine, origin, event) ? NULL : origin_kind_name(origin->kind);
     return bans_match(keeper_bans(engine->keeper), &origin->addr) ? "banned already" : NULL;
 }
 
@@ -418,14 +406,17 @@ static void count_event(struct engine *engine, const struct origin *origin,
     struct event *event = report->event;
 
     keeper_expire(engine->keeper);
-    const char *why_not = uncounted(engine, origin);
+    const char *why_not = uncounted(engine, origin, event);
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     if (why_not) {
         log_uncounted(engine, event, why_not);
-    } else {
-        engine->stats.count[stat_of(event->kind)]++;
-        log_taken(event);
-        for (size_t i = 0; i < engine->config->jail_count; i++)
+        return;
+    }
+    engine->stats.count[stat_of(event->kind)]++;
+    log_taken(event);
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        const struct config_jail *jail = &engine->config->jails[i];
+        if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
             hit_jail(engine, report, i);
     }
 }
@@ -492,6 +483,12 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
     return end_admission(&report);
 }
 
+unsigned engine_delay(struct engine *engine, const struct origin *origin, const char *login,
+                      const struct config_jail **jail_r)
+{
+    return jails_delay(&engine->jails, origin, login, engine_now_mono_ms(engine), jail_r);
+}
+
 /* --- what it shows -------------------------------------------------------------------- */
 
 const struct last_ban *engine_last_ban(const struct engine *engine)
@@ -528,7 +525,7 @@ size_t engine_key_count(const struct engine *engine)
 {
     size_t count = 0;
     for (size_t i = 0; i < engine->config->jail_count; i++)
-        count += counters_count(&engine->counters[i]);
+        count += counters_count(&engine->jails.counters[i]);
     return count;
 }
 

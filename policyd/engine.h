@@ -73,6 +73,13 @@ struct judgement {
 
 struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer);
 
+/*
+ * Seconds that a login from origin must wait before it is tried, as the jail says that is
+ * named; 0: none. Nothing of enforce.
+ */
+unsigned engine_delay(struct engine *engine, const struct origin *origin, const char *login,
+                      const struct config_jail **jail_r);
+
 /* --- changes -------------------------------------------------------------------- */
 
 enum engine_status {
@@ -88,8 +95,9 @@ typedef void (*engine_done_fn)(enum engine_status status, const char *reason, vo
 
 /*
  * Something the client behind peer did; event->client is filled in here. Not
- * counted for an origin that is not known, a protected net, or a client that is
- * banned already. done comes when each ban that follows is durable.
+ * counted for an origin that is not known, but by login for a masked one; nor for a
+ * protected net, or a client that is banned already. done comes when each ban that follows is
+ * durable.
  */
 void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
                    engine_done_fn done, void *ctx);

@@ -41,9 +41,11 @@ bool jail_wants(const struct config_jail *jail, unsigned kind)
     return (jail->events & kind) != 0;
 }
 
-struct prefix jail_key(const struct config_jail *jail, const struct addr *client)
+bool jail_applies(const struct config_jail *jail, enum origin_kind origin, const char *login)
 {
-    return prefix_of(client, client->family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
+    if (jail->count_by == COUNT_BY_LOGIN)
+        return *login && (origin == ORIGIN_KNOWN || origin == ORIGIN_MASKED);
+    return origin == ORIGIN_KNOWN;
 }
 
 static int64_t findtime_ms(const struct config_jail *jail)
@@ -62,6 +64,33 @@ static uint64_t hash_more(uint64_t hash, const void *bytes, size_t len)
     for (size_t i = 0; i < len; i++)
         hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(0x100000001b3);
     return hash;
+}
+
+/* Two hashes of the login as Dovecot's own default has it, in lower case. */
+static struct prefix login_key(const char *login)
+{
+    static const uint64_t starts[] = {HASH_START, ~HASH_START};
+    struct prefix key = {.addr.family = JAIL_KEY_LOGIN};
+
+    for (size_t half = 0; half < 2; half++) {
+        uint64_t hash = starts[half];
+        for (const char *p = login; *p; p++) {
+            char c = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+            hash = hash_more(hash, &c, 1);
+        }
+        hash = htobe64(hash);
+        memcpy(key.addr.bytes + 8 * half, &hash, sizeof(hash));
+    }
+    return key;
+}
+
+struct prefix jail_key(const struct config_jail *jail, const struct event *event)
+{
+    const struct addr *client = &event->client;
+
+    if (jail->count_by == COUNT_BY_LOGIN)
+        return login_key(event->login);
+    return prefix_of(client, client->family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
 }
 
 /* The login belongs to it: two logins may well have one short fingerprint. */
@@ -109,5 +138,5 @@ enum jail_decision jail_hit(const struct config_jail *jail, struct window *windo
         return JAIL_IGNORED;
     if (window_count(window, findtime_ms(jail), now_ms) < jail->maxretry)
         return JAIL_COUNTED;
-    return JAIL_BAN;
+    return JAIL_REACHED;
 }

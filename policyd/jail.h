@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
+#include "common/net/origin.h"
 #include "policyd/window.h"
 
 #define JAIL_HASHES_MAX 100 /* different passwords that are told apart for one key */
@@ -32,7 +33,7 @@ unsigned event_kind(const char *name);
 enum jail_decision {
     JAIL_IGNORED, /* not one of its events, or the same password again */
     JAIL_COUNTED,
-    JAIL_BAN, /* counted, and it was the one too many */
+    JAIL_REACHED, /* counted, and it was the one too many, or there were too many before */
 };
 
 /* Whether the jail asks for events of this kind. */
@@ -44,8 +45,16 @@ bool jail_wants(const struct config_jail *jail, unsigned kind);
  */
 uint64_t jail_identity(const struct config_jail *jail);
 
-/* What it counts and bans for an event of this client. */
-struct prefix jail_key(const struct config_jail *jail, const struct addr *client);
+/* Whether it counts what a client of such an origin does with this login: by client, of a
+ * known one; by login, of a masked one too. */
+bool jail_applies(const struct config_jail *jail, enum origin_kind origin, const char *login);
+
+/*
+ * What it counts an event by: the client's net, or a hash of its login (in any case) as an
+ * address of family JAIL_KEY_LOGIN, which no net contains and nothing bans.
+ */
+#define JAIL_KEY_LOGIN 16
+struct prefix jail_key(const struct config_jail *jail, const struct event *event);
 
 /*
  * Count the event in the window of its key at now_ms. With

@@ -14,6 +14,7 @@ static const struct {
     [STAT_POLICY_BANNED] = {"policy_banned", METRIC("policy_requests"), "banned"},
     [STAT_POLICY_REFUSED] = {"policy_refused", METRIC("policy_requests"), "refused"},
     [STAT_AUTH_GO_ON] = {"auth_go_on", METRIC("auth_requests"), "go_on"},
+    [STAT_AUTH_DELAYED] = {"auth_delayed", METRIC("auth_requests"), "delayed"},
     [STAT_AUTH_BANNED] = {"auth_banned", METRIC("auth_requests"), "banned"},
     [STAT_AUTH_REFUSED] = {"auth_refused", METRIC("auth_requests"), "refused"},
     [STAT_AUTH_REPORT] = {"auth_report", METRIC("auth_reports"), NULL},

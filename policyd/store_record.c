@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "policyd/jail.h"
 #include "policyd/window.h"
 
 void store_record_key(const struct prefix *prefix, uint8_t out[STORE_KEY_LEN])
@@ -49,7 +50,7 @@ size_t store_record_value(const struct store_ban *ban, uint8_t out[STORE_VALUE_M
     return STORE_VALUE_MIN + jail_len;
 }
 
-static int read_key(const uint8_t *key, struct prefix *prefix_r)
+static int read_prefix(const uint8_t *key, struct prefix *prefix_r)
 {
     struct addr addr = {0};
     uint8_t again[STORE_KEY_LEN];
@@ -78,7 +79,7 @@ int store_record_read(const uint8_t *key, size_t key_len, const uint8_t *value, 
     if (ban_r->until_wall_ms < 0 || ban_r->since_wall_ms < 0)
         return -1;
     memcpy(ban_r->jail, value + STORE_VALUE_MIN, value_len - STORE_VALUE_MIN);
-    return read_key(key, &ban_r->prefix);
+    return read_prefix(key, &ban_r->prefix);
 }
 
 void store_counter_key(uint64_t jail, const struct prefix *prefix,
@@ -86,6 +87,16 @@ void store_counter_key(uint64_t jail, const struct prefix *prefix,
 {
     put_be64(out, (int64_t)jail);
     store_record_key(prefix, out + 8);
+}
+
+/* A prefix, or what a jail has in place of one. */
+static int read_counter_key(const uint8_t *key, struct prefix *key_r)
+{
+    if (key[0] != JAIL_KEY_LOGIN)
+        return read_prefix(key, key_r);
+    *key_r = (struct prefix){.addr.family = JAIL_KEY_LOGIN};
+    memcpy(key_r->addr.bytes, key + 2, sizeof(key_r->addr.bytes));
+    return key[1] == 0 ? 0 : -1;
 }
 
 size_t store_counter_value(const struct store_counter *counter, const uint32_t *hashes,
@@ -124,7 +135,8 @@ int store_counter_read(const uint8_t *key, size_t key_len, const uint8_t *value,
         value_len > STORE_COUNTER_VALUE_MAX || value_len % 4)
         return -1;
     counter_r->jail = (uint64_t)get_be64(key);
-    if (read_key(key + 8, &counter_r->key) || read_counter_value(value, value_len, counter_r))
+    if (read_counter_key(key + 8, &counter_r->key) ||
+        read_counter_value(value, value_len, counter_r))
         return -1;
     for (size_t i = 0; i < counter_r->hash_count; i++)
         hashes_r[i] = get_be32(value + STORE_COUNTER_VALUE_MIN + 4 * i);

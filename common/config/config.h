@@ -143,7 +143,10 @@ struct config_http {
 #define CONFIG_EVENT_DKIM_FAIL     32u
 #define CONFIG_EVENT_CONNECT       64u
 
-enum config_count_by { COUNT_BY_CLIENT };
+enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN };
+
+/* What follows when there are too many. */
+enum config_jail_action { JAIL_ACTION_BAN, JAIL_ACTION_DELAY, JAIL_ACTION_LOG };
 
 /* A rule that turns events into a ban; the words are fail2ban's. */
 struct config_jail {
@@ -154,6 +157,8 @@ struct config_jail {
     unsigned maxretry;
     unsigned findtime_sec;
     unsigned bantime_sec;
+    enum config_jail_action action;
+    unsigned delay_sec; /* of a login, before it is tried */
     unsigned prefix4;
     unsigned prefix6;
 };

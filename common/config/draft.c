@@ -91,8 +91,12 @@ static void fill_section(struct draft *draft, struct draft_section *in)
     for (size_t i = 0; i < draft->syntax.count; i++)
         if (is_inside(in, draft->syntax.items[i]))
             place_option(draft, in, draft->syntax.items[i]);
-    for (size_t i = 0; section->options[i].name != NULL; i++)
+    for (size_t i = 0; section->options[i].name != NULL; i++) {
+        size_t before = draft->errors->count;
+
         value_set(&section->options[i], in->given[i], line, in->where, in->base, draft->errors);
+        in->wrong[i] = draft->errors->count > before || (in->given[i] && in->given[i]->bad);
+    }
 }
 
 static void check_title(struct draft *draft, const struct draft_section *in)
@@ -137,7 +141,7 @@ static void add_section(struct draft *draft, const struct section *section,
 {
     struct draft_section *in = &draft->sections[draft->count++];
 
-    *in = (struct draft_section){section, item, make_where(section, item), base, {NULL}};
+    *in = (struct draft_section){section, item, make_where(section, item), base, {NULL}, {false}};
     if (item != NULL) {
         check_title(draft, in);
         if (section->titled)
@@ -250,6 +254,16 @@ const struct syntax_item *draft_given(const struct draft_section *section, const
     if (schema_option(section->section, option, &index) == NULL)
         BUG("no option %s", option);
     return section->given[index];
+}
+
+bool draft_is_right(const struct draft_section *section, const char *const *options)
+{
+    size_t index;
+
+    for (; *options != NULL; options++)
+        if (schema_option(section->section, *options, &index) == NULL || section->wrong[index])
+            return false;
+    return true;
 }
 
 unsigned draft_line(const struct draft_section *section, const char *option)

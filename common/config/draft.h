@@ -16,6 +16,7 @@ struct draft_section {
     char *where;                    /* how its errors begin: `jail "logins": ` */
     void *base;
     const struct syntax_item *given[SECTION_OPTIONS_MAX]; /* NULL: the default holds */
+    bool wrong[SECTION_OPTIONS_MAX]; /* it was complained about, and has no value */
 };
 
 struct draft {
@@ -37,6 +38,8 @@ const struct draft_section *draft_next(const struct draft *draft, const char *na
 
 /* What the file says of an option, NULL when it says nothing. */
 const struct syntax_item *draft_given(const struct draft_section *section, const char *option);
+/* Whether all of these, NULL at the end, have the value that the file or the default gives. */
+bool draft_is_right(const struct draft_section *section, const char *const *options);
 /* Its line, or its section's when the default holds. */
 unsigned draft_line(const struct draft_section *section, const char *option);
 

@@ -12,6 +12,7 @@ libconfig_pn_a_SOURCES = \
 	common/config/rules.c common/config/rules.h \
 	common/config/rules_gateway.c common/config/rules_gateway.h \
 	common/config/rules_ingress.c common/config/rules_ingress.h \
+	common/config/rules_jail.c common/config/rules_jail.h \
 	common/config/same.c common/config/same.h \
 	common/config/schema.c common/config/schema.h \
 	common/config/secret.c common/config/secret.h \

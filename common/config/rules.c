@@ -11,6 +11,7 @@
 #include "common/config/errors.h"
 #include "common/config/rules_gateway.h"
 #include "common/config/rules_ingress.h"
+#include "common/config/rules_jail.h"
 
 #define PORT_SMTPS       465    /* RFC 8314: TLS from the first byte */
 #define TRANSPORT_SHARED "smtp" /* Postfix's own, of every relay that names none */
@@ -359,6 +360,7 @@ void rules_apply(struct draft *draft)
         check_http(draft, in);
     }
     rules_check_ingresses(draft);
+    rules_check_jails(draft);
     check_relays(draft);
     check_routes(draft);
 }

@@ -3,7 +3,6 @@
 
 #include "common/config/rules_gateway.h"
 
-#include "common/base/str.h"
 #include "common/config/errors.h"
 #include "common/config/value.h"
 
@@ -78,7 +77,7 @@ static void refuse(struct draft *draft, const struct draft_section *in, const ch
 {
     const struct syntax_item *item = draft_given(in, option);
 
-    if (item != NULL && !item->bad && item->value_count > 0)
+    if (item != NULL && !item->bad && item->value_count > 0 && item->values[0].text[0] != '\0')
         config_errors_add(draft->errors, item->line, "%s%s %s; take it out", in->where, option,
                           why);
 }
@@ -96,15 +95,13 @@ static void check_no_header(struct draft *draft, const struct draft_section *in)
 static void check_mta(struct draft *draft, const struct draft_section *in)
 {
     const struct config_gateway *gateway = in->base;
-    const struct syntax_item *mta = draft_given(in, "mta");
 
-    if (gateway->mta == CONFIG_MTA_NONE && mta != NULL &&
-        (mta->value_count == 0 || !str_eq(mta->values[0].text, "none")))
-        return; /* it is no word of ours, and was complained about */
+    if (!draft_is_right(in, (const char *const[]){"mta", "mta_name", NULL}))
+        return;
     if (gateway->mta == CONFIG_MTA_NONE) {
         refuse(draft, in, "mta_name", "is of an MTA, and mta is \"none\"");
         refuse(draft, in, "mta_daemon_names", "is of an MTA, and mta is \"none\"");
-    } else if (gateway->mta_name == NULL && draft_given(in, "mta_name") == NULL) {
+    } else if (gateway->mta_name == NULL) {
         config_errors_add(draft->errors, draft_line(in, "mta"),
                           "%smta_name is missing: the name behind \"by\" in the Received fields "
                           "that are believed",

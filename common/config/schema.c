@@ -63,10 +63,15 @@ static const struct option_word jail_events[] = {
 };
 static const struct option_word jail_keys[] = {
     {"client", COUNT_BY_CLIENT},
-    {"login", WORD_LATER},
+    {"login", COUNT_BY_LOGIN},
     {"client+login", WORD_LATER},
     {NULL, 0},
 };
+static const struct option_word jail_actions[] = {{"ban", JAIL_ACTION_BAN},
+                                                  {"delay", JAIL_ACTION_DELAY},
+                                                  {"log", JAIL_ACTION_LOG},
+                                                  {"defer", WORD_LATER},
+                                                  {NULL, 0}};
 static const struct option_word jail_distinct[] = {{"", false}, {"password", true}, {NULL, 0}};
 static const struct option_word relay_presets[] = {
     {"", PRESET_NONE},
@@ -270,16 +275,20 @@ static const struct option jail_options[] = {
      FIELD(struct config_jail, events),
      .help = "what is counted: auth_fail (a wrong password), connect (a connection to Postfix)"},
     {"count_by", OPTION_WORD, "client", .words = jail_keys, FIELD(struct config_jail, count_by),
-     .help = "whom it is counted against"},
+     .help = "whom it is counted against: client, login"},
     {"distinct", OPTION_WORD, "password", .words = jail_distinct,
      FIELD(struct config_jail, distinct_password),
      .help = "password: the same wrong password again counts once; empty: each counts"},
     {"maxretry", OPTION_NUMBER, "5", 1, 1000000, FIELD(struct config_jail, maxretry),
-     .help = "so many events within findtime are a ban"},
+     .help = "so many events within findtime are too many"},
     {"findtime", OPTION_SECONDS, "10m", 1, 30 * DAY, FIELD(struct config_jail, findtime_sec),
      .help = "how long an event is remembered"},
     {"bantime", OPTION_SECONDS, "1h", 1, 365 * DAY, FIELD(struct config_jail, bantime_sec),
      .help = "how long a ban lasts"},
+    {"action", OPTION_WORD, "ban", .words = jail_actions, FIELD(struct config_jail, action),
+     .help = "what follows: ban, delay (logins wait before they are tried), log"},
+    {"delay", OPTION_SECONDS, "5s", 1, 30, FIELD(struct config_jail, delay_sec),
+     .help = "with action delay: how long they wait"},
     {"prefix4", OPTION_NUMBER, "32", 8, 32, FIELD(struct config_jail, prefix4),
      .help = "IPv4 clients that share so many bits count as one"},
     {"prefix6", OPTION_NUMBER, "64", 32, 128, FIELD(struct config_jail, prefix6),

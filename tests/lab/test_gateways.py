@@ -3,8 +3,7 @@
 """Every gateway of conf/, each in a lab of its own: who the clients are, and who is banned.
 
 Behind those that hide the client mail arrives all the same, judged by nobody's address,
-and nobody is banned. One thing does not exist yet and is not tested here: that guessing is
-slowed down by login there.
+and nobody is banned, but guessing is slowed down by the login.
 """
 
 import contextlib
@@ -26,6 +25,7 @@ SENDER4, SENDER6, STRANGER = "203.0.113.50", "2001:db8:50::50", "203.0.113.51"
 GUESSER4, GUESSER6, OTHER4, OTHER6 = ("203.0.113.60", "2001:db8:52::52", "203.0.113.70",
                                       "2001:db8:53::53")
 SIX = [f"guess {number}" for number in range(6)]
+MANY = [f"another guess {number}" for number in range(20)]
 # What a rule of the operator's does to temperror and the like is nothing to masked mail.
 STRICT = {f'#{result} = "accept"': f'{result} = "tempfail"'
           for result in ("fail", "softfail", "permerror", "temperror")}
@@ -140,6 +140,22 @@ def guess(lab, sources, ways=(Lab.imap,)):
     expect("ok" not in answers, f"{answers}")
 
 
+def seconds_of(function, *arguments):
+    began = time.monotonic()
+    expect_equal(function(*arguments), "ok", "a login")
+    return time.monotonic() - began
+
+
+def check_guessing_is_slow(lab):
+    """By the login that is guessed at: jail "guesses" of the sample. Others are not held up."""
+    expect(seconds_of(lab.imap, OTHER4, ALICE, PASSWORDS[ALICE]) < 4, "slow before")
+    lab.imap_many(GUESSER4, ALICE, MANY)
+    for way in (lab.imap, lab.submission_login):
+        expect(seconds_of(way, GUESSER4, ALICE, PASSWORDS[ALICE]) >= 5, "guessing is not slow")
+    expect(seconds_of(lab.imap, OTHER4, BOB, PASSWORDS[BOB]) < 4, "another login is slow")
+    expect_equal(lab.bans(), [], "bans")
+
+
 def check_nobody_is_banned(lab):
     """Whoever guesses hides among all others, so nobody is banned for it."""
     guess(lab, [GUESSER4, GUESSER6], [Lab.imap, Lab.submission_login])
@@ -215,6 +231,7 @@ def test_nginx_as_guides_have_it(outer):
         check_mail(lab, "gateway")
         check_logins(lab, "tunnel-submission", peer="10.8.0.1")
         check_nobody_is_banned(lab)
+        check_guessing_is_slow(lab)
 
 
 def test_nginx_as_guides_have_it_and_the_ingress(outer):
@@ -223,6 +240,7 @@ def test_nginx_as_guides_have_it_and_the_ingress(outer):
         check_mail(lab, "gateway")
         check_logins(lab, "gateway-submission", peer="10.8.0.1")
         check_nobody_is_banned(lab)
+        check_guessing_is_slow(lab)
 
 
 # --- gateways that pass packets on ---
@@ -323,6 +341,7 @@ def test_nftables_with_masquerade(outer):
         check_no_relay(lab)
         check_logins(lab, "tunnel-submission", peer="10.8.0.1")
         check_nobody_is_banned(lab)
+        check_guessing_is_slow(lab)
         big_mail_gets_through(lab, "route replace 10.8.0.1/32 dev wg0",
                               "route replace fd7a:10:8::1/128 dev wg0")
         check_firewall(lab)

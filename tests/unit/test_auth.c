@@ -151,20 +151,23 @@ static void every_truncation_is_refused_and_nothing_breaks(void **state)
 static void answers_have_the_one_form_that_dovecot_takes(void **state)
 {
     struct judgement judgement = {.verdict = VERDICT_GO_ON};
-    char *json = auth_format(&judgement);
+    char *json = auth_format(&judgement, 0);
 
     (void)state;
     assert_string_equal(json, "{\"status\":0,\"msg\":\"\"}");
     free(json);
+    json = auth_format(&judgement, 30);
+    assert_string_equal(json, "{\"status\":30,\"msg\":\"\"}");
+    free(json);
     judgement.verdict = VERDICT_BANNED;
     judgement.seconds = 90;
     assert_int_equal(addr_parse("203.0.113.7", &judgement.origin.addr), 0);
-    json = auth_format(&judgement);
+    json = auth_format(&judgement, 0);
     assert_string_equal(
         json, "{\"status\":-1,\"msg\":\"203.0.113.7 is banned here; try again in 1m 30s\"}");
     free(json);
     judgement.verdict = VERDICT_REFUSED;
-    json = auth_format(&judgement);
+    json = auth_format(&judgement, 0);
     assert_string_equal(
         json, "{\"status\":-1,\"msg\":\"203.0.113.7 cannot be a client of this gateway\"}");
     free(json);

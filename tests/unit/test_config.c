@@ -136,8 +136,10 @@ static void test_value_errors(void **state)
         {"user = \"\"", "2: user \"\" is not a text of 1 to 32 bytes\n"},
         {"user = \"${USER}\"",
          "2: user \"${USER}\" is not a name of letters, digits, \"-\", \"_\" and \".\"\n"},
-        {"jail \"a\" { count_by = login }",
-         "2: jail \"a\": count_by \"login\" is not in this version: there is \"client\"\n"},
+        {"jail \"a\" { count_by = \"client+login\" }",
+         "2: jail \"a\": count_by \"client+login\" is not in this version: there is one of "
+         "\"client\", "
+         "\"login\"\n"},
         {"jail \"a\" { distinct = user }",
          "2: jail \"a\": distinct \"user\" is not one of \"\", \"password\"\n"},
         {"jail \"a\" { events = {} }", "2: jail \"a\": events has 0 values: 1 to 8 are right\n"},
@@ -207,26 +209,6 @@ static void test_rules(void **state)
         {GATEWAY_OF("nftables-masquerade", "daemon_names = a"),
          "3: gateway \"a\": daemon_names is of PROXY headers, which only the types \"nginx\" and "
          "\"haproxy\" send; take it out\n"},
-        {GATEWAY_OF("nginx", "mta = postfix mta_name = mx.example.net"), ""},
-        {GATEWAY_OF("nftables", "mta = exim mta_name = mx mta_daemon_names = {a, b}")
-             GATEWAY_OF_B("nginx", "mta = postfix mta_name = mx mta_daemon_names = a"),
-         ""},
-        {GATEWAY_OF("nginx", "mta = postfix"), "3: gateway \"a\": mta_name is missing: the name "
-                                               "behind \"by\" in the Received fields that "
-                                               "are believed\n"},
-        {GATEWAY_OF("nginx", "mta = sendmail mta_name = a.example"),
-         "3: gateway \"a\": mta \"sendmail\" is not one of \"none\", \"postfix\", \"exim\"\n"},
-        {GATEWAY_OF("nginx", "mta_name = a.example\nmta_daemon_names = b"),
-         "3: gateway \"a\": mta_name is of an MTA, and mta is \"none\"; take it out\n"
-         "4: gateway \"a\": mta_daemon_names is of an MTA, and mta is \"none\"; take it out\n"},
-        {GATEWAY_OF("nginx", "mta = postfix mta_name = m\nmta_daemon_names = {x, gateway}"),
-         "4: gateway \"a\": mta_daemon_names \"gateway\" is also in daemon_names of gateway \"a\": "
-         "the "
-         "MTA's mail needs a service of its own\n"},
-        {GATEWAY_OF("nginx", "daemon_names = gateway-mta")
-             GATEWAY_OF_B("nftables", "mta = postfix mta_name = m"),
-         "4: gateway \"b\": mta_daemon_names \"gateway-mta\" is also in daemon_names of gateway "
-         "\"a\": the MTA's mail needs a service of its own\n"},
         {GATEWAY_OF("pf", "daemon_names = a"),
          "3: gateway \"a\": daemon_names is of PROXY headers, which only the types \"nginx\" and "
          "\"haproxy\" send; take it out\n"},
@@ -257,6 +239,58 @@ static void test_rules(void **state)
          "cannot see who that is: listen on a Unix socket or on loopback, or let a firewall admit "
          "the mail server alone and set firewalled = true\n"},
         {"milter { listen = \"0.0.0.0:10\" firewalled = true }", ""},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+static void test_rules_of_mtas(void **state)
+{
+    static const struct bad_case cases[] = {
+        {GATEWAY_OF("nginx", "mta = postfix mta_name = mx.example.net"), ""},
+        {GATEWAY_OF("nftables", "mta = exim mta_name = mx mta_daemon_names = {a, b}")
+             GATEWAY_OF_B("nginx", "mta = postfix mta_name = mx mta_daemon_names = a"),
+         ""},
+        {GATEWAY_OF("nginx", "mta = postfix"), "3: gateway \"a\": mta_name is missing: the name "
+                                               "behind \"by\" in the Received fields that "
+                                               "are believed\n"},
+        {GATEWAY_OF("nginx", "mta = sendmail mta_name = a.example"),
+         "3: gateway \"a\": mta \"sendmail\" is not one of \"none\", \"postfix\", \"exim\"\n"},
+        {GATEWAY_OF("nginx", "mta_name = a.example\nmta_daemon_names = b"),
+         "3: gateway \"a\": mta_name is of an MTA, and mta is \"none\"; take it out\n"
+         "4: gateway \"a\": mta_daemon_names is of an MTA, and mta is \"none\"; take it out\n"},
+        {GATEWAY_OF("nginx", "mta = postfix mta_name = m\nmta_daemon_names = {x, gateway}"),
+         "4: gateway \"a\": mta_daemon_names \"gateway\" is also in daemon_names of gateway \"a\": "
+         "the "
+         "MTA's mail needs a service of its own\n"},
+        {GATEWAY_OF("nginx", "daemon_names = gateway-mta")
+             GATEWAY_OF_B("nftables", "mta = postfix mta_name = m"),
+         "4: gateway \"b\": mta_daemon_names \"gateway-mta\" is also in daemon_names of gateway "
+         "\"a\": the MTA's mail needs a service of its own\n"},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
+static void test_rules_of_jails(void **state)
+{
+    static const struct bad_case cases[] = {
+        {"jail \"a\" { count_by = login action = delay delay = 7s }", ""},
+        {"jail \"a\" { count_by = login action = log }", ""},
+        {"jail \"a\" { action = delay }", ""},
+        {"jail \"a\" {\ncount_by = login }",
+         "3: jail \"a\": count_by \"login\" with action \"ban\" would let anybody lock a user out; "
+         "use \"delay\" or \"log\"\n"},
+        {"jail \"a\" { count_by = login action = log\nevents = {auth_fail, connect} }",
+         "3: jail \"a\": events may only be \"auth_fail\" with count_by \"login\": nothing else "
+         "has a "
+         "login\n"},
+        {"jail \"a\" { events = connect\naction = delay }",
+         "3: jail \"a\": action \"delay\" is for logins: \"auth_fail\" must be in events\n"},
+        {"jail \"a\" {\ndelay = 7s }",
+         "3: jail \"a\": delay is of action \"delay\" alone; take it out\n"},
     };
 
     (void)state;
@@ -477,6 +511,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syntax_errors),      cmocka_unit_test(test_name_errors),
         cmocka_unit_test(test_value_errors),       cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_rules_of_mtas),      cmocka_unit_test(test_rules_of_jails),
         cmocka_unit_test(test_rules_of_listeners), cmocka_unit_test(test_secret_paths),
         cmocka_unit_test(test_file_errors),        cmocka_unit_test(test_too_many_errors),
         cmocka_unit_test(test_too_many_sections),  cmocka_unit_test(test_errors_print),

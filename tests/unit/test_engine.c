@@ -351,6 +351,72 @@ static void each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does(void 
     assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
 }
 
+/* Seconds that this login of the client must wait. */
+static unsigned delay(struct fixture *fixture, const char *client, const char *login)
+{
+    struct origin_peer peer = fixture_peer(client);
+    struct origin origin = origin_find(&fixture->rules, &peer);
+    const struct config_jail *jail = NULL;
+    unsigned seconds = engine_delay(fixture->engine, &origin, login, &jail);
+
+    assert_true((jail != NULL) == (seconds > 0));
+    return seconds;
+}
+
+static void whoever_guesses_behind_a_gateway_is_slowed_down_by_the_login(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->jail.count_by = COUNT_BY_LOGIN;
+    fixture->jail.action = JAIL_ACTION_DELAY;
+    fixture->jail.delay_sec = 7;
+    guess(fixture, "10.8.0.1", 4, &told);
+    for (int i = 0; i < 20; i++)
+        fixture_fail(fixture, "10.8.0.1", "0001", &told); /* a telephone with an old password */
+    assert_int_equal(delay(fixture, "10.8.0.1", "alice"), 0);
+    fixture_fail(fixture, CLIENT, "another", &told); /* of a known client counts as well */
+    assert_int_equal(told.times, 1);
+    assert_int_equal(delay(fixture, "10.8.0.1", "Alice"), 7);
+    assert_int_equal(delay(fixture, CLIENT, "alice"), 7);
+    assert_int_equal(delay(fixture, "10.8.0.1", "bob"), 0);
+    assert_int_equal(delay(fixture, "10.8.0.1", ""), 0);
+    assert_int_equal(delay(fixture, "127.0.0.1", "alice"), 0);
+    assert_true(fixture_logged(fixture, "S1 jail-reached jail=logins key=alice count=5"));
+    guess(fixture, "10.8.0.1", 20, &told);
+    assert_false(fixture_logged(fixture, "jail-reached jail=logins key=alice count=6"));
+    assert_int_equal(engine_bans(fixture->engine)->count, 0);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+    fixture_pass(fixture, 2 * (int64_t)fixture->jail.findtime_sec * 1000 + 1);
+    assert_int_equal(delay(fixture, "10.8.0.1", "alice"), 0);
+}
+
+static void a_local_client_is_not_slowed_down_nor_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->jail.count_by = COUNT_BY_LOGIN;
+    fixture->jail.action = JAIL_ACTION_DELAY;
+    fixture->jail.delay_sec = 7;
+    guess(fixture, "127.0.0.1", 20, &told);
+    assert_int_equal(delay(fixture, CLIENT, "alice"), 0);
+    assert_true(fixture_logged(fixture, "event-uncounted"));
+    assert_int_equal(engine_key_count(fixture->engine), 0);
+}
+
+static void a_jail_that_only_logs_bans_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->jail.action = JAIL_ACTION_LOG;
+    guess(fixture, CLIENT, 20, &told);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+    assert_int_equal(delay(fixture, CLIENT, "alice"), 0);
+    assert_true(fixture_logged(fixture, "jail-reached jail=logins key=203.0.113.7 count=5"));
+}
+
 /* Another configuration whose only jail is this one. */
 static void reload(struct fixture *fixture, const struct config_jail *jail)
 {
@@ -422,6 +488,9 @@ int main(void)
         ENGINE_TEST(a_clock_set_back_during_a_restart_makes_no_ban_longer),
         ENGINE_TEST(a_stored_ban_of_what_became_a_gateway_is_dropped),
         ENGINE_TEST(masked_and_local_clients_are_not_counted),
+        ENGINE_TEST(whoever_guesses_behind_a_gateway_is_slowed_down_by_the_login),
+        ENGINE_TEST(a_local_client_is_not_slowed_down_nor_counted),
+        ENGINE_TEST(a_jail_that_only_logs_bans_nobody),
         ENGINE_TEST(a_banned_client_is_not_counted),
         ENGINE_TEST(without_enforce_nothing_is_done),
         ENGINE_TEST(a_failing_disk_leaves_the_ban_in_memory_and_is_asked_again),

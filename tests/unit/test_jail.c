@@ -46,10 +46,62 @@ static void keys_are_the_prefixes_of_the_client(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct config_jail jail = {.prefix4 = cases[i].prefix4, .prefix6 = cases[i].prefix6};
-        struct addr client;
-        assert_int_equal(addr_parse(cases[i].client, &client), 0);
-        struct prefix key = jail_key(&jail, &client);
+        struct event event = {.login = "alice"};
+        assert_int_equal(addr_parse(cases[i].client, &event.client), 0);
+        struct prefix key = jail_key(&jail, &event);
         assert_string_equal(prefix_format(&key, text), cases[i].key);
+    }
+}
+
+static struct prefix key_of_login(const char *login)
+{
+    const struct config_jail jail = {.count_by = COUNT_BY_LOGIN, .prefix4 = 32, .prefix6 = 64};
+    struct event event = {.login = login};
+
+    assert_int_equal(addr_parse("203.0.113.7", &event.client), 0);
+    return jail_key(&jail, &event);
+}
+
+static void keys_by_login_are_no_addresses(void **state)
+{
+    /* The same in each program and on each machine: it is on disk. */
+    static const uint8_t alice[] = {0x67, 0x02, 0x3f, 0xc4, 0xa7, 0xff, 0x2a, 0x46};
+    struct prefix key = key_of_login("alice@example.com");
+    struct prefix same = key_of_login("Alice@EXAMPLE.com");
+    struct prefix other = key_of_login("bob@example.com");
+    struct prefix all;
+
+    (void)state;
+    assert_int_equal(key.addr.family, JAIL_KEY_LOGIN);
+    assert_memory_equal(key.addr.bytes, alice, sizeof(alice));
+    assert_true(prefix_eq(&key, &same));
+    assert_false(prefix_eq(&key, &other));
+    assert_int_equal(prefix_parse("0.0.0.0/0", &all), 0);
+    assert_false(prefix_overlaps(&all, &key));
+    assert_int_equal(prefix_parse("::/0", &all), 0);
+    assert_false(prefix_overlaps(&all, &key));
+}
+
+static void a_jail_by_login_counts_masked_clients_too(void **state)
+{
+    static const struct {
+        enum config_count_by by;
+        enum origin_kind origin;
+        const char *login;
+        bool applies;
+    } cases[] = {
+        {COUNT_BY_CLIENT, ORIGIN_KNOWN, "", true},    {COUNT_BY_CLIENT, ORIGIN_MASKED, "a", false},
+        {COUNT_BY_CLIENT, ORIGIN_LOCAL, "a", false},  {COUNT_BY_CLIENT, ORIGIN_REFUSED, "a", false},
+        {COUNT_BY_LOGIN, ORIGIN_KNOWN, "a", true},    {COUNT_BY_LOGIN, ORIGIN_MASKED, "a", true},
+        {COUNT_BY_LOGIN, ORIGIN_MASKED, "", false},   {COUNT_BY_LOGIN, ORIGIN_LOCAL, "a", false},
+        {COUNT_BY_LOGIN, ORIGIN_REFUSED, "a", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct config_jail jail = {.count_by = cases[i].by};
+        if (jail_applies(&jail, cases[i].origin, cases[i].login) != cases[i].applies)
+            fail_msg("case %zu", i);
     }
 }
 
@@ -89,7 +141,7 @@ static void the_fifth_different_password_is_the_one_too_many(void **state)
     for (int i = 1; i <= 5; i++) {
         snprintf(fingerprint, sizeof(fingerprint), "%d", i);
         assert_int_equal(hit(&logins, &window, "alice", fingerprint, i),
-                         i < 5 ? JAIL_COUNTED : JAIL_BAN);
+                         i < 5 ? JAIL_COUNTED : JAIL_REACHED);
     }
     window_fini(&window);
 }
@@ -123,7 +175,8 @@ static void without_a_fingerprint_each_event_counts(void **state)
 
     (void)state;
     for (int i = 1; i <= 5; i++)
-        assert_int_equal(hit(&logins, &window, "alice", "", i), i < 5 ? JAIL_COUNTED : JAIL_BAN);
+        assert_int_equal(hit(&logins, &window, "alice", "", i),
+                         i < 5 ? JAIL_COUNTED : JAIL_REACHED);
     window_fini(&window);
 }
 
@@ -135,7 +188,8 @@ static void without_distinct_each_event_counts(void **state)
     (void)state;
     jail.distinct_password = false;
     for (int i = 1; i <= 5; i++)
-        assert_int_equal(hit(&jail, &window, "alice", "0abc", i), i < 5 ? JAIL_COUNTED : JAIL_BAN);
+        assert_int_equal(hit(&jail, &window, "alice", "0abc", i),
+                         i < 5 ? JAIL_COUNTED : JAIL_REACHED);
     window_fini(&window);
 }
 
@@ -160,7 +214,7 @@ static void maxretry_1_bans_at_once(void **state)
 
     (void)state;
     jail.maxretry = 1;
-    assert_int_equal(hit(&jail, &window, "alice", "1", 0), JAIL_BAN);
+    assert_int_equal(hit(&jail, &window, "alice", "1", 0), JAIL_REACHED);
     window_fini(&window);
 }
 
@@ -202,7 +256,7 @@ static void an_event_counts_as_its_weight(void **state)
     } cases[] = {
         {0, "", JAIL_IGNORED, 0},  {0, "1", JAIL_IGNORED, 0}, {1, "2", JAIL_COUNTED, 1},
         {2, "3", JAIL_COUNTED, 3}, {2, "3", JAIL_IGNORED, 3}, {1, "", JAIL_COUNTED, 4},
-        {3, "", JAIL_BAN, 7},
+        {3, "", JAIL_REACHED, 7},
     };
     struct window window = {0};
 
@@ -243,6 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_the_prefixes_of_the_client),
+        cmocka_unit_test(keys_by_login_are_no_addresses),
+        cmocka_unit_test(a_jail_by_login_counts_masked_clients_too),
         cmocka_unit_test(the_identity_is_what_it_counts),
         cmocka_unit_test(the_fifth_different_password_is_the_one_too_many),
         cmocka_unit_test(the_same_password_is_one_event),

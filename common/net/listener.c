@@ -24,6 +24,7 @@
 
 #define SOCKET_MODE     0660
 #define BACKLOG         4096 /* when it is full, a Unix socket refuses whoever comes */
+#define ACCEPT_TURN     16   /* connections taken before others have their turn */
 #define ACCEPT_PAUSE_MS 200  /* when the system has no descriptor or memory left */
 #define LOG_PAUSE_MS    60000
 
@@ -258,11 +259,14 @@ static bool is_log_due(int64_t *logged_at)
     return true;
 }
 
+static bool accepts_more(const struct listener *listener)
+{
+    return !listener->paused && listener->open < listener->options.max;
+}
+
 static void listener_watch(struct listener *listener)
 {
-    bool accepts = !listener->paused && listener->open < listener->options.max;
-
-    loop_io_want(listener->io, accepts ? LOOP_READ : 0);
+    loop_io_want(listener->io, accepts_more(listener) ? LOOP_READ : 0);
 }
 
 static void listener_pause(struct listener *listener, int reason)
@@ -320,7 +324,8 @@ static void hand_over(struct listener *listener, int fd, const struct addr *peer
     listener->options.fn(fd, peer, listener->options.ctx);
 }
 
-static void listener_accept_one(struct listener *listener)
+/* Whether there may be another. */
+static bool listener_accept_one(struct listener *listener)
 {
     struct sockaddr_storage ss = {0};
     socklen_t len = sizeof(ss);
@@ -331,7 +336,7 @@ static void listener_accept_one(struct listener *listener)
     if (fd < 0) {
         if (errno != EAGAIN && errno != EWOULDBLOCK && !is_of_the_connection(errno))
             listener_pause(listener, errno);
-        return;
+        return false;
     }
     if (addr_from_sockaddr((const struct sockaddr *)&ss, &peer, NULL) < 0)
         memset(&peer, 0, sizeof(peer));
@@ -339,6 +344,7 @@ static void listener_accept_one(struct listener *listener)
         hand_over(listener, fd, &peer);
     else
         refuse(listener, fd, &peer);
+    return accepts_more(listener);
 }
 
 static void on_acceptable(unsigned events, void *ctx)
@@ -346,7 +352,8 @@ static void on_acceptable(unsigned events, void *ctx)
     struct listener *listener = ctx;
 
     (void)events;
-    listener_accept_one(listener);
+    for (int i = 0; i < ACCEPT_TURN && listener_accept_one(listener); i++)
+        continue;
     listener_watch(listener);
 }
 

@@ -44,9 +44,9 @@ struct listener_options {
 };
 
 /*
- * Accept, at most max connections open at once: more wait in the kernel's queue until
- * listener_released() says that one closed. Out of descriptors: accepting pauses for a
- * moment. Each such trouble is one log line a minute.
+ * Accept, a few in each turn of the loop, at most max connections open at once: more wait in
+ * the kernel's queue until listener_released() says that one closed. Out of descriptors:
+ * accepting pauses for a moment. Each such trouble is one log line a minute.
  */
 struct listener;
 struct listener *listener_new(struct loop *loop, const struct listener_options *options);

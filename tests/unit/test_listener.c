@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/net/listener.h"
 
-#define ACCEPTED_MAX 8
+#define ACCEPTED_MAX 64
 
 struct scene {
     struct loop *loop;
@@ -280,6 +280,23 @@ static void the_limit_holds_and_gives_way(void **state)
         close(clients[i]);
 }
 
+static void many_that_wait_take_few_turns_and_not_one(void **state)
+{
+    struct scene *scene = *state;
+    int clients[40];
+
+    listen_on(scene, scene->address, 64);
+    for (int i = 0; i < 40; i++)
+        clients[i] = fixture_connect(scene->address, 0);
+    loop_run_once(scene->loop);
+    assert_in_range(scene->count, 10, 39); /* others have their turn, too */
+    for (int i = 0; i < 3; i++)
+        loop_run_once(scene->loop);
+    assert_int_equal(scene->count, 40);
+    for (int i = 0; i < 40; i++)
+        close(clients[i]);
+}
+
 static void a_connection_may_be_released_at_once(void **state)
 {
     struct scene *scene = *state;
@@ -366,6 +383,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(peers_outside_of_from_are_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(from_is_for_tcp_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_limit_holds_and_gives_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_that_wait_take_few_turns_and_not_one, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_connection_may_be_released_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_waits_when_descriptors_run_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_socket_file_goes_with_the_listener, set_up, tear_down),

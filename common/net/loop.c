@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <event2/event_struct.h>
 
 #include "common/base/bug.h"
 #include "common/base/mem.h"
@@ -45,7 +46,7 @@ struct loop {
  * it: its event fires as planned, finds that the time has not come, and is planned anew.
  */
 struct loop_timer {
-    struct event *event;
+    struct event event;
     loop_fn fn;
     void *ctx;
     int64_t due_ns;
@@ -54,7 +55,7 @@ struct loop_timer {
 };
 
 struct loop_io {
-    struct event *event;
+    struct event event;
     unsigned events;
     loop_io_fn fn;
     void *ctx;
@@ -211,7 +212,7 @@ static void timer_plan(struct loop_timer *timer, int64_t now_ns)
     struct timeval tv = {.tv_sec = (time_t)(left_ns / NS_A_SEC),
                          .tv_usec = (suseconds_t)(left_ns % NS_A_SEC / 1000)};
 
-    BUG_ON(event_add(timer->event, &tv) != 0);
+    BUG_ON(event_add(&timer->event, &tv) != 0);
     timer->planned_ns = timer->due_ns;
     timer->is_planned = true;
 }
@@ -236,7 +237,7 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_fn fn, void *ctx)
 
     timer->fn = fn;
     timer->ctx = ctx;
-    timer->event = event_make(loop->base, -1, 0, on_timer, timer);
+    BUG_ON(event_assign(&timer->event, loop->base, -1, 0, on_timer, timer) != 0);
     return timer;
 }
 
@@ -251,7 +252,7 @@ void loop_timer_start(struct loop_timer *timer, int64_t after_ms)
 
 void loop_timer_stop(struct loop_timer *timer)
 {
-    event_del(timer->event);
+    event_del(&timer->event);
     timer->is_planned = false;
 }
 
@@ -259,7 +260,7 @@ void loop_timer_free(struct loop_timer **timer)
 {
     if (!*timer)
         return;
-    event_free((*timer)->event);
+    event_del(&(*timer)->event);
     free(*timer);
     *timer = NULL;
 }
@@ -283,7 +284,7 @@ struct loop_io *loop_io_new(struct loop *loop, int fd, unsigned events, loop_io_
 
     io->fn = fn;
     io->ctx = ctx;
-    io->event = event_make(loop->base, fd, EV_READ | EV_PERSIST, on_io, io);
+    BUG_ON(event_assign(&io->event, loop->base, fd, EV_READ | EV_PERSIST, on_io, io) != 0);
     loop_io_want(io, events);
     return io;
 }
@@ -298,21 +299,21 @@ void loop_io_want(struct loop_io *io, unsigned events)
         what |= EV_READ;
     if (events & LOOP_WRITE)
         what |= EV_WRITE;
-    event_del(io->event);
+    event_del(&io->event);
     io->events = events;
     if (!events)
         return;
-    BUG_ON(event_assign(io->event, event_get_base(io->event), event_get_fd(io->event), what, on_io,
-                        io) != 0);
-    if (event_add(io->event, NULL) != 0)
-        BUG("cannot watch descriptor %d: %s", (int)event_get_fd(io->event), strerror(errno));
+    BUG_ON(event_assign(&io->event, event_get_base(&io->event), event_get_fd(&io->event), what,
+                        on_io, io) != 0);
+    if (event_add(&io->event, NULL) != 0)
+        BUG("cannot watch descriptor %d: %s", (int)event_get_fd(&io->event), strerror(errno));
 }
 
 void loop_io_free(struct loop_io **io)
 {
     if (!*io)
         return;
-    event_free((*io)->event);
+    event_del(&(*io)->event);
     free(*io);
     *io = NULL;
 }

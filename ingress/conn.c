@@ -13,7 +13,6 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/wire/pp.h"
-#include "common/wire/pp_write.h"
 #include "ingress/dial.h"
 #include "ingress/door.h"
 #include "ingress/pump.h"
@@ -145,6 +144,9 @@ void conn_end_all(struct conn_port *port)
 
 /* --- to and fro -------------------------------------------------------------------------- */
 
+static void on_client(unsigned events, void *ctx);
+static void on_upstream(unsigned events, void *ctx);
+
 static bool is_over(const struct conn *conn)
 {
     return conn->up.has_passed && conn->down.has_passed;
@@ -156,13 +158,21 @@ static unsigned wants_of(enum pump_result reading, enum pump_result writing)
            (writing == PUMP_WRITE ? LOOP_WRITE : 0);
 }
 
+static void watch(struct conn *conn, struct loop_io **io, int fd, unsigned events, loop_io_fn fn)
+{
+    if (*io)
+        loop_io_want(*io, events);
+    else
+        *io = loop_io_new(conn->port->world->loop, fd, events, fn, conn);
+}
+
 /* What the pumps wait for. */
 static void await(struct conn *conn)
 {
     enum pump_result up = conn->up.result, down = conn->down.result;
 
-    loop_io_want(conn->client_io, wants_of(up, down));
-    loop_io_want(conn->upstream_io, wants_of(down, up));
+    watch(conn, &conn->client_io, conn->client_fd, wants_of(up, down), on_client);
+    watch(conn, &conn->upstream_io, conn->upstream_fd, wants_of(down, up), on_upstream);
     loop_timer_start(conn->timer, (int64_t)conn->port->config->idle_timeout_sec * 1000);
 }
 
@@ -178,16 +188,6 @@ static void relay(struct conn *conn, bool runs_up, bool runs_down)
         conn_free(conn);
     else
         await(conn);
-}
-
-static void on_client(unsigned events, void *ctx)
-{
-    relay(ctx, events & LOOP_READ, events & LOOP_WRITE);
-}
-
-static void on_upstream(unsigned events, void *ctx)
-{
-    relay(ctx, events & LOOP_WRITE, events & LOOP_READ);
 }
 
 /* --- the upstream ------------------------------------------------------------------------ */
@@ -214,74 +214,46 @@ static void upstream_failed(struct conn *conn, int reason)
     end(conn, PORT_UPSTREAM_DOWN);
 }
 
-static void put_header(const struct conn *conn, struct buf *out)
-{
-    const struct door_client *client = &conn->client;
-    struct pp_tcp tcp = {
-        .src = client->addr,
-        .dst = client->destination,
-        .src_port = client->port,
-        .dst_port = client->destination_port,
-    };
-    bool is_version_1 = conn->port->config->proxy_version == 1;
-
-    if (conn->port->config->forward_as != FORWARD_AS_PROXY)
-        return;
-    if (conn->is_probe && !is_version_1)
-        pp_write_v2_local(out);
-    else if (!conn->is_probe && is_version_1)
-        pp_write_v1(out, &tcp);
-    else if (!conn->is_probe)
-        pp_write_v2(out, &tcp);
-}
-
-/* In one write with nothing else: Postfix looks once at what has come, and no more. */
-static bool send_header(const struct conn *conn)
-{
-    struct buf header = {0};
-
-    put_header(conn, &header);
-    bool is_sent = !header.len || send(conn->upstream_fd, header.data, header.len, MSG_NOSIGNAL) ==
-                                      (ssize_t)header.len;
-    buf_fini(&header);
-    return is_sent;
-}
-
 static void start_relay(struct conn *conn)
 {
-    struct loop *loop = conn->port->world->loop;
-
     conn->state = CONN_RELAY;
     conn->port->stats.count[PORT_FORWARDED]++;
-    loop_io_free(&conn->client_io);
-    loop_io_free(&conn->upstream_io);
-    conn->client_io = loop_io_new(loop, conn->client_fd, 0, on_client, conn);
-    conn->upstream_io = loop_io_new(loop, conn->upstream_fd, 0, on_upstream, conn);
     pump_init(&conn->up, conn->client_fd, conn->upstream_fd);
     pump_init(&conn->down, conn->upstream_fd, conn->client_fd);
-    relay(conn, false, true); /* most servers speak first */
+    loop_timer_stop(conn->timer); /* planned for the header, it would wake up for nothing */
+    await(conn);
 }
 
-static void on_connected(unsigned events, void *ctx)
+static void await_upstream(struct conn *conn)
 {
-    struct conn *conn = ctx;
-    int reason = 0;
-    socklen_t len = sizeof(reason);
+    const struct conn_port *port = conn->port;
 
-    (void)events;
-    if (getsockopt(conn->upstream_fd, SOL_SOCKET, SO_ERROR, &reason, &len))
-        reason = errno;
-    if (!reason && !send_header(conn))
-        reason = errno;
-    if (reason) {
-        upstream_failed(conn, reason);
-        return;
-    }
+    if (conn->client_io)
+        loop_io_want(conn->client_io, 0); /* what it sends waits in the kernel */
+    watch(conn, &conn->upstream_io, conn->upstream_fd, LOOP_WRITE, on_upstream);
+    loop_timer_start(conn->timer, (int64_t)port->config->connect_timeout_sec * 1000);
+}
+
+static void on_connected(struct conn *conn)
+{
     upstream_is(conn->port, false, "");
     if (conn->is_probe)
         end(conn, PORT_PROBED);
     else
         start_relay(conn);
+}
+
+static void try_upstream(struct conn *conn)
+{
+    int reason = dial_introduce(conn->upstream_fd, conn->port->config,
+                                conn->is_probe ? NULL : &conn->client);
+
+    if (reason == EAGAIN)
+        await_upstream(conn);
+    else if (reason)
+        upstream_failed(conn, reason);
+    else
+        on_connected(conn);
 }
 
 /* Of a masked client nobody knows who it is. */
@@ -310,19 +282,14 @@ static int dial(struct conn *conn)
     return dial_start(conn->upstream_fd, &port->upstream);
 }
 
+/* A server on this host has often answered before connect(2) returns. */
 static void connect_upstream(struct conn *conn)
 {
-    struct conn_port *port = conn->port;
-
     conn->state = CONN_CONNECT;
-    loop_io_free(&conn->client_io); /* what it sends waits in the kernel */
-    if (dial(conn)) {
+    if (dial(conn))
         upstream_failed(conn, errno);
-        return;
-    }
-    conn->upstream_io =
-        loop_io_new(port->world->loop, conn->upstream_fd, LOOP_WRITE, on_connected, conn);
-    loop_timer_start(conn->timer, (int64_t)port->config->connect_timeout_sec * 1000);
+    else
+        try_upstream(conn);
 }
 
 /* --- who it is --------------------------------------------------------------------------- */
@@ -459,13 +426,27 @@ static bool read_header(struct conn *conn)
     return status == PP_MORE;
 }
 
-static void on_header(unsigned events, void *ctx)
+/* --- what happens to it ------------------------------------------------------------------ */
+
+static void on_client(unsigned events, void *ctx)
 {
-    (void)events;
-    (void)read_header(ctx);
+    struct conn *conn = ctx;
+
+    if (conn->state == CONN_HEADER)
+        (void)read_header(conn);
+    else
+        relay(conn, events & LOOP_READ, events & LOOP_WRITE);
 }
 
-/* --- the beginning ----------------------------------------------------------------------- */
+static void on_upstream(unsigned events, void *ctx)
+{
+    struct conn *conn = ctx;
+
+    if (conn->state == CONN_CONNECT)
+        try_upstream(conn);
+    else
+        relay(conn, events & LOOP_WRITE, events & LOOP_READ);
+}
 
 static void on_timeout(void *ctx)
 {
@@ -484,6 +465,8 @@ static void on_timeout(void *ctx)
         break;
     }
 }
+
+/* --- the beginning ----------------------------------------------------------------------- */
 
 static struct conn *conn_new(struct conn_port *port, int fd, const struct addr *peer)
 {
@@ -506,10 +489,8 @@ static struct conn *conn_new(struct conn_port *port, int fd, const struct addr *
 
 static void await_header(struct conn *conn)
 {
-    const struct conn_port *port = conn->port;
-
-    loop_timer_start(conn->timer, (int64_t)port->config->header_timeout_sec * 1000);
-    conn->client_io = loop_io_new(port->world->loop, conn->client_fd, LOOP_READ, on_header, conn);
+    loop_timer_start(conn->timer, (int64_t)conn->port->config->header_timeout_sec * 1000);
+    watch(conn, &conn->client_io, conn->client_fd, LOOP_READ, on_client);
 }
 
 void conn_accept(int fd, const struct addr *peer, void *ctx)

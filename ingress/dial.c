@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/base/buf.h"
+#include "common/wire/pp_write.h"
 #include "ingress/transparent.h"
 
 #define KEEPALIVE_IDLE_SEC 300 /* below what NAT in between forgets */
@@ -84,4 +87,53 @@ int dial_start(int fd, const struct endpoint *server)
     socklen_t len = endpoint_to_sockaddr(server, &ss);
 
     return connect(fd, (const struct sockaddr *)&ss, len) && errno != EINPROGRESS ? -1 : 0;
+}
+
+/* Version 1 has none for a connection that stands for nobody. */
+static void put_header(const struct config_ingress *ingress, const struct door_client *client,
+                       struct buf *out)
+{
+    if (ingress->forward_as != FORWARD_AS_PROXY)
+        return;
+    if (!client) {
+        if (ingress->proxy_version != 1)
+            pp_write_v2_local(out);
+        return;
+    }
+    struct pp_tcp tcp = {
+        .src = client->addr,
+        .dst = client->destination,
+        .src_port = client->port,
+        .dst_port = client->destination_port,
+    };
+    if (ingress->proxy_version == 1)
+        pp_write_v1(out, &tcp);
+    else
+        pp_write_v2(out, &tcp);
+}
+
+/* What became of connect(2). */
+static int result_of(int fd)
+{
+    struct pollfd writable = {.fd = fd, .events = POLLOUT};
+    int reason = 0;
+    socklen_t len = sizeof(reason);
+
+    if (poll(&writable, 1, 0) == 0)
+        return EAGAIN;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &reason, &len) ? errno : reason;
+}
+
+/* send(2) tells what became of connect(2), too. */
+int dial_introduce(int fd, const struct config_ingress *ingress, const struct door_client *client)
+{
+    struct buf header = {0};
+
+    put_header(ingress, client, &header);
+    if (!header.len)
+        return result_of(fd);
+    ssize_t n = send(fd, header.data, header.len, MSG_NOSIGNAL);
+    int reason = n < 0 ? errno : n < (ssize_t)header.len ? ENOBUFS : 0;
+    buf_fini(&header);
+    return reason;
 }

@@ -5,6 +5,7 @@
 #include "common/base/addr.h"
 #include "common/base/endpoint.h"
 #include "common/config/config.h"
+#include "ingress/door.h"
 #include "ingress/sessions.h"
 
 /*
@@ -20,6 +21,15 @@ int dial_open(const struct config_ingress *ingress, const struct endpoint *serve
     __attribute__((warn_unused_result));
 /* It is writable when the server has answered. -1 and errno; fd stays the caller's. */
 int dial_start(int fd, const struct endpoint *server) __attribute__((warn_unused_result));
+
+/*
+ * Once it is started: tell the server whose connection it is, where forward_as wants that, in one
+ * write with nothing else; Postfix looks once at what has come, and no more. client is NULL for a
+ * health check. 0, EAGAIN while the server has not answered, or the errno that says why it does
+ * not.
+ */
+int dial_introduce(int fd, const struct config_ingress *ingress, const struct door_client *client)
+    __attribute__((warn_unused_result));
 
 /* For either leg; a listening socket's is inherited by what it accepts. */
 void dial_keep_alive(int fd);

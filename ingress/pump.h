@@ -3,7 +3,6 @@
 #define PN_INGRESS_PUMP_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "ingress/pipes.h"
@@ -17,17 +16,16 @@ enum pump_result {
 };
 
 /*
- * One direction of a forwarded connection: bytes from one socket to another, in the kernel
- * (splice(2)), no copy of ours unless descriptors have run out. What cannot be sent on is not read:
- * the sender feels the receiver's pace. The end of the one's bytes becomes the end of the other's.
+ * One direction of a forwarded connection: bytes from one socket to another, many of them in the
+ * kernel (splice(2)), a few as a copy. What cannot be sent on is not read: the sender feels the
+ * receiver's pace. The end of the one's bytes becomes the end of the other's.
  */
 struct pump {
     int from, to;            /* non-blocking sockets, the caller's */
     int pipe[2];             /* valid while in_pipe > 0 */
-    size_t in_pipe;          /* bytes read and not sent yet */
-    uint64_t moved;          /* bytes sent */
-    bool is_at_end;          /* `from` has no more to give */
-    bool has_passed;         /* and `to` knows: nothing is left to do */
+    uint32_t in_pipe;        /* bytes read and not sent yet */
+    bool is_bulk;            /* many bytes came last */
+    bool has_passed;         /* `from` has no more to give, and `to` knows: nothing is left to do */
     enum pump_result result; /* of the last run; PUMP_READ before it */
 };
 

@@ -104,8 +104,8 @@ static const struct spf_engine *find_engine(const char *name, struct error *erro
         if (spf_engine_find(known[i]))
             buf_printf(&list, "%s%s", list.len ? ", " : "", known[i]);
     }
-    error_set(error_r, ERROR_CONFIG, "no SPF engine %s in this build; known: %s",
-              name ? name : "at all", list.len ? buf_str(&list) : "none");
+    error_set(error_r, ERROR_CONFIG, "no SPF engine %s in this build; known: %s", name,
+              buf_str(&list));
     buf_fini(&list);
     return NULL;
 }

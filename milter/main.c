@@ -84,7 +84,7 @@ static int start_monitor(struct milter *milter, struct error *error_r)
 /* Takes config over. path: where it is from, whatever the directory later is. */
 static void init(struct milter *milter, struct config *config, const char *path)
 {
-    *milter = (struct milter){.tools = {.engine = spf_engine_find(NULL), .clock = &clock_system}};
+    *milter = (struct milter){.tools = {.clock = &clock_system}};
     milter->path = realpath(path, NULL);
     if (milter->path == NULL)
         milter->path = x_strdup(path);

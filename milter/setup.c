@@ -43,6 +43,8 @@ static void equip(struct setup *setup, const struct workbench *tools)
 {
     setup->bench = *tools;
     setup->bench.config = setup->config;
+    setup->bench.engine =
+        spf_engine_find(setup->config->spf.engine == CONFIG_SPF_LIBSPF2 ? "libspf2" : "rfc7208");
     setup->bench.rules = &setup->rules;
 }
 

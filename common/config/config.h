@@ -91,8 +91,11 @@ struct config_milter {
 /* What becomes of a message. */
 enum config_action { CONFIG_ACTION_ACCEPT, CONFIG_ACTION_REJECT, CONFIG_ACTION_TEMPFAIL };
 
+enum config_spf_engine { CONFIG_SPF_RFC7208, CONFIG_SPF_LIBSPF2 };
+
 /* By result; what is not here is accepted. */
 struct config_spf {
+    enum config_spf_engine engine;
     enum config_action fail;
     enum config_action softfail;
     enum config_action permerror;

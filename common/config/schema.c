@@ -51,6 +51,13 @@ static const struct option_word actions[] = {{"accept", CONFIG_ACTION_ACCEPT},
                                              {NULL, 0}};
 static const struct option_word actions_for_now[] = {
     {"accept", CONFIG_ACTION_ACCEPT}, {"tempfail", CONFIG_ACTION_TEMPFAIL}, {NULL, 0}};
+static const struct option_word spf_engine_words[] = {{"rfc7208", CONFIG_SPF_RFC7208},
+#ifdef HAVE_LIBSPF2
+                                                      {"libspf2", CONFIG_SPF_LIBSPF2},
+#else
+                                                      {"libspf2", WORD_LATER},
+#endif
+                                                      {NULL, 0}};
 static const struct option_word jail_events[] = {
     {"auth_fail", CONFIG_EVENT_AUTH_FAIL},
     {"rcpt_unknown", WORD_LATER},
@@ -197,6 +204,8 @@ static const struct option milter_options[] = {
 };
 
 static const struct option spf_options[] = {
+    {"engine", OPTION_WORD, "rfc7208", .words = spf_engine_words, FIELD(struct config_spf, engine),
+     .help = "what judges: rfc7208 (ours), libspf2"},
     {"fail", OPTION_WORD, "accept", .words = actions, FIELD(struct config_spf, fail),
      .help = "what becomes of mail from an address that the sender's domain forbids"},
     {"softfail", OPTION_WORD, "accept", .words = actions, FIELD(struct config_spf, softfail),

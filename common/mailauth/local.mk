@@ -7,7 +7,9 @@ libmailauth_a_SOURCES = \
 	common/mailauth/result.c common/mailauth/result.h \
 	common/mailauth/spf.c common/mailauth/spf.h \
 	common/mailauth/spf_engines.c common/mailauth/spf_engines.h \
+	common/mailauth/spf_macro.c common/mailauth/spf_macro.h \
 	common/mailauth/spf_record.c common/mailauth/spf_record.h \
+	common/mailauth/spf_rfc7208.c \
 	common/mailauth/spf_walk.c common/mailauth/spf_walk.h
 if LIBSPF2
 libmailauth_a_SOURCES += common/mailauth/spf_libspf2.c
@@ -21,7 +23,10 @@ libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
 mailauth_tests = \
 	tests/unit/test_authres tests/unit/test_dkim tests/unit/test_dkim_samples \
-	tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_record
+	tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
+if LIBSPF2
+mailauth_tests += tests/unit/test_spf_libspf2
+endif
 check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
 TESTS += $(mailauth_tests) tests/spf/rfc7208.py
 dist_check_SCRIPTS += tests/spf/rfc7208.py
@@ -37,6 +42,11 @@ tests_unit_test_iprev_SOURCES = tests/unit/test_iprev.c
 tests_unit_test_iprev_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_SOURCES = tests/unit/test_spf.c
 tests_unit_test_spf_LDADD = $(mailauth_test_libs)
+tests_unit_test_spf_libspf2_SOURCES = tests/unit/test_spf.c
+tests_unit_test_spf_libspf2_CPPFLAGS = $(AM_CPPFLAGS) -DENGINE='"libspf2"'
+tests_unit_test_spf_libspf2_LDADD = $(mailauth_test_libs)
+tests_unit_test_spf_macro_SOURCES = tests/unit/test_spf_macro.c
+tests_unit_test_spf_macro_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c
 tests_unit_test_spf_record_LDADD = $(mailauth_test_libs)
 tests_spf_check_cases_SOURCES = tests/spf/check_cases.c

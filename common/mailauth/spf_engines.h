@@ -7,6 +7,7 @@
 /* The engines of this build, the default first, ended by NULL. */
 extern const struct spf_engine *const spf_engines[];
 
-extern const struct spf_engine spf_engine_libspf2;
+extern const struct spf_engine spf_engine_rfc7208;
+extern const struct spf_engine spf_engine_libspf2; /* where the build has the library */
 
 #endif

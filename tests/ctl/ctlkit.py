@@ -13,8 +13,6 @@ import traceback
 ROOT = os.environ.get("POSTERN_SRCDIR", ".")
 BUILD = os.environ.get("POSTERN_BUILDDIR", ".")
 PROGRAM = os.path.join(BUILD, "posternctl")
-with open(os.path.join(BUILD, "config.h"), encoding="ascii") as config:
-    HAS_SPF_ENGINE = "#define HAVE_LIBSPF2 1" in config.read()
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 CASES = []
 
@@ -26,16 +24,6 @@ class Skip(Exception):
 def case(function):
     CASES.append(function)
     return function
-
-
-def spf_case(function):
-    """A case that needs an engine, which a build may be without."""
-    @functools.wraps(function)
-    def with_engine(world):
-        if not HAS_SPF_ENGINE:
-            raise Skip("this build has no SPF engine")
-        function(world)
-    return case(with_engine)
 
 
 def eq(found, wanted):

@@ -7,7 +7,7 @@
 #include "common/base/bug.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "common/mailauth/spf.h"
+#include "common/mailauth/spf_engines.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/fake_dns.h"
 
@@ -50,12 +50,14 @@ static void run(char *lines[LINES])
     fake_dns_add(&fake, lines[4], DNS_TYPE_A, "192.0.2.1");
     for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++) {
         struct spf_request request = {.helo = lines[3], .sender = sender, .receiver = "r.example"};
-        struct dns_budget budget = {1000};
-        struct spf_verdict verdict;
         BUG_ON(addr_parse(clients[i], &request.client) < 0);
-        spf_verify(spf_engine_find(NULL), &request, &fake.dns, &budget, &verdict);
-        check(&verdict.helo);
-        check(&verdict.mailfrom);
+        for (size_t k = 0; spf_engines[k]; k++) {
+            struct dns_budget budget = {1000};
+            struct spf_verdict verdict;
+            spf_verify(spf_engines[k], &request, &fake.dns, &budget, &verdict);
+            check(&verdict.helo);
+            check(&verdict.mailfrom);
+        }
     }
     fake_dns_fini(&fake);
     free(sender);

@@ -538,9 +538,5 @@ int main(void)
         cmocka_unit_test(test_roster),
         cmocka_unit_test(test_summary),
     };
-    if (spf_engine_find(NULL) == NULL) {
-        printf("1..0 # SKIP this build has no SPF engine\n");
-        return 0;
-    }
     return cmocka_run_group_tests_name("milter_message", tests, setup, teardown);
 }

@@ -19,6 +19,11 @@
 
 /* The RFC's own cases are in tests/spf; here is what it does not know of. */
 
+/* The same for each engine, in a program of its own. */
+#ifndef ENGINE
+#define ENGINE "rfc7208"
+#endif
+
 static struct fake_dns fake;
 
 static int set_up(void **state)
@@ -42,7 +47,7 @@ static struct spf_verdict verify(const char *client, const char *helo, const cha
     struct spf_verdict verdict;
 
     assert_int_equal(addr_parse(client, &request.client), 0);
-    spf_verify(spf_engine_find(NULL), &request, &fake.dns, &budget, &verdict);
+    spf_verify(spf_engine_find(ENGINE), &request, &fake.dns, &budget, &verdict);
     return verdict;
 }
 
@@ -371,7 +376,7 @@ static void *verify_many(void *ctx)
         struct dns_budget budget = {1000};
         struct spf_verdict verdict;
         request.client = addr_from_ipv4((const uint8_t[]){198, 51, 100, (uint8_t)i});
-        spf_verify(spf_engine_find(NULL), &request, &own.dns, &budget, &verdict);
+        spf_verify(spf_engine_find(ENGINE), &request, &own.dns, &budget, &verdict);
         failed += verdict.mailfrom.result == AUTH_FAIL;
     }
     fake_dns_fini(&own);
@@ -395,8 +400,9 @@ static void test_threads(void **state)
 static void test_engines(void **state)
 {
     (void)state;
-    assert_string_equal(spf_engine_find(NULL)->name, "libspf2");
-    assert_ptr_equal(spf_engine_find("libspf2"), spf_engine_find(NULL));
+    assert_string_equal(spf_engine_find(NULL)->name, "rfc7208");
+    assert_ptr_equal(spf_engine_find("rfc7208"), spf_engine_find(NULL));
+    assert_string_equal(spf_engine_find(ENGINE)->name, ENGINE);
     assert_null(spf_engine_find("nothing"));
 }
 
@@ -420,9 +426,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_engines, set_up, tear_down),
     };
-    if (!spf_engine_find(NULL)) {
-        printf("1..0 # SKIP this build has no SPF engine\n");
-        return 0;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,16 @@ steps_begin() {
     rm -rf "$logs"
     mkdir -p "$logs"
     passed=0 failed=0 skipped=0 failures=
+    trap steps_abandon EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
+
+# steps_abandon: cut off, what runs beside is told to end as well.
+steps_abandon() {
+    for file in "$logs"/*.pid; do
+        [ ! -e "$file" ] || pkill -P "$(cat "$file")" 2>/dev/null
+    done
 }
 
 # limited COMMAND...: runs it without input and for no longer than step_limit.

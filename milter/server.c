@@ -20,6 +20,12 @@
 
 static atomic_bool libmilter_failed;
 
+/*
+ * pthread_create() blocks all signals while it runs. A SIGHUP would then not be ignored but
+ * wait, and libmilter's signal thread would take it for the end: it begins afterwards.
+ */
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+
 static void fill_signals(sigset_t *set)
 {
     sigemptyset(set);
@@ -58,6 +64,8 @@ static void *run_libmilter(void *arg)
 {
     const pthread_t *main_thread = arg;
 
+    pthread_mutex_lock(&starting);
+    pthread_mutex_unlock(&starting);
     if (smfi_main() != MI_SUCCESS)
         atomic_store(&libmilter_failed, true);
     /* It waits for this signal: NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread,cert-pos44-c) */
@@ -68,8 +76,10 @@ static void *run_libmilter(void *arg)
 static int start_libmilter(const pthread_t *main_thread, struct error *error_r)
 {
     pthread_t thread;
-    int rc = pthread_create(&thread, NULL, run_libmilter, (void *)main_thread);
 
+    pthread_mutex_lock(&starting);
+    int rc = pthread_create(&thread, NULL, run_libmilter, (void *)main_thread);
+    pthread_mutex_unlock(&starting);
     if (rc != 0)
         return error_set(error_r, ERROR_SYSTEM, "cannot start a thread: %s", strerror(rc));
     pthread_detach(thread);

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "common/net/listener.h"
 #include "common/net/stream.h"
 #include "common/wire/attr.h"
@@ -35,7 +36,8 @@ struct handover {
     struct loop_timer *ready;
     struct loop_timer *look;
     int64_t drain_until_ms;
-    size_t closed; /* connections, at the limit */
+    uint64_t younger; /* processes than this one */
+    size_t closed;    /* connections, at the limit */
 };
 
 /* --- what it is told --------------------------------------------------------------------- */
@@ -85,7 +87,8 @@ static void finish_drain(struct handover *handover)
 
 static void close_at_limit(struct handover *handover)
 {
-    if (clock_mono_ms(&clock_system) < handover->drain_until_ms)
+    if (handover->younger < GENERATIONS_MAX &&
+        clock_mono_ms(&clock_system) < handover->drain_until_ms)
         return;
     handover->closed += server_open_count(handover->options.server);
     server_end_connections(handover->options.server);
@@ -122,6 +125,20 @@ static void hand_over(struct handover *handover)
     attr_end(stream_output(handover->stream));
 }
 
+/* Ours are the oldest connections, and too many processes are there for those of all. */
+static void take_younger(struct handover *handover, const char *text)
+{
+    if (str_parse_u64(text, 1, UINT32_MAX, &handover->younger))
+        return;
+    predecessor_tell_younger(*handover->options.predecessor, handover->younger + 1);
+    if (handover->younger < GENERATIONS_MAX)
+        return;
+    log_warning(NULL, "too-many-generations", LOG_UINT("younger", handover->younger),
+                LOG_UINT("open", server_open_count(handover->options.server)),
+                LOG_STR("effect", "the connections of the oldest process are closed"));
+    loop_timer_start(handover->look, 0);
+}
+
 static void on_input(struct stream *stream, struct buf *in, void *ctx)
 {
     static struct attr_list record;
@@ -138,6 +155,8 @@ static void on_input(struct stream *stream, struct buf *in, void *ctx)
     buf_consume(in, consumed);
     if (attr_get(&record, "ready") && handover->state == HANDOVER_WAITS)
         hand_over(handover);
+    if (attr_get(&record, "younger") && handover->state == HANDOVER_DONE)
+        take_younger(handover, attr_get(&record, "younger"));
 }
 
 /* It holds its end for as long as it lives, so the number is still its own. */

@@ -34,6 +34,7 @@ static int take_record(struct predecessor *predecessor, const struct attr_list *
         return 0;
     }
     if (attr_get(record, "go")) {
+        predecessor_tell_younger(predecessor, 1);
         go_on(predecessor);
         return 0;
     }
@@ -104,4 +105,13 @@ void predecessor_free(struct predecessor **predecessor)
 bool predecessor_is_there(const struct predecessor *predecessor)
 {
     return predecessor && predecessor->stream;
+}
+
+void predecessor_tell_younger(struct predecessor *predecessor, uint64_t count)
+{
+    if (!predecessor_is_there(predecessor))
+        return;
+    attr_put_uint(stream_output(predecessor->stream), "younger", count);
+    attr_end(stream_output(predecessor->stream));
+    stream_flush(predecessor->stream);
 }

@@ -3,6 +3,7 @@
 #define PN_INGRESS_PREDECESSOR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/net/loop.h"
 #include "ingress/sessions.h"
@@ -25,5 +26,14 @@ void predecessor_free(struct predecessor **predecessor);
 
 /* False for NULL. */
 bool predecessor_is_there(const struct predecessor *predecessor);
+
+/*
+ * So many processes there are at a time, the newest included. Each hears how many are younger
+ * than itself; one that is too old closes its connections, and so ends.
+ */
+#define GENERATIONS_MAX 8
+
+/* To one that is there, which tells the one before it. */
+void predecessor_tell_younger(struct predecessor *predecessor, uint64_t count);
 
 #endif

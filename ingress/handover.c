@@ -71,6 +71,24 @@ static void on_session(const struct session *session, bool is_new, void *ctx)
     stream_flush(handover->stream);
 }
 
+static void tell_all(struct handover *handover)
+{
+    handover->cursor = server_sessions(handover->options.server)->first;
+    handover->is_synced = false;
+    tell_more(handover);
+}
+
+/* To one that was not told so far, and finds where it begins. */
+static void tell_again(struct handover *handover)
+{
+    struct buf *out = stream_output(handover->stream);
+
+    attr_put(out, "told", "yes");
+    attr_put(out, "again", "yes");
+    attr_end(out);
+    tell_all(handover);
+}
+
 static void on_told(struct stream *stream, void *ctx)
 {
     (void)stream;
@@ -155,6 +173,8 @@ static void on_input(struct stream *stream, struct buf *in, void *ctx)
     buf_consume(in, consumed);
     if (attr_get(&record, "ready") && handover->state == HANDOVER_WAITS)
         hand_over(handover);
+    if (attr_get(&record, "again"))
+        tell_again(handover);
     if (attr_get(&record, "younger") && handover->state == HANDOVER_DONE)
         take_younger(handover, attr_get(&record, "younger"));
 }
@@ -175,6 +195,8 @@ static void on_end(struct stream *stream, enum stream_end why, void *ctx)
     (void)why;
     handover->stream = NULL;
     server_sessions(handover->options.server)->on_change = NULL;
+    if (handover->state == HANDOVER_DONE) /* from now on others hear the one before this */
+        predecessor_free(handover->options.predecessor);
     if (handover->state != HANDOVER_WAITS)
         return;
     handover->state = HANDOVER_NONE;
@@ -229,13 +251,11 @@ static void follow(struct handover *handover, int fd)
 
     handover->state = HANDOVER_WAITS;
     handover->reason = "the new process ended before it was ready";
-    handover->cursor = sessions->first;
-    handover->is_synced = false;
     handover->stream = stream_new(handover->options.loop, fd, &handlers, &limits, handover);
     sessions->on_change = on_session;
     sessions->ctx = handover;
     loop_timer_start(handover->ready, HANDOVER_READY_MS);
-    tell_more(handover);
+    tell_all(handover);
     stream_flush(handover->stream);
 }
 
@@ -252,6 +272,7 @@ void handover_begin(struct handover *handover)
         return;
     }
     next.fds = server_listening(handover->options.server, &next.count, &next.managed);
+    next.older = predecessor_channels(*handover->options.predecessor, &next.older_count);
     int fd = successor_start(&next, &handover->pid, &error);
     if (fd < 0) {
         log_error(NULL, "handover-failed", LOG_ERR(&error));

@@ -24,12 +24,12 @@ struct handover_options {
     struct server *server;
     char *const *argv; /* of the next process */
     unsigned drain_timeout_sec;
-    struct predecessor *const *predecessor; /* of this one, which is waited for */
-    void (*on_drained)(void *ctx);          /* nothing is left to do here */
+    struct predecessor **predecessor; /* of this one, which is waited for */
+    void (*on_drained)(void *ctx);    /* nothing is left to do here */
     void *ctx;
 };
 
-/* options live longer, but for the struct itself. */
+/* options live longer, but for the struct itself. The predecessor is freed when it is let go. */
 struct handover *handover_new(const struct handover_options *options);
 /* One that is not done is given up, and the next process ended. NULL is none. */
 void handover_free(struct handover **handover);

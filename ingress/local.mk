@@ -31,14 +31,16 @@ dist_check_SCRIPTS += $(ingress_scripts)
 TESTS += $(ingress_scripts)
 
 if TESTS_BUILT
-ingress_tests = tests/unit/test_bantable tests/unit/test_door tests/unit/test_pump \
-	tests/unit/test_session
+ingress_tests = tests/unit/test_bantable tests/unit/test_door tests/unit/test_predecessor \
+	tests/unit/test_pump tests/unit/test_session
 check_PROGRAMS += $(ingress_tests)
 TESTS += $(ingress_tests)
 tests_unit_test_bantable_SOURCES = tests/unit/test_bantable.c
 tests_unit_test_bantable_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
 tests_unit_test_door_SOURCES = tests/unit/test_door.c
 tests_unit_test_door_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
+tests_unit_test_predecessor_SOURCES = tests/unit/test_predecessor.c
+tests_unit_test_predecessor_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
 tests_unit_test_pump_SOURCES = tests/unit/test_pump.c
 tests_unit_test_pump_LDADD = $(ingress_libs) $(CMOCKA_LIBS)
 tests_unit_test_session_SOURCES = tests/unit/test_session.c

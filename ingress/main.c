@@ -28,7 +28,9 @@ struct daemon {
     struct loop *loop;
     struct loop_timer *refresh;
     struct loop_signal *term, *interrupt, *hangup, *user;
-    struct predecessor *predecessor; /* NULL: this is the first process */
+    int channels[GENERATIONS_MAX];
+    size_t channel_count;            /* 0: this is the first process */
+    struct predecessor *predecessor; /* NULL: there is none, or it speaks to others */
     struct handover *handover;
     char **next; /* the command of the next process */
 };
@@ -86,7 +88,7 @@ static void on_go(void *ctx)
     daemon->user = loop_signal_new(daemon->loop, SIGUSR2, on_handover_signal, daemon);
     log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
              LOG_STR("enforce", daemon->config->enforce ? "yes" : "no"));
-    if (daemon->predecessor)
+    if (daemon->channel_count)
         process_notify_taken_over();
     else
         process_notify_ready();
@@ -101,15 +103,13 @@ static int leave_root(const struct daemon *daemon, bool foreground, struct error
     if (process_drop_root(daemon->config->user, keep, error_r))
         return -1;
     process_guard_secrets();
-    return foreground || process_predecessor_channel() >= 0 ? 0 : process_detach(error_r);
+    return foreground || daemon->channel_count ? 0 : process_detach(error_r);
 }
 
 static int serve(struct daemon *daemon, struct error *error_r)
 {
-    int channel = process_predecessor_channel();
-
     daemon->loop = loop_new();
-    listener_leave_files(channel >= 0);
+    listener_leave_files(daemon->channel_count > 0);
     signal(SIGPIPE, SIG_IGN); /* of splice(2) into what is closed, and of a log unread */
     if (server_start(daemon->server, daemon->loop, &daemon->rules, error_r))
         return -1;
@@ -117,9 +117,9 @@ static int serve(struct daemon *daemon, struct error *error_r)
     daemon->term = loop_signal_new(daemon->loop, SIGTERM, on_stop_signal, daemon);
     daemon->interrupt = loop_signal_new(daemon->loop, SIGINT, on_stop_signal, daemon);
     loop_timer_start(daemon->refresh, REFRESH_MS);
-    if (channel >= 0)
-        daemon->predecessor =
-            predecessor_new(daemon->loop, channel, server_sessions(daemon->server), on_go, daemon);
+    if (daemon->channel_count)
+        daemon->predecessor = predecessor_new(daemon->loop, daemon->channels, daemon->channel_count,
+                                              server_sessions(daemon->server), on_go, daemon);
     else
         on_go(daemon);
     loop_run(daemon->loop);
@@ -129,6 +129,7 @@ static int serve(struct daemon *daemon, struct error *error_r)
 
 static int run(struct daemon *daemon, bool foreground, struct error *error_r)
 {
+    daemon->channel_count = process_predecessor_channels(daemon->channels, GENERATIONS_MAX);
     origin_rules_init(&daemon->rules, daemon->config);
     daemon->server = server_bind(daemon->config, error_r);
     if (!daemon->server || leave_root(daemon, foreground, error_r))

@@ -4,14 +4,23 @@
 #include "ingress/predecessor.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/net/stream.h"
 #include "common/wire/attr.h"
 
+#define AGAIN "\nagain=yes\n\n" /* the end of the record with which telling begins again */
+
 struct predecessor {
+    struct loop *loop;
     struct stream *stream; /* NULL: gone */
+    int fds[GENERATIONS_MAX];
+    size_t count;     /* of fds; the first is the stream's */
+    bool is_skipping; /* what another process did not read any more */
+    uint64_t younger; /* processes than it */
     struct sessions *sessions;
     predecessor_go_fn on_go;
     void *ctx;
@@ -26,6 +35,8 @@ static void go_on(struct predecessor *predecessor)
     predecessor->on_go(predecessor->ctx);
 }
 
+/* --- what it tells ------------------------------------------------------------------------ */
+
 static int take_record(struct predecessor *predecessor, const struct attr_list *record)
 {
     if (attr_get(record, "sync")) {
@@ -38,18 +49,39 @@ static int take_record(struct predecessor *predecessor, const struct attr_list *
         go_on(predecessor);
         return 0;
     }
+    if (attr_get(record, "again")) { /* of a process that asked, and is gone */
+        sessions_drop_foreign(predecessor->sessions);
+        return 0;
+    }
     return sessions_take_record(predecessor->sessions, record);
+}
+
+/* It may begin amid a record. No value has a line's end in it. */
+static void skip(struct predecessor *predecessor, struct buf *in)
+{
+    const uint8_t *found = memmem(in->data, in->len, AGAIN, strlen(AGAIN));
+
+    predecessor->is_skipping = !found;
+    if (found)
+        buf_consume(in, (size_t)(found - in->data) + strlen(AGAIN));
+    else if (in->len >= strlen(AGAIN))
+        buf_consume(in, in->len - strlen(AGAIN) + 1);
 }
 
 static void on_input(struct stream *stream, struct buf *in, void *ctx)
 {
     static struct attr_list record;
+    struct predecessor *predecessor = ctx;
     size_t consumed;
-    enum attr_status status = attr_parse(in->data, in->len, &record, &consumed);
 
+    if (predecessor->is_skipping) {
+        skip(predecessor, in);
+        return;
+    }
+    enum attr_status status = attr_parse(in->data, in->len, &record, &consumed);
     if (status == ATTR_MORE)
         return;
-    if (status != ATTR_OK || take_record(ctx, &record)) {
+    if (status != ATTR_OK || take_record(predecessor, &record)) {
         log_error(NULL, "sessions-lost",
                   LOG_STR("reason", "the process before this one is of another version"));
         stream_abort(stream);
@@ -58,34 +90,66 @@ static void on_input(struct stream *stream, struct buf *in, void *ctx)
     buf_consume(in, consumed);
 }
 
+/* --- who it is ---------------------------------------------------------------------------- */
+
+static void follow(struct predecessor *predecessor);
+
+/* The one before it speaks to nobody now, if it is there. */
+static void follow_older(struct predecessor *predecessor)
+{
+    follow(predecessor);
+    predecessor->is_skipping = true;
+    attr_put(stream_output(predecessor->stream), "again", "yes");
+    attr_end(stream_output(predecessor->stream));
+    predecessor_tell_younger(predecessor, predecessor->younger);
+}
+
 static void on_end(struct stream *stream, enum stream_end why, void *ctx)
 {
     struct predecessor *predecessor = ctx;
+    bool was_there = !predecessor->is_skipping;
 
     (void)stream;
     predecessor->stream = NULL;
+    predecessor->is_skipping = false;
     predecessor->sessions->is_following = false;
     sessions_drop_foreign(predecessor->sessions);
-    if (why != STREAM_END_OURS)
+    memmove(predecessor->fds, predecessor->fds + 1, --predecessor->count * sizeof(int));
+    if (why != STREAM_END_OURS && was_there)
         log_info(NULL, "predecessor-gone");
+    if (why != STREAM_END_OURS && predecessor->count)
+        follow_older(predecessor);
     go_on(predecessor);
 }
 
-struct predecessor *predecessor_new(struct loop *loop, int fd, struct sessions *sessions,
-                                    predecessor_go_fn on_go, void *ctx)
+static void follow(struct predecessor *predecessor)
 {
     static const struct stream_handlers handlers = {.on_input = on_input, .on_end = on_end};
     static const struct stream_limits limits = {
         .input_max = 4 * (size_t)ATTR_LIST_MAX,
         .output_max = 1024,
     };
+
+    predecessor->sessions->is_following = true;
+    predecessor->stream =
+        stream_new(predecessor->loop, predecessor->fds[0], &handlers, &limits, predecessor);
+}
+
+struct predecessor *predecessor_new(struct loop *loop, const int *fds, size_t count,
+                                    struct sessions *sessions, predecessor_go_fn on_go, void *ctx)
+{
     struct predecessor *predecessor = x_calloc(1, sizeof(*predecessor));
 
-    predecessor->sessions = sessions;
-    predecessor->on_go = on_go;
-    predecessor->ctx = ctx;
-    sessions->is_following = true;
-    predecessor->stream = stream_new(loop, fd, &handlers, &limits, predecessor);
+    *predecessor = (struct predecessor){
+        .loop = loop,
+        .count = count,
+        .younger = 1,
+        .sessions = sessions,
+        .on_go = on_go,
+        .ctx = ctx,
+    };
+    memcpy(predecessor->fds, fds, count * sizeof(*fds));
+    follow(predecessor);
     return predecessor;
 }
 
@@ -99,7 +163,15 @@ void predecessor_free(struct predecessor **predecessor)
     old->has_gone_on = true;
     if (old->stream)
         stream_abort(old->stream);
+    while (old->count)
+        close(old->fds[--old->count]);
     free(old);
+}
+
+const int *predecessor_channels(const struct predecessor *predecessor, size_t *count_r)
+{
+    *count_r = predecessor ? predecessor->count : 0;
+    return predecessor ? predecessor->fds : NULL;
 }
 
 bool predecessor_is_there(const struct predecessor *predecessor)
@@ -111,6 +183,7 @@ void predecessor_tell_younger(struct predecessor *predecessor, uint64_t count)
 {
     if (!predecessor_is_there(predecessor))
         return;
+    predecessor->younger = count;
     attr_put_uint(stream_output(predecessor->stream), "younger", count);
     attr_end(stream_output(predecessor->stream));
     stream_flush(predecessor->stream);

@@ -9,29 +9,36 @@
 #include "ingress/sessions.h"
 
 /*
+ * So many processes there are at a time, the newest included. Each hears how many are younger
+ * than itself; one that is too old closes its connections, and so ends.
+ */
+#define GENERATIONS_MAX 8
+
+/*
  * The process before this one, which gives its place up (handover.h): it tells what sessions
  * it has, hears that all is ready here, stops accepting, and says go. Then it tells of its
- * sessions as they come and go, until it is gone and they with it.
+ * sessions as they come and go, until it is gone and they with it. What older processes have
+ * it tells as well; if it is killed, the one before it is asked to tell all again.
  */
 struct predecessor;
 
 /* It has stopped, or is gone: from now on this process accepts. Called once. */
 typedef void (*predecessor_go_fn)(void *ctx);
 
-/* fd: process_predecessor_channel(), owned from now on. All but accepting is ready. */
-struct predecessor *predecessor_new(struct loop *loop, int fd, struct sessions *sessions,
-                                    predecessor_go_fn on_go, void *ctx);
+/*
+ * fds: process_predecessor_channels(), one to GENERATIONS_MAX, owned from now on. All but
+ * accepting is ready.
+ */
+struct predecessor *predecessor_new(struct loop *loop, const int *fds, size_t count,
+                                    struct sessions *sessions, predecessor_go_fn on_go, void *ctx);
 /* NULL: there was none. */
 void predecessor_free(struct predecessor **predecessor);
 
 /* False for NULL. */
 bool predecessor_is_there(const struct predecessor *predecessor);
 
-/*
- * So many processes there are at a time, the newest included. Each hears how many are younger
- * than itself; one that is too old closes its connections, and so ends.
- */
-#define GENERATIONS_MAX 8
+/* Its channel, and those to the processes before it. NULL has none. */
+const int *predecessor_channels(const struct predecessor *predecessor, size_t *count_r);
 
 /* To one that is there, which tells the one before it. */
 void predecessor_tell_younger(struct predecessor *predecessor, uint64_t count);

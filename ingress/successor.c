@@ -62,32 +62,45 @@ void successor_command_free(char ***argv)
 
 /* --- the new process, before it is another program ----------------------------------------- */
 
+/* The listening sockets, the channel, and those of the processes before. */
+static int descriptor_at(const struct successor_options *options, int channel, size_t i)
+{
+    if (i < options->count)
+        return options->fds[i];
+    return i == options->count ? channel : options->older[i - options->count - 1];
+}
+
 /* To where sd_listen_fds(3) looks, by way of numbers that none of them has. */
 static int place_descriptors(const struct successor_options *options, int channel)
 {
-    int count = (int)options->count, above = PROCESS_INHERITED_FIRST + count + 1;
-    int *fds = x_calloc(options->count + 1, sizeof(*fds));
+    size_t count = options->count + 1 + options->older_count;
+    int *fds = x_calloc(count, sizeof(*fds));
     int failed = 0;
 
-    for (int i = 0; i <= count; i++) {
-        fds[i] = fcntl(i < count ? options->fds[i] : channel, F_DUPFD_CLOEXEC, above);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = fcntl(descriptor_at(options, channel, i), F_DUPFD_CLOEXEC,
+                       PROCESS_INHERITED_FIRST + (int)count);
         failed |= fds[i] < 0;
     }
-    for (int i = 0; i <= count && !failed; i++)
-        failed |= dup2(fds[i], PROCESS_INHERITED_FIRST + i) < 0;
+    for (size_t i = 0; i < count && !failed; i++)
+        failed |= dup2(fds[i], PROCESS_INHERITED_FIRST + (int)i) < 0;
     free(fds);
     return failed ? -1 : 0;
 }
 
+static int put_number(const char *name, size_t number)
+{
+    char text[NUMBERS_MAX];
+
+    snprintf(text, sizeof(text), "%zu", number);
+    return setenv(name, text, 1);
+}
+
 static int tell_in_environment(const struct successor_options *options)
 {
-    char pid[NUMBERS_MAX], count[NUMBERS_MAX], ours[NUMBERS_MAX];
-
-    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-    snprintf(count, sizeof(count), "%zu", options->count);
-    snprintf(ours, sizeof(ours), "%zu", options->managed);
-    return setenv("LISTEN_PID", pid, 1) || setenv("LISTEN_FDS", count, 1) ||
-           setenv("PN_MANAGED_FDS", ours, 1) || unsetenv("LISTEN_FDNAMES");
+    return put_number("LISTEN_PID", (size_t)getpid()) || put_number("LISTEN_FDS", options->count) ||
+           put_number("PN_MANAGED_FDS", options->managed) ||
+           put_number("PN_OLDER_CHANNELS", options->older_count) || unsetenv("LISTEN_FDNAMES");
 }
 
 static _Noreturn void become_program(const struct successor_options *options, int channel)

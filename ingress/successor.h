@@ -13,7 +13,7 @@
  * sd_listen_fds(3) finds them, and with a channel to speak over. The new process is nobody's
  * child, so that a service manager may take it for the one to look after. It finds what it
  * got with process_inherited_count(), process_managed_count() and
- * process_predecessor_channel(), and SIGHUP and SIGUSR2 ignored until it wants them.
+ * process_predecessor_channels(), and SIGHUP and SIGUSR2 ignored until it wants them.
  */
 
 /* What starts it: this program with its own options, in whatever directory; program: argv[0]. */
@@ -24,7 +24,9 @@ struct successor_options {
     char *const *argv; /* argv[0] as execvp(3) takes it */
     const int *fds;
     size_t count;
-    size_t managed; /* so many of them, the first, are a service manager's */
+    size_t managed;   /* so many of them, the first, are a service manager's */
+    const int *older; /* channels of the processes before this one */
+    size_t older_count;
 };
 
 /* Our end of the channel, non-blocking and close-on-exec, or -1. Before any thread is made. */

@@ -258,7 +258,7 @@ int process_inherited_count(void)
     return count;
 }
 
-static bool has_predecessor(void)
+bool process_has_predecessor(void)
 {
     return getenv("PN_MANAGED_FDS") && is_told();
 }
@@ -267,14 +267,23 @@ int process_managed_count(void)
 {
     int count = process_inherited_count();
 
-    return has_predecessor() ? (int)number_of(getenv("PN_MANAGED_FDS"), (uint64_t)count) : count;
+    return process_has_predecessor() ? (int)number_of(getenv("PN_MANAGED_FDS"), (uint64_t)count)
+                                     : count;
 }
 
-int process_predecessor_channel(void)
+size_t process_predecessor_channels(int *fds_r, size_t max)
 {
-    int fd = PROCESS_INHERITED_FIRST + process_inherited_count();
+    int first = PROCESS_INHERITED_FIRST + process_inherited_count();
+    uint64_t wanted = 1 + number_of(getenv("PN_OLDER_CHANNELS"), INHERITED_MAX);
+    size_t count = 0;
 
-    if (!has_predecessor())
-        return -1;
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) || fcntl(fd, F_SETFL, O_NONBLOCK) ? -1 : fd;
+    for (int fd = first; process_has_predecessor() && fd < first + (int)wanted; fd++) {
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) || fcntl(fd, F_SETFL, O_NONBLOCK))
+            break;
+        if (count == max)
+            close(fd);
+        else
+            fds_r[count++] = fd;
+    }
+    return count;
 }

@@ -2,6 +2,8 @@
 #ifndef PN_BASE_PROCESS_H
 #define PN_BASE_PROCESS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -58,7 +60,13 @@ int process_inherited_count(void);
 /* How many of them, the first, come from a service manager: the files of these are its own. */
 int process_managed_count(void);
 
-/* Where the process before this one listens, close-on-exec; -1: there is none. */
-int process_predecessor_channel(void);
+/* Whether another process of this program has started this one in its own place. */
+bool process_has_predecessor(void);
+
+/*
+ * Where the process before this one listens, and behind it those before that one, close-on-exec
+ * and non-blocking: how many there are, max at most. 0: this is the first process.
+ */
+size_t process_predecessor_channels(int *fds_r, size_t max);
 
 #endif

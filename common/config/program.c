@@ -50,7 +50,7 @@ static struct config *load_or_exit(const char *path)
     struct config_errors errors;
     struct config *config;
 
-    if (process_predecessor_channel() >= 0) { /* nobody reads stderr */
+    if (process_has_predecessor()) { /* nobody reads stderr */
         config = program_reload(path);
         if (config)
             return config;

@@ -36,8 +36,9 @@ struct handover {
     struct loop_timer *ready;
     struct loop_timer *look;
     int64_t drain_until_ms;
-    uint64_t younger; /* processes than this one */
-    size_t closed;    /* connections, at the limit */
+    uint64_t younger;         /* processes than this one */
+    struct drain_counts told; /* last */
+    size_t closed;            /* connections, at the limit */
 };
 
 /* --- what it is told --------------------------------------------------------------------- */
@@ -71,6 +72,23 @@ static void on_session(const struct session *session, bool is_new, void *ctx)
     stream_flush(handover->stream);
 }
 
+/* With those before this one. */
+static void tell_of_draining(struct handover *handover)
+{
+    struct drain_counts now = *server_draining(handover->options.server);
+
+    now.processes++;
+    now.connections += server_open_count(handover->options.server);
+    if (!handover->stream || (now.processes == handover->told.processes &&
+                              now.connections == handover->told.connections))
+        return;
+    handover->told = now;
+    attr_put_uint(stream_output(handover->stream), "draining", now.processes);
+    attr_put_uint(stream_output(handover->stream), "connections", now.connections);
+    attr_end(stream_output(handover->stream));
+    stream_flush(handover->stream);
+}
+
 static void tell_all(struct handover *handover)
 {
     handover->cursor = server_sessions(handover->options.server)->first;
@@ -86,6 +104,8 @@ static void tell_again(struct handover *handover)
     attr_put(out, "told", "yes");
     attr_put(out, "again", "yes");
     attr_end(out);
+    handover->told = (struct drain_counts){0};
+    tell_of_draining(handover);
     tell_all(handover);
 }
 
@@ -121,6 +141,7 @@ static void on_look(void *ctx)
     struct handover *handover = ctx;
 
     close_at_limit(handover);
+    tell_of_draining(handover);
     if (!server_open_count(handover->options.server) &&
         !predecessor_is_there(*handover->options.predecessor))
         finish_drain(handover);
@@ -139,6 +160,7 @@ static void hand_over(struct handover *handover)
     handover->drain_until_ms =
         clock_mono_ms(&clock_system) + (int64_t)handover->options.drain_timeout_sec * 1000;
     loop_timer_start(handover->look, 0);
+    tell_of_draining(handover);
     attr_put(stream_output(handover->stream), "go", "yes");
     attr_end(stream_output(handover->stream));
 }
@@ -280,6 +302,12 @@ void handover_begin(struct handover *handover)
     }
     log_info(NULL, "handing-over", LOG_INT("pid", handover->pid), LOG_UINT("sockets", next.count));
     follow(handover, fd);
+}
+
+void handover_look(struct handover *handover)
+{
+    if (handover_is_done(handover))
+        loop_timer_start(handover->look, 0);
 }
 
 bool handover_is_done(const struct handover *handover)

@@ -37,6 +37,9 @@ void handover_free(struct handover **handover);
 /* Start it, unless it is under way or done. */
 void handover_begin(struct handover *handover);
 
+/* What drains before this process has changed: it is told of, or waited for. NULL is none. */
+void handover_look(struct handover *handover);
+
 /* Whether another process has the place of this one. */
 bool handover_is_done(const struct handover *handover);
 

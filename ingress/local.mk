@@ -6,6 +6,7 @@ libingress_a_SOURCES = \
 	ingress/conn.c ingress/conn.h \
 	ingress/dial.c ingress/dial.h \
 	ingress/door.c ingress/door.h \
+	ingress/generation.c ingress/generation.h \
 	ingress/handover.c ingress/handover.h \
 	ingress/monitor.c ingress/monitor.h \
 	ingress/pipes.c ingress/pipes.h \

@@ -12,8 +12,7 @@
 #include "common/net/listener.h"
 #include "common/net/loop.h"
 #include "common/net/origin.h"
-#include "ingress/handover.h"
-#include "ingress/predecessor.h"
+#include "ingress/generation.h"
 #include "ingress/server.h"
 #include "ingress/successor.h"
 #include "ingress/transparent.h"
@@ -27,11 +26,8 @@ struct daemon {
     struct server *server;
     struct loop *loop;
     struct loop_timer *refresh;
-    struct loop_signal *term, *interrupt, *hangup, *user;
-    int channels[GENERATIONS_MAX];
-    size_t channel_count;            /* 0: this is the first process */
-    struct predecessor *predecessor; /* NULL: there is none, or it speaks to others */
-    struct handover *handover;
+    struct loop_signal *term, *interrupt;
+    struct generation *generation;
     char **next; /* the command of the next process */
 };
 
@@ -49,16 +45,8 @@ static void on_stop_signal(void *ctx)
     struct daemon *daemon = ctx;
 
     log_info(NULL, "stopping");
-    if (!handover_is_done(daemon->handover))
-        process_notify_stopping();
+    generation_stops(daemon->generation);
     loop_stop(daemon->loop);
-}
-
-static void on_handover_signal(void *ctx)
-{
-    struct daemon *daemon = ctx;
-
-    handover_begin(daemon->handover);
 }
 
 static void on_drained(void *ctx)
@@ -68,30 +56,12 @@ static void on_drained(void *ctx)
     loop_stop(daemon->loop);
 }
 
-/* The sockets are this process's alone, and all that it needs is there. */
-static void on_go(void *ctx)
+static void on_service(void *ctx)
 {
-    struct daemon *daemon = ctx;
+    const struct daemon *daemon = ctx;
 
-    listener_leave_files(false);
-    server_accept(daemon->server);
-    daemon->handover = handover_new(&(struct handover_options){
-        .loop = daemon->loop,
-        .server = daemon->server,
-        .argv = daemon->next,
-        .drain_timeout_sec = daemon->config->drain_timeout_sec,
-        .predecessor = &daemon->predecessor,
-        .on_drained = on_drained,
-        .ctx = daemon,
-    });
-    daemon->hangup = loop_signal_new(daemon->loop, SIGHUP, on_handover_signal, daemon);
-    daemon->user = loop_signal_new(daemon->loop, SIGUSR2, on_handover_signal, daemon);
     log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
              LOG_STR("enforce", daemon->config->enforce ? "yes" : "no"));
-    if (daemon->channel_count)
-        process_notify_taken_over();
-    else
-        process_notify_ready();
 }
 
 static int leave_root(const struct daemon *daemon, bool foreground, struct error *error_r)
@@ -103,13 +73,13 @@ static int leave_root(const struct daemon *daemon, bool foreground, struct error
     if (process_drop_root(daemon->config->user, keep, error_r))
         return -1;
     process_guard_secrets();
-    return foreground || daemon->channel_count ? 0 : process_detach(error_r);
+    return foreground || process_has_predecessor() ? 0 : process_detach(error_r);
 }
 
 static int serve(struct daemon *daemon, struct error *error_r)
 {
     daemon->loop = loop_new();
-    listener_leave_files(daemon->channel_count > 0);
+    listener_leave_files(process_has_predecessor());
     signal(SIGPIPE, SIG_IGN); /* of splice(2) into what is closed, and of a log unread */
     if (server_start(daemon->server, daemon->loop, &daemon->rules, error_r))
         return -1;
@@ -117,11 +87,15 @@ static int serve(struct daemon *daemon, struct error *error_r)
     daemon->term = loop_signal_new(daemon->loop, SIGTERM, on_stop_signal, daemon);
     daemon->interrupt = loop_signal_new(daemon->loop, SIGINT, on_stop_signal, daemon);
     loop_timer_start(daemon->refresh, REFRESH_MS);
-    if (daemon->channel_count)
-        daemon->predecessor = predecessor_new(daemon->loop, daemon->channels, daemon->channel_count,
-                                              server_sessions(daemon->server), on_go, daemon);
-    else
-        on_go(daemon);
+    daemon->generation = generation_new(&(struct generation_options){
+        .loop = daemon->loop,
+        .server = daemon->server,
+        .next = daemon->next,
+        .drain_timeout_sec = daemon->config->drain_timeout_sec,
+        .on_service = on_service,
+        .on_drained = on_drained,
+        .ctx = daemon,
+    });
     loop_run(daemon->loop);
     log_info(NULL, "stopped");
     return 0;
@@ -129,7 +103,6 @@ static int serve(struct daemon *daemon, struct error *error_r)
 
 static int run(struct daemon *daemon, bool foreground, struct error *error_r)
 {
-    daemon->channel_count = process_predecessor_channels(daemon->channels, GENERATIONS_MAX);
     origin_rules_init(&daemon->rules, daemon->config);
     daemon->server = server_bind(daemon->config, error_r);
     if (!daemon->server || leave_root(daemon, foreground, error_r))
@@ -139,10 +112,7 @@ static int run(struct daemon *daemon, bool foreground, struct error *error_r)
 
 static void close_all(struct daemon *daemon)
 {
-    handover_free(&daemon->handover);
-    predecessor_free(&daemon->predecessor);
-    loop_signal_free(&daemon->user);
-    loop_signal_free(&daemon->hangup);
+    generation_free(&daemon->generation);
     loop_signal_free(&daemon->interrupt);
     loop_signal_free(&daemon->term);
     signal(SIGTERM, SIG_IGN); /* it ends already, and ends well */

@@ -70,6 +70,20 @@ static void put_connections(const struct monitor *monitor, struct buf *out)
     }
 }
 
+static void put_draining(const struct drain_counts *draining, struct buf *out)
+{
+    static const struct metric processes = {
+        NAME("draining_processes"),
+        METRIC_GAUGE,
+        "Processes before this one that still have connections, or wait for one that has.",
+        {NULL}};
+    static const struct metric connections = {
+        NAME("draining_connections"), METRIC_GAUGE, "Connections that these have open.", {NULL}};
+
+    put_one(out, &processes, draining->processes);
+    put_one(out, &connections, draining->connections);
+}
+
 static void put_bans(const struct monitor *monitor, struct buf *out)
 {
     static const struct metric bans = {
@@ -107,6 +121,7 @@ static void answer_metrics(struct http_request *request, void *ctx)
     put_one(&out, &uptime, uptime_sec(monitor));
     put_one(&out, &enforce, monitor->source.enforce);
     put_connections(monitor, &out);
+    put_draining(monitor->source.draining, &out);
     put_bans(monitor, &out);
     put_http(monitor, &out);
     http_respond(request, 200, METRIC_CONTENT_TYPE, out.data, out.len);
@@ -130,6 +145,8 @@ static void put_status(const struct monitor *monitor, struct buf *out)
     attr_put(out, "enforce", monitor->source.enforce ? "yes" : "no");
     attr_put(out, "bans_followed", is_in_step(monitor) ? "yes" : "no");
     attr_put_uint(out, "bans", monitor->source.bans->count);
+    attr_put_uint(out, "draining_processes", monitor->source.draining->processes);
+    attr_put_uint(out, "draining_connections", monitor->source.draining->connections);
     for (size_t i = 0; i < monitor->source.port_count; i++) {
         const struct conn_port *port = &monitor->source.ports[i];
         status_put_listener(out, &(struct status_listener){

@@ -5,6 +5,7 @@
 #include "common/base/error.h"
 #include "common/net/http_sections.h"
 #include "ingress/conn.h"
+#include "ingress/predecessor.h"
 #include "ingress/watch.h"
 
 /* What the http sections of the ingress answer: GET /metrics and GET /status. */
@@ -17,6 +18,7 @@ struct monitor_source {
     const struct conn_port *ports;
     size_t port_count;
     const struct bantable *bans;
+    const struct drain_counts *draining;
     const struct watch *watch; /* NULL: nobody is followed */
     bool enforce;
 };

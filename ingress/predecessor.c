@@ -9,21 +9,19 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "common/net/stream.h"
 #include "common/wire/attr.h"
 
 #define AGAIN "\nagain=yes\n\n" /* the end of the record with which telling begins again */
 
 struct predecessor {
-    struct loop *loop;
+    struct predecessor_options options;
     struct stream *stream; /* NULL: gone */
     int fds[GENERATIONS_MAX];
     size_t count;     /* of fds; the first is the stream's */
     bool is_skipping; /* what another process did not read any more */
     uint64_t younger; /* processes than it */
-    struct sessions *sessions;
-    predecessor_go_fn on_go;
-    void *ctx;
     bool has_gone_on;
 };
 
@@ -32,10 +30,28 @@ static void go_on(struct predecessor *predecessor)
     if (predecessor->has_gone_on)
         return;
     predecessor->has_gone_on = true;
-    predecessor->on_go(predecessor->ctx);
+    predecessor->options.on_go(predecessor->options.ctx);
 }
 
 /* --- what it tells ------------------------------------------------------------------------ */
+
+static void set_draining(struct predecessor *predecessor, uint64_t processes, uint64_t connections)
+{
+    *predecessor->options.draining =
+        (struct drain_counts){.processes = processes, .connections = connections};
+    predecessor->options.on_draining(predecessor->options.ctx);
+}
+
+static int take_draining(struct predecessor *predecessor, const struct attr_list *record)
+{
+    uint64_t processes, connections;
+
+    if (str_parse_u64(attr_get(record, "draining"), 1, UINT32_MAX, &processes) ||
+        str_parse_u64(attr_get_or_empty(record, "connections"), 0, INT64_MAX, &connections))
+        return -1;
+    set_draining(predecessor, processes, connections);
+    return 0;
+}
 
 static int take_record(struct predecessor *predecessor, const struct attr_list *record)
 {
@@ -49,11 +65,13 @@ static int take_record(struct predecessor *predecessor, const struct attr_list *
         go_on(predecessor);
         return 0;
     }
+    if (attr_get(record, "draining"))
+        return take_draining(predecessor, record);
     if (attr_get(record, "again")) { /* of a process that asked, and is gone */
-        sessions_drop_foreign(predecessor->sessions);
+        sessions_drop_foreign(predecessor->options.sessions);
         return 0;
     }
-    return sessions_take_record(predecessor->sessions, record);
+    return sessions_take_record(predecessor->options.sessions, record);
 }
 
 /* It may begin amid a record. No value has a line's end in it. */
@@ -112,8 +130,9 @@ static void on_end(struct stream *stream, enum stream_end why, void *ctx)
     (void)stream;
     predecessor->stream = NULL;
     predecessor->is_skipping = false;
-    predecessor->sessions->is_following = false;
-    sessions_drop_foreign(predecessor->sessions);
+    predecessor->options.sessions->is_following = false;
+    sessions_drop_foreign(predecessor->options.sessions);
+    set_draining(predecessor, 0, 0);
     memmove(predecessor->fds, predecessor->fds + 1, --predecessor->count * sizeof(int));
     if (why != STREAM_END_OURS && was_there)
         log_info(NULL, "predecessor-gone");
@@ -130,25 +149,19 @@ static void follow(struct predecessor *predecessor)
         .output_max = 1024,
     };
 
-    predecessor->sessions->is_following = true;
+    predecessor->options.sessions->is_following = true;
     predecessor->stream =
-        stream_new(predecessor->loop, predecessor->fds[0], &handlers, &limits, predecessor);
+        stream_new(predecessor->options.loop, predecessor->fds[0], &handlers, &limits, predecessor);
 }
 
-struct predecessor *predecessor_new(struct loop *loop, const int *fds, size_t count,
-                                    struct sessions *sessions, predecessor_go_fn on_go, void *ctx)
+struct predecessor *predecessor_new(const struct predecessor_options *options)
 {
     struct predecessor *predecessor = x_calloc(1, sizeof(*predecessor));
 
-    *predecessor = (struct predecessor){
-        .loop = loop,
-        .count = count,
-        .younger = 1,
-        .sessions = sessions,
-        .on_go = on_go,
-        .ctx = ctx,
-    };
-    memcpy(predecessor->fds, fds, count * sizeof(*fds));
+    predecessor->options = *options;
+    predecessor->count = options->count;
+    predecessor->younger = 1;
+    memcpy(predecessor->fds, options->fds, options->count * sizeof(*options->fds));
     follow(predecessor);
     return predecessor;
 }

@@ -22,15 +22,25 @@
  */
 struct predecessor;
 
-/* It has stopped, or is gone: from now on this process accepts. Called once. */
-typedef void (*predecessor_go_fn)(void *ctx);
+/* What it and all before it have told of themselves: how many drain, with how much. */
+struct drain_counts {
+    uint64_t processes;
+    uint64_t connections;
+};
 
-/*
- * fds: process_predecessor_channels(), one to GENERATIONS_MAX, owned from now on. All but
- * accepting is ready.
- */
-struct predecessor *predecessor_new(struct loop *loop, const int *fds, size_t count,
-                                    struct sessions *sessions, predecessor_go_fn on_go, void *ctx);
+struct predecessor_options {
+    struct loop *loop;
+    const int *fds; /* process_predecessor_channels(), one to GENERATIONS_MAX; owned from now on */
+    size_t count;
+    struct sessions *sessions;
+    struct drain_counts *draining;
+    void (*on_go)(void *ctx);       /* it has stopped, or is gone: accept. Called once */
+    void (*on_draining)(void *ctx); /* draining has changed, or it is gone */
+    void *ctx;
+};
+
+/* All but accepting is ready. */
+struct predecessor *predecessor_new(const struct predecessor_options *options);
 /* NULL: there was none. */
 void predecessor_free(struct predecessor **predecessor);
 

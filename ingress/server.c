@@ -31,6 +31,7 @@ struct server {
     struct clients clients;
     struct pipes pipes;
     struct sessions sessions;
+    struct drain_counts draining;
     int sessions_fd;                 /* until it is served; -1 where nothing is forwarded plainly */
     struct service *session_service; /* NULL where nothing is forwarded plainly */
     struct watch *watch;
@@ -242,6 +243,7 @@ int server_start(struct server *server, struct loop *loop, const struct origin_r
                                                         .ports = server->ports,
                                                         .port_count = server->config->ingress_count,
                                                         .bans = &server->bans,
+                                                        .draining = &server->draining,
                                                         .watch = server->watch,
                                                         .enforce = server->config->enforce,
                                                     });
@@ -299,6 +301,11 @@ size_t server_open_count(const struct server *server)
 struct sessions *server_sessions(struct server *server)
 {
     return &server->sessions;
+}
+
+struct drain_counts *server_draining(struct server *server)
+{
+    return &server->draining;
 }
 
 static void close_port(struct server *server, size_t i)

@@ -6,6 +6,7 @@
 #include "common/config/config.h"
 #include "common/net/loop.h"
 #include "common/net/origin.h"
+#include "ingress/predecessor.h"
 
 /* Every ingress section, and the http sections whose program is the ingress. */
 struct server;
@@ -28,6 +29,8 @@ size_t server_open_count(const struct server *server);
 /* All that are open: each peer sees a reset. */
 void server_end_connections(struct server *server);
 struct sessions *server_sessions(struct server *server);
+/* Of the processes before this one, as they tell: it is shown, no more. */
+struct drain_counts *server_draining(struct server *server);
 
 /* Ends every connection. */
 void server_free(struct server **server);

@@ -24,6 +24,8 @@
 struct world {
     struct loop *loop;
     struct sessions sessions;
+    struct drain_counts draining;
+    unsigned draining_changes;
     struct predecessor *predecessor;
     int ends[2]; /* of the one before, and of the one before that */
     unsigned gone_on;
@@ -34,6 +36,13 @@ static void on_go(void *ctx)
     struct world *world = ctx;
 
     world->gone_on++;
+}
+
+static void on_draining(void *ctx)
+{
+    struct world *world = ctx;
+
+    world->draining_changes++;
 }
 
 static void turn(struct world *world)
@@ -54,7 +63,16 @@ static void set_up(struct world *world)
         fds[i] = pair[0];
         world->ends[i] = pair[1];
     }
-    world->predecessor = predecessor_new(world->loop, fds, 2, &world->sessions, on_go, world);
+    world->predecessor = predecessor_new(&(struct predecessor_options){
+        .loop = world->loop,
+        .fds = fds,
+        .count = 2,
+        .sessions = &world->sessions,
+        .draining = &world->draining,
+        .on_go = on_go,
+        .on_draining = on_draining,
+        .ctx = world,
+    });
 }
 
 static void tear_down(struct world *world)
@@ -194,6 +212,24 @@ static void told_twice_the_last_counts(void **state)
     tear_down(&world);
 }
 
+static void how_many_drain_holds_while_one_tells(void **state)
+{
+    static const char record[] = "draining=2\nconnections=7\n\n";
+    struct world world;
+
+    (void)state;
+    set_up(&world);
+    tells(&world, 0, record, strlen(record));
+    assert_int_equal(world.draining.processes, 2);
+    assert_int_equal(world.draining.connections, 7);
+    assert_int_equal(world.draining_changes, 1);
+    is_gone(&world, 0);
+    assert_int_equal(world.draining.processes, 0);
+    assert_int_equal(world.draining.connections, 0);
+    assert_int_equal(world.draining_changes, 2);
+    tear_down(&world);
+}
+
 /* What it does not understand it does not ask another process for. */
 static void another_version_is_not_followed(void **state)
 {
@@ -214,6 +250,7 @@ int main(void)
         cmocka_unit_test(the_one_before_tells_and_then_the_one_before_that),
         cmocka_unit_test(what_another_did_not_read_is_skipped),
         cmocka_unit_test(told_twice_the_last_counts),
+        cmocka_unit_test(how_many_drain_holds_while_one_tells),
         cmocka_unit_test(another_version_is_not_followed),
     };
 

@@ -17,7 +17,19 @@ struct generation {
     struct predecessor *predecessor; /* NULL: there was none, or others hear it now */
     struct handover *handover;       /* NULL: not in service yet */
     struct loop_signal *hangup, *user;
+    struct loop_timer *alive; /* NULL: the service manager does not ask */
 };
+
+/* One at a time: an old process that lives on does not stand for the one in service. */
+static void on_alive(void *ctx)
+{
+    struct generation *generation = ctx;
+
+    if (handover_is_done(generation->handover))
+        return;
+    process_notify_alive();
+    loop_timer_start(generation->alive, process_notify_alive_ms());
+}
 
 static void on_handover_signal(void *ctx)
 {
@@ -70,6 +82,10 @@ static void on_go(void *ctx)
         process_notify_taken_over();
     else
         process_notify_ready();
+    if (process_notify_alive_ms()) {
+        generation->alive = loop_timer_new(generation->options.loop, on_alive, generation);
+        on_alive(generation);
+    }
 }
 
 static void take_over(struct generation *generation, const int *channels, size_t count)
@@ -109,6 +125,7 @@ void generation_free(struct generation **generation)
     *generation = NULL;
     handover_free(&old->handover);
     predecessor_free(&old->predecessor);
+    loop_timer_free(&old->alive);
     loop_signal_free(&old->user);
     loop_signal_free(&old->hangup);
     free(old);

@@ -240,6 +240,14 @@ static uint64_t number_of(const char *text, uint64_t max)
     return text && str_parse_u64(text, 0, max, &number) == 0 ? number : 0;
 }
 
+/* WATCHDOG_PID may name a process before this one, in whose place this one is. */
+int64_t process_notify_alive_ms(void)
+{
+    uint64_t usec = number_of(getenv("WATCHDOG_USEC"), INT64_MAX);
+
+    return usec / 2000 || !usec ? (int64_t)(usec / 2000) : 1;
+}
+
 /* The environment speaks to this process, not to the one that had it before. */
 static bool is_told(void)
 {

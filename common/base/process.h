@@ -47,6 +47,9 @@ void process_notify_ready(void);
 void process_notify_alive(void);
 void process_notify_stopping(void);
 
+/* How often it is to be told that the service lives on: twice as often as it wants. 0: never. */
+int64_t process_notify_alive_ms(void);
+
 /* The same as ready, in the place of the process that was looked after so far. */
 void process_notify_taken_over(void);
 

@@ -5,9 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
@@ -185,6 +187,63 @@ static void the_service_manager_is_told(void **state)
 #endif
 }
 
+static void a_sign_of_life_is_due_twice_as_often_as_is_asked(void **state)
+{
+    static const struct {
+        const char *usec;
+        int64_t wanted;
+    } rows[] = {
+        {NULL, 0},           {"", 0},     {"0", 0},    {"-1", 0}, {"x", 0}, {"1", 1}, {"1999", 1},
+        {"30000000", 15000}, {"3000", 1}, {"4000", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        if (rows[i].usec)
+            setenv("WATCHDOG_USEC", rows[i].usec, 1);
+        else
+            unsetenv("WATCHDOG_USEC");
+        assert_int_equal(process_notify_alive_ms(), rows[i].wanted);
+    }
+    unsetenv("WATCHDOG_USEC");
+}
+
+/* The process gets three channels behind its sockets, of which there are none. */
+static int take_channels(void)
+{
+    char pid[24];
+    int fds[4] = {0}, first = PROCESS_INHERITED_FIRST;
+
+    for (int fd = first; fd < 64; fd++)
+        close(fd);
+    for (int i = 0; i < 3; i++) {
+        if (open("/dev/null", O_RDONLY) != first + i)
+            return 1;
+    }
+    snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "0", 1);
+    if (process_has_predecessor() || process_predecessor_channels(fds, 4) != 0)
+        return 2;
+    setenv("PN_MANAGED_FDS", "0", 1);
+    if (!process_has_predecessor() || process_predecessor_channels(fds, 4) != 1 || fds[0] != first)
+        return 3;
+    setenv("PN_OLDER_CHANNELS", "2", 1);
+    if (process_predecessor_channels(fds, 2) != 2 || fcntl(first + 2, F_GETFD) >= 0)
+        return 4; /* the third was to be closed */
+    if (fds[1] != first + 1 || fcntl(fds[1], F_GETFD) != FD_CLOEXEC ||
+        !(fcntl(fds[1], F_GETFL) & O_NONBLOCK))
+        return 5;
+    setenv("LISTEN_PID", "1", 1);
+    return process_has_predecessor() || process_predecessor_channels(fds, 4) != 0 ? 6 : 0;
+}
+
+static void channels_follow_the_sockets(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(take_channels), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -195,6 +254,8 @@ int main(void)
         cmocka_unit_test(no_core_is_left),
         cmocka_unit_test(detaching_leaves_session_directory_and_terminal),
         cmocka_unit_test(the_service_manager_is_told),
+        cmocka_unit_test(a_sign_of_life_is_due_twice_as_often_as_is_asked),
+        cmocka_unit_test(channels_follow_the_sockets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

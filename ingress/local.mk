@@ -24,7 +24,7 @@ sbin_PROGRAMS += postern-ingress
 postern_ingress_SOURCES = ingress/main.c
 postern_ingress_LDADD = $(ingress_libs)
 
-EXTRA_DIST += tests/ingress/harness.py
+EXTRA_DIST += tests/ingress/chain.py tests/ingress/harness.py
 ingress_scripts = tests/ingress/check-ingress tests/ingress/check-ingress-plain \
 	tests/ingress/check-ingress-handover \
 	tests/ingress/check-ingress-transparent

@@ -66,14 +66,15 @@ static void on_service(void *ctx)
 
 static int leave_root(const struct daemon *daemon, bool foreground, struct error *error_r)
 {
-    enum process_keep keep = config_forwards_as(daemon->config, FORWARD_AS_TRANSPARENT)
-                                 ? PROCESS_KEEP_NET_ADMIN
-                                 : PROCESS_KEEP_NOTHING;
+    bool is_transparent = config_forwards_as(daemon->config, FORWARD_AS_TRANSPARENT);
 
-    if (process_drop_root(daemon->config->user, keep, error_r))
+    if (process_drop_root(daemon->config->user,
+                          is_transparent ? PROCESS_KEEP_NET_ADMIN : PROCESS_KEEP_NOTHING, error_r))
         return -1;
     process_guard_secrets();
-    return foreground || process_has_predecessor() ? 0 : process_detach(error_r);
+    if (process_has_predecessor())
+        return is_transparent ? transparent_check_right(error_r) : 0;
+    return foreground ? 0 : process_detach(error_r);
 }
 
 static int serve(struct daemon *daemon, struct error *error_r)

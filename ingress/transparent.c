@@ -17,16 +17,35 @@
 #define IPV6_TRANSPARENT 75
 #endif
 
+static int make_transparent(int fd, bool is_v4)
+{
+    int on = 1;
+
+    return setsockopt(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                      is_v4 ? IP_TRANSPARENT : IPV6_TRANSPARENT, &on, sizeof(on));
+}
+
+int transparent_check_right(struct error *error_r)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = 0;
+
+    if (fd < 0)
+        return error_set_errno(error_r, "socket");
+    if (make_transparent(fd, true))
+        rc = error_set(error_r, ERROR_SYSTEM,
+                       "forward_as = \"transparent\" needs CAP_NET_ADMIN, which the process before "
+                       "this one does not have: it takes a restart");
+    close(fd);
+    return rc;
+}
+
 int transparent_bind(int fd, const struct addr *client)
 {
     struct endpoint from = {.addr = *client};
-    bool is_v4 = client->family == ADDR_IPV4;
     struct sockaddr_storage ss;
     socklen_t len = endpoint_to_sockaddr(&from, &ss);
-    int on = 1;
 
-    if (setsockopt(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_TRANSPARENT : IPV6_TRANSPARENT,
-                   &on, sizeof(on)))
+    if (make_transparent(fd, client->family == ADDR_IPV4))
         return -1;
     return bind(fd, (const struct sockaddr *)&ss, len);
 }

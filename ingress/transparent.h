@@ -7,6 +7,7 @@
 
 #include "common/base/addr.h"
 #include "common/base/endpoint.h"
+#include "common/base/error.h"
 #include "common/config/config.h"
 #include "common/net/loop.h"
 #include "common/net/origin.h"
@@ -22,6 +23,9 @@
 
 /* fd connects from this client's address and a port of the kernel's choice. -1 and errno. */
 int transparent_bind(int fd, const struct addr *client) __attribute__((warn_unused_result));
+
+/* Whether this process may. 0 or -1. */
+int transparent_check_right(struct error *error_r) __attribute__((warn_unused_result));
 
 /*
  * The commands that make the rules for all transparent ingresses, for sh(1) as root; they can

@@ -89,17 +89,11 @@ int dial_start(int fd, const struct endpoint *server)
     return connect(fd, (const struct sockaddr *)&ss, len) && errno != EINPROGRESS ? -1 : 0;
 }
 
-/* Version 1 has none for a connection that stands for nobody. */
 static void put_header(const struct config_ingress *ingress, const struct door_client *client,
                        struct buf *out)
 {
-    if (ingress->forward_as != FORWARD_AS_PROXY)
+    if (ingress->forward_as != FORWARD_AS_PROXY || !client)
         return;
-    if (!client) {
-        if (ingress->proxy_version != 1)
-            pp_write_v2_local(out);
-        return;
-    }
     struct pp_tcp tcp = {
         .src = client->addr,
         .dst = client->destination,

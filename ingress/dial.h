@@ -25,8 +25,8 @@ int dial_start(int fd, const struct endpoint *server) __attribute__((warn_unused
 /*
  * Once it is started: tell the server whose connection it is, where forward_as wants that, in one
  * write with nothing else; Postfix looks once at what has come, and no more. client is NULL for a
- * health check. 0, EAGAIN while the server has not answered, or the errno that says why it does
- * not.
+ * health check, which tells nothing: LOCAL would be a client 127.0.0.1 to a milter. 0, EAGAIN while
+ * the server has not answered, or the errno that says why it does not.
  */
 int dial_introduce(int fd, const struct config_ingress *ingress, const struct door_client *client)
     __attribute__((warn_unused_result));

@@ -7,7 +7,6 @@
 
 /* Signature, version and command. */
 static const char proxy_command[] = "\r\n\r\n\0\r\nQUIT\n\x21";
-static const char local_header[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 /* The address as one of 16 bytes. */
 static void put_ipv6(struct buf *out, const struct addr *addr)
@@ -48,11 +47,6 @@ void pp_write_v2(struct buf *out, const struct pp_tcp *tcp)
     }
     put_u16(out, tcp->src_port);
     put_u16(out, tcp->dst_port);
-}
-
-void pp_write_v2_local(struct buf *out)
-{
-    buf_put(out, local_header, sizeof(local_header) - 1);
 }
 
 void pp_write_v1(struct buf *out, const struct pp_tcp *tcp)

@@ -26,7 +26,4 @@ struct pp_tcp {
 void pp_write_v2(struct buf *out, const struct pp_tcp *tcp);
 void pp_write_v1(struct buf *out, const struct pp_tcp *tcp);
 
-/* Append a version 2 header of 16 bytes for a connection of our own, such as a health check. */
-void pp_write_v2_local(struct buf *out);
-
 #endif

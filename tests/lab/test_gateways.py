@@ -15,7 +15,7 @@ import time
 
 from labkit import fill, network, state
 from labkit.errors import until
-from labkit.home import ingress_before, milter_with
+from labkit.home import ingress_before, milter_with, start_ingress
 from labkit.vps import haproxy_before_ingress
 from scenario import (ALICE, BOB, PASSWORDS, Lab, expect, expect_equal, main, marked, message,
                       new_mark, ours, side_by_side, signed)
@@ -184,20 +184,39 @@ def test_haproxy(outer):
         check_firewall(lab)
 
 
+def haproxy_said(lab, state):
+    """How often."""
+    return len(re.findall(rf"Server smtp/home is {state}", lab.vps.read("/var/log/haproxy.log")))
+
+
 def check_health(lab):
     """HAProxy looks after home by itself, and that counts against nobody."""
-    def says(state, count=1):
-        return len(re.findall(rf"Server smtp/home is {state}",
-                              lab.vps.read("/var/log/haproxy.log"))) >= count
-
     until("health checks", lambda: connected(lab, "gateway", "10.8.0.1"))
-    expect(not says("DOWN"), "home is said to be down")
+    expect(not haproxy_said(lab, "DOWN"), "home is said to be down")
     lab.home.run("postfix", "stop", log="mail")
-    until("HAProxy misses Postfix", lambda: says("DOWN"))
+    until("HAProxy misses Postfix", lambda: haproxy_said(lab, "DOWN"))
     lab.home.run("postfix", "start", log="mail")
-    until("HAProxy finds it again", lambda: says("UP"))
+    until("HAProxy finds it again", lambda: haproxy_said(lab, "UP"))
     has(ours(lab.deliver(SENDER4, message())), "spf=pass")
     expect_equal(lab.bans(), [], "bans")
+
+
+def checks_refused(lab):
+    return lab.home.read("/var/log/postern-milter.log").count(" reject client=127.0.0.1 ")
+
+
+def check_health_of_ingress(lab):
+    """HAProxy sees whether it is there, and the milter hears of no check."""
+    down, up, refused = haproxy_said(lab, "DOWN"), haproxy_said(lab, "UP"), checks_refused(lab)
+    seen = mail_log(lab).count("haproxy read: EOF")
+    until("health checks", lambda: mail_log(lab).count("haproxy read: EOF") > seen + 1)
+    expect_equal(haproxy_said(lab, "DOWN"), down, "how often home is said to be down")
+    lab.home.run("kill", str(lab.home.service_pid("postern-ingress")))
+    until("HAProxy misses the ingress", lambda: haproxy_said(lab, "DOWN") > down)
+    start_ingress(lab.home)
+    until("HAProxy finds it again", lambda: haproxy_said(lab, "UP") > up)
+    has(ours(lab.deliver(SENDER4, message())), "spf=pass")
+    expect_equal(checks_refused(lab), refused, "checks that the milter refused")
 
 
 def test_haproxy_and_the_ingress(outer):
@@ -205,6 +224,7 @@ def test_haproxy_and_the_ingress(outer):
         haproxy_before_ingress(lab.vps)
         check_mail(lab, "gateway")
         check_logins(lab, "gateway-submission")
+        check_health_of_ingress(lab)
         check_bans(lab)
 
 

@@ -122,12 +122,24 @@ def connections(lab):
     return lab.home.read("/var/log/mail.log").count(" connect from ")
 
 
+def ends_seen(lab):
+    """Of connections, by Postfix."""
+    return lab.home.read("/var/log/mail.log").count(" disconnect from ")
+
+
+def refusals(lab):
+    """By the milter, which has a line for each that it counts."""
+    return lab.home.read("/var/log/postern-milter.log").count(" reject ")
+
+
 def test_a_health_check_asks_the_server(lab):
-    before = connections(lab)
+    before, ended, refused = connections(lab), ends_seen(lab), refusals(lab)
     with lab.connect((HOME, 25), host=lab.vps) as connection:
         connection.sendall(PROXY_LOCAL)
         expect(is_closed(connection), "it stays open")
     until("the probe in Postfix's log", lambda: connections(lab) > before, 10)
+    until("its end", lambda: ends_seen(lab) > ended, 10)
+    expect_equal(refusals(lab), refused, "refusals by the milter")
 
 
 def test_forged_headers_reach_no_server(lab):

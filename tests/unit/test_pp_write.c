@@ -66,22 +66,6 @@ static void test_cases(void **state)
     }
 }
 
-static void test_local(void **state)
-{
-    (void)state;
-    struct buf out = {0};
-    struct pp_header header;
-    size_t consumed;
-
-    buf_puts(&out, "x");
-    pp_write_v2_local(&out);
-    assert_int_equal(out.len, 1 + 16);
-    assert_memory_equal(out.data, "x" SIGNATURE "\x20\0\0\0", 17);
-    assert_int_equal(pp_laws_parse(out.data + 1, 16, &header, &consumed), PP_OK);
-    assert_int_equal(header.kind, PP_KIND_LOCAL);
-    buf_fini(&out);
-}
-
 /* What every receiver takes: nginx before 1.23.3 reads no more than a line of version 1. */
 static void test_longest(void **state)
 {
@@ -100,7 +84,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_local),
         cmocka_unit_test(test_longest),
     };
     return cmocka_run_group_tests_name("pp_write", tests, NULL, NULL);

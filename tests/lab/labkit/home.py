@@ -259,8 +259,7 @@ def _put_ingress_before(home, gateway, before, smtp_way):
     home.write("/etc/postern/postern.conf", ours + _ingresses(gateway))
     _restart_servers(home)
     home.wait_listening(None, "tcp:10025", "tcp:10587", "tcp:10465", "tcp:10143", "tcp:10993")
-    home.service("postern-ingress", "postern-ingress", "-f", "-c", "/etc/postern/postern.conf")
-    home.wait_listening("postern-ingress", "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
+    start_ingress(home)
 
 
 def _restart_servers(home):
@@ -291,6 +290,11 @@ def _reread(home, text):
     home.run("kill", "-USR1", str(home.service_pid("postern-milter")))
     until("reloaded", lambda: home.read(
         "/var/log/postern-milter.log").count(" reloaded ") > count)
+
+
+def start_ingress(home):
+    home.service("postern-ingress", "postern-ingress", "-f", "-c", "/etc/postern/postern.conf")
+    home.wait_listening("postern-ingress", "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
 
 
 def start_milter(home):

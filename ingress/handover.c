@@ -3,6 +3,7 @@
 
 #include "ingress/handover.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -29,6 +30,7 @@ struct handover {
     struct handover_options options;
     enum handover_state state;
     struct stream *stream; /* to the next process; NULL: none, or gone */
+    int fd;                /* the stream's */
     pid_t pid;
     const char *reason; /* why it is given up */
     const struct session *cursor;
@@ -179,6 +181,14 @@ static void take_younger(struct handover *handover, const char *text)
     loop_timer_start(handover->look, 0);
 }
 
+/* It was ready, and has ended since: on_end() is next. */
+static bool has_ended(const struct handover *handover)
+{
+    struct pollfd channel = {.fd = handover->fd, .events = POLLRDHUP};
+
+    return poll(&channel, 1, 0) > 0 && channel.revents & (POLLHUP | POLLRDHUP);
+}
+
 static void on_input(struct stream *stream, struct buf *in, void *ctx)
 {
     static struct attr_list record;
@@ -193,7 +203,7 @@ static void on_input(struct stream *stream, struct buf *in, void *ctx)
         return;
     }
     buf_consume(in, consumed);
-    if (attr_get(&record, "ready") && handover->state == HANDOVER_WAITS)
+    if (attr_get(&record, "ready") && handover->state == HANDOVER_WAITS && !has_ended(handover))
         hand_over(handover);
     if (attr_get(&record, "again"))
         tell_again(handover);
@@ -273,6 +283,7 @@ static void follow(struct handover *handover, int fd)
 
     handover->state = HANDOVER_WAITS;
     handover->reason = "the new process ended before it was ready";
+    handover->fd = fd;
     handover->stream = stream_new(handover->options.loop, fd, &handlers, &limits, handover);
     sessions->on_change = on_session;
     sessions->ctx = handover;

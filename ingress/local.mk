@@ -26,7 +26,7 @@ postern_ingress_LDADD = $(ingress_libs)
 
 EXTRA_DIST += tests/ingress/chain.py tests/ingress/harness.py
 ingress_scripts = tests/ingress/check-ingress tests/ingress/check-ingress-plain \
-	tests/ingress/check-ingress-handover \
+	tests/ingress/check-ingress-generations tests/ingress/check-ingress-handover \
 	tests/ingress/check-ingress-transparent
 dist_check_SCRIPTS += $(ingress_scripts)
 TESTS += $(ingress_scripts)

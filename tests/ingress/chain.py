@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 
 import harness
@@ -35,15 +36,21 @@ class Chain:
         wait_for(lambda: len(self.ingress.lines(" handed-over ")) > done
                  and len(self.ingress.lines(" started ")) > started, "it hands over")
         self.pids.append(int(re.search(r"pid=(\d+)", self.ingress.lines(" handed-over ")[-1])[1]))
+        order = [x.split()[2] for x in self.ingress.lines(" (handed-over|started) ")[-2:]]
+        eq(order, ["handed-over", "started"])
         return self.pids[-1]
+
+    def begun(self):
+        """The number of a process that is on its way."""
+        lines = wait_for(lambda: self.ingress.lines(" handing-over "), "it has begun")
+        return int(re.search(r"pid=(\d+)", lines[-1])[1])
 
     def fails(self):
         """A hand-over that comes to nothing."""
         failed = len(self.ingress.lines(" handover-failed "))
         self.send()
         wait_for(lambda: len(self.ingress.lines(" handover-failed ")) > failed, "it fails")
-        pid = int(re.search(r"pid=(\d+)", self.ingress.lines(" handing-over ")[-1])[1])
-        assert pid not in self.pids
+        assert self.begun() not in self.pids
 
     def is_gone(self, pid):
         if pid == self.ingress.process.pid:
@@ -84,16 +91,39 @@ def chain(world, name, **options):
 
 
 @contextlib.contextmanager
-def chain_of(world, name, program):
+def chain_of_copy(world, name, **options):
     """With a copy of the program, which a case may change."""
-    ingress = harness.Ingress(world.sub(name), world.upstream)
-    ingress.program = program
+    ingress = harness.Ingress(world.sub(name), world.upstream, **options)
+    ingress.program = os.path.join(world.sub(name + "-program"), "ingress")
+    shutil.copy(os.path.join(harness.BUILD, "postern-ingress"), ingress.program)
     ingress.start()
     links = Chain(ingress)
     try:
         yield ingress, links
     finally:
         links.close()
+
+
+@contextlib.contextmanager
+def instead(program, text):
+    """A script in its place."""
+    os.rename(program, program + ".good")
+    with open(program, "w", encoding="ascii") as script:
+        script.write("#!/bin/sh\n" + text)
+    os.chmod(program, 0o755)
+    try:
+        yield
+    finally:
+        os.rename(program + ".good", program)  # as an upgrade does: another file
+
+
+STOPS = 'kill -STOP $$\nexec "$0.good" "$@"\n'  # a new process that begins when it is told to
+
+
+def state_of(pid, name):
+    """A line of proc(5), as "State" or "SigCgt"."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(x.split()[1] for x in status if x.startswith(name + ":"))
 
 
 def speaks(client, server):

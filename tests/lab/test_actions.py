@@ -74,5 +74,16 @@ def test_silent_dns_delays(lab):
                                 "looked up now"), found)
 
 
+def test_the_other_engine_says_the_same(lab):
+    with milter_with(lab.home, {'#engine = "rfc7208"': 'engine = "libspf2"'}):
+        for source, sender, result in ((RIGHT, "joe@sender.example.net", "pass"),
+                                       (WRONG, "joe@sender.example.net", "fail"),
+                                       (WRONG, "x@soft.example.org", "softfail"),
+                                       (WRONG, "x@broken.example.org", "permerror"),
+                                       (WRONG, "x@nospf.example.org", "none")):
+            found = ours(lab.deliver(source, message(), sender=sender))
+            expect(f"spf={result}" in found, f"{sender}: no {result} in {found}")
+
+
 if __name__ == "__main__":
     main(globals())

@@ -240,6 +240,7 @@ static void allow(struct http_request *http, struct engine *engine,
     char *json = auth_format(&judgement, delay_sec);
 
     engine_stats(engine)->count[delay_sec ? STAT_AUTH_DELAYED : stat_of[judgement.verdict]]++;
+    origins_count(&engine_stats(engine)->auth_origins, &judgement.origin);
     log_allow(request, &judgement);
     respond(http, json);
     free(json);

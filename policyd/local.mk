@@ -12,6 +12,7 @@ libpolicyd_a_SOURCES = \
 	policyd/jail.c policyd/jail.h \
 	policyd/keeper.c policyd/keeper.h \
 	policyd/metrics.c policyd/metrics.h \
+	policyd/origins.c policyd/origins.h \
 	policyd/owed.c policyd/owed.h \
 	policyd/policy.c policyd/policy.h \
 	policyd/route.c policyd/route.h \
@@ -56,7 +57,7 @@ if TESTS_BUILT
 policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_hours tests/unit/test_jail \
-	tests/unit/test_keeper \
+	tests/unit/test_keeper tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
@@ -83,6 +84,8 @@ tests_unit_test_jail_SOURCES = tests/unit/test_jail.c
 tests_unit_test_jail_LDADD = $(policyd_test_libs)
 tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c
 tests_unit_test_keeper_LDADD = $(policyd_test_libs)
+tests_unit_test_origins_SOURCES = tests/unit/test_origins.c
+tests_unit_test_origins_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c

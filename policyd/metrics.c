@@ -104,6 +104,30 @@ static void put_stats(const struct metric *metric, const struct status_source *s
     }
 }
 
+static void put_policy_kinds(const struct metric *metric, const struct status_source *source,
+                             struct buf *out)
+{
+    origins_put_kinds(&engine_stats(source->engine)->policy_origins, metric, out);
+}
+
+static void put_policy_sources(const struct metric *metric, const struct status_source *source,
+                               struct buf *out)
+{
+    origins_put_sources(&engine_stats(source->engine)->policy_origins, metric, out);
+}
+
+static void put_auth_kinds(const struct metric *metric, const struct status_source *source,
+                           struct buf *out)
+{
+    origins_put_kinds(&engine_stats(source->engine)->auth_origins, metric, out);
+}
+
+static void put_auth_sources(const struct metric *metric, const struct status_source *source,
+                             struct buf *out)
+{
+    origins_put_sources(&engine_stats(source->engine)->auth_origins, metric, out);
+}
+
 #define NAME(name) "postern_policyd_" name
 
 static const struct {
@@ -124,8 +148,28 @@ static const struct {
      put_closed},
     {{NAME("policy_requests_total"), METRIC_COUNTER, "Requests of Postfix.", {"verdict"}},
      put_stats},
+    {{NAME("policy_origins_total"),
+      METRIC_COUNTER,
+      "Requests of Postfix, by what is known of the client.",
+      {"origin"}},
+     put_policy_kinds},
+    {{NAME("policy_sources_total"),
+      METRIC_COUNTER,
+      "Requests of Postfix, by who told the client.",
+      {"source"}},
+     put_policy_sources},
     {{NAME("auth_requests_total"), METRIC_COUNTER, "Questions of Dovecot.", {"verdict"}},
      put_stats},
+    {{NAME("auth_origins_total"),
+      METRIC_COUNTER,
+      "Questions of Dovecot, by what is known of the client.",
+      {"origin"}},
+     put_auth_kinds},
+    {{NAME("auth_sources_total"),
+      METRIC_COUNTER,
+      "Questions of Dovecot, by who told the client.",
+      {"source"}},
+     put_auth_sources},
     {{NAME("auth_reports_total"), METRIC_COUNTER, "Reports of Dovecot.", {NULL}}, put_stats},
     {{NAME("auth_unusable_total"),
       METRIC_COUNTER,

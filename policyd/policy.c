@@ -55,14 +55,16 @@ static void put_action(const struct judgement *judgement, struct buf *out)
     buf_fini(&action);
 }
 
-static void count(struct stats *stats, enum verdict verdict)
+static void count(struct stats *stats, const struct judgement *judgement)
 {
     static const enum stat stat_of[] = {
         [VERDICT_GO_ON] = STAT_POLICY_GO_ON,
         [VERDICT_BANNED] = STAT_POLICY_BANNED,
         [VERDICT_REFUSED] = STAT_POLICY_REFUSED,
     };
-    stats->count[stat_of[verdict]]++;
+
+    stats->count[stat_of[judgement->verdict]]++;
+    origins_count(&stats->policy_origins, &judgement->origin);
 }
 
 /* Who the client is; where that is not known, whom the server takes it for. */
@@ -125,7 +127,7 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
         is_later = engine_admit(engine, &peer, done, ctx, &judgement);
     else
         judgement = engine_judge(engine, &peer);
-    count(engine_stats(engine), judgement.verdict);
+    count(engine_stats(engine), &judgement);
     log_decision(request, &judgement);
     put_action(&judgement, out);
     return is_later ? POLICY_LATER : POLICY_NOW;

@@ -6,6 +6,7 @@
 
 #include "common/base/histogram.h"
 #include "common/base/log_limit.h"
+#include "policyd/origins.h"
 
 /* Counters since the start, for `status` and the metrics. */
 enum stat {
@@ -43,8 +44,9 @@ enum stat {
 
 struct stats {
     uint64_t count[STAT_COUNT];
-    struct histogram commit;             /* of a ban, from asking to having it on disk */
-    struct log_limit socketmap_refusals; /* counts too: of lines */
+    struct origins policy_origins, auth_origins; /* of requests of Postfix, questions of Dovecot */
+    struct histogram commit;                     /* of a ban, from asking to having it on disk */
+    struct log_limit socketmap_refusals;         /* counts too: of lines */
     struct log_limit auth_refusals;
 };
 

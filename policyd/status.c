@@ -67,6 +67,8 @@ void status_put(const struct status_source *source, struct buf *out)
     put_listeners(source, out);
     for (enum stat stat = 0; stat < STAT_COUNT; stat++)
         attr_put_uint(out, stat_name(stat), stats->count[stat]);
+    origins_put_status(&stats->policy_origins, "policy", out);
+    origins_put_status(&stats->auth_origins, "auth", out);
     attr_end(out);
 }
 

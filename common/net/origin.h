@@ -16,6 +16,7 @@ enum origin_kind {
     ORIGIN_LOCAL,   /* loopback, a Unix socket, sendmail(1), a trusted net */
     ORIGIN_REFUSED, /* a PROXY header claims a client that cannot come through a gateway */
 };
+#define ORIGIN_KINDS (ORIGIN_REFUSED + 1)
 
 enum origin_source {
     ORIGIN_SOURCE_NONE,     /* masked, local */
@@ -24,6 +25,7 @@ enum origin_source {
     ORIGIN_SOURCE_PROXY,    /* named by a gateway's PROXY header, believed by Postfix or Dovecot */
     ORIGIN_SOURCE_RECEIVED, /* named by the Received field of a gateway's MTA */
 };
+#define ORIGIN_SOURCES (ORIGIN_SOURCE_RECEIVED + 1)
 
 struct origin {
     enum origin_kind kind;

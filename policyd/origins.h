@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_ORIGINS_H
+#define PN_POLICYD_ORIGINS_H
+
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/net/origin.h"
+#include "common/wire/metric.h"
+
+/*
+ * Requests counted by the origin of their client, each once by its kind and once by its source.
+ * Zeroes are none. No server shows policyd a Received field: that source is never shown.
+ */
+struct origins {
+    uint64_t kinds[ORIGIN_KINDS];
+    uint64_t sources[ORIGIN_SOURCES];
+};
+
+void origins_count(struct origins *origins, const struct origin *origin);
+
+/* Append all of it as attributes: NAME_origin_known and kin, NAME_source_direct and kin. */
+void origins_put_status(const struct origins *origins, const char *name, struct buf *out);
+
+/* Append the samples of a metric whose label is "origin", "source". */
+void origins_put_kinds(const struct origins *origins, const struct metric *metric, struct buf *out);
+void origins_put_sources(const struct origins *origins, const struct metric *metric,
+                         struct buf *out);
+
+#endif

@@ -193,16 +193,16 @@ static void log_allow(const struct auth_request *request, const struct judgement
 {
     bool went_on = judgement->unforced == VERDICT_GO_ON;
     bool is_forced = judgement->unforced == judgement->verdict;
-    char ban[PREFIX_TEXT_MAX] = "-";
+    const struct origin *origin = &judgement->origin;
+    char ban[PREFIX_TEXT_MAX] = "-", client[ADDR_TEXT_MAX];
 
     if (judgement->ban)
         prefix_format(&judgement->ban->node.prefix, ban);
     log_write(went_on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, session_of(request),
               is_forced ? "auth" : "would reject",
               LOG_FIELDS(LOG_STR("action", went_on ? "go on" : "refuse"),
-                         LOG_STR("client", request->remote),
-                         LOG_STR("origin", origin_kind_name(judgement->origin.kind)),
-                         LOG_STR("ban", ban),
+                         LOG_STR("client", origins_client(origin, request->remote, client)),
+                         LOG_ORIGIN(origin), LOG_STR("ban", ban),
                          LOG_STR("jail", judgement->ban ? judgement->ban->jail : "-"),
                          LOG_UINT("seconds", judgement->seconds),
                          LOG_STR("protocol", request->protocol), LOG_STR("login", request->login)));
@@ -214,16 +214,17 @@ static unsigned delay_of(struct engine *engine, const struct auth_request *reque
 {
     const struct config_jail *jail;
     bool enforce = engine_config(engine)->enforce;
+    char client[ADDR_TEXT_MAX];
 
     if (judgement->unforced != VERDICT_GO_ON)
         return 0;
     unsigned delay_sec = engine_delay(engine, &judgement->origin, request->login, &jail);
     if (delay_sec)
         log_info(session_of(request), enforce ? "delay" : "would delay",
-                 LOG_STR("client", request->remote),
-                 LOG_STR("origin", origin_kind_name(judgement->origin.kind)),
-                 LOG_STR("jail", jail->name), LOG_UINT("seconds", delay_sec),
-                 LOG_STR("protocol", request->protocol), LOG_STR("login", request->login));
+                 LOG_STR("client", origins_client(&judgement->origin, request->remote, client)),
+                 LOG_ORIGIN(&judgement->origin), LOG_STR("jail", jail->name),
+                 LOG_UINT("seconds", delay_sec), LOG_STR("protocol", request->protocol),
+                 LOG_STR("login", request->login));
     return enforce ? delay_sec : 0;
 }
 

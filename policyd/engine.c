@@ -269,7 +269,8 @@ static void log_uncounted(struct engine *engine, const struct event *event, cons
     log_write(level_of(event), event->session, "event-uncounted",
               LOG_FIELDS(LOG_STR("event", event_name(event->kind)),
                          LOG_STR("client", addr_format(&event->client, text)),
-                         LOG_STR("login", event->login), LOG_STR("reason", reason)));
+                         LOG_ORIGIN(event->origin), LOG_STR("login", event->login),
+                         LOG_STR("reason", reason)));
 }
 
 /* Replayed after an outage, it counts at the time when it was; a clock set back is now. */
@@ -288,7 +289,7 @@ static void log_taken(const struct event *event)
     if (!log_wants(LOG_LEVEL_DEBUG))
         return;
     log_debug(event->session, "event-taken", LOG_STR("event", event_name(event->kind)),
-              LOG_STR("client", addr_format(&event->client, client)),
+              LOG_STR("client", addr_format(&event->client, client)), LOG_ORIGIN(event->origin),
               LOG_STR("login", event->login), LOG_STR("recipient", event->recipient),
               LOG_UINT("weight", event->weight));
 }
@@ -309,8 +310,8 @@ static void log_event(const struct config_jail *jail, const struct event *event,
     log_write(level_of(event), event->session, "event",
               LOG_FIELDS(LOG_STR("event", event_name(event->kind)),
                          LOG_STR("client", addr_format(&event->client, client)),
-                         LOG_STR("protocol", event->protocol), LOG_STR("login", event->login),
-                         LOG_STR("jail", jail->name),
+                         LOG_ORIGIN(event->origin), LOG_STR("protocol", event->protocol),
+                         LOG_STR("login", event->login), LOG_STR("jail", jail->name),
                          LOG_STR("key", key_text(jail, event, key, text)),
                          LOG_STR("new", is_new ? "yes" : "no"), LOG_UINT("count", count),
                          LOG_UINT("maxretry", jail->maxretry)));
@@ -408,6 +409,7 @@ static void count_event(struct engine *engine, const struct origin *origin,
     keeper_expire(engine->keeper);
     const char *why_not = uncounted(engine, origin, event);
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
+    event->origin = origin;
     if (why_not) {
         log_uncounted(engine, event, why_not);
         return;

@@ -13,12 +13,13 @@
 
 /* One thing a client did. Text is borrowed for the call. */
 struct event {
-    unsigned kind;           /* one CONFIG_EVENT_* */
-    struct addr client;      /* a known origin's address */
-    const char *login;       /* that was tried, or "" */
-    const char *fingerprint; /* of the password that was tried, or "" */
-    unsigned weight;         /* how many it counts as, at most EVENT_WEIGHT_MAX; 0: none */
-    int64_t at_wall_ms;      /* when it was, if that is not now; else 0 */
+    unsigned kind;               /* one CONFIG_EVENT_* */
+    struct addr client;          /* a known origin's address */
+    const char *login;           /* that was tried, or "" */
+    const char *fingerprint;     /* of the password that was tried, or "" */
+    unsigned weight;             /* how many it counts as, at most EVENT_WEIGHT_MAX; 0: none */
+    int64_t at_wall_ms;          /* when it was, if that is not now; else 0 */
+    const struct origin *origin; /* of the client; for the log, as protocol */
     const char *protocol; /* "imap", "smtp", …; for the log, as those below: NULL when unknown */
     const char *recipient;
     const char *session;

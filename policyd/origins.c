@@ -5,6 +5,11 @@
 
 #include "common/wire/attr.h"
 
+const char *origins_client(const struct origin *origin, const char *told, char text[ADDR_TEXT_MAX])
+{
+    return origin->addr.family == ADDR_NONE ? told : addr_format(&origin->addr, text);
+}
+
 void origins_count(struct origins *origins, const struct origin *origin)
 {
     origins->kinds[origin->kind]++;

@@ -5,8 +5,22 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/base/log.h"
 #include "common/net/origin.h"
 #include "common/wire/metric.h"
+
+/* --- in the log ------------------------------------------------------------------- */
+
+/* How a client is known: the fields behind `client`. origin is a pointer. */
+#define LOG_ORIGIN(origin)                                                                         \
+    LOG_STR("origin", origin_kind_name((origin)->kind)),                                           \
+        LOG_STR("source", origin_source_name((origin)->source)),                                   \
+        LOG_STR("gateway", (origin)->gateway ? (origin)->gateway->name : "-")
+
+/* Who the client is; where that is not known, `told`: whom the server takes it for. */
+const char *origins_client(const struct origin *origin, const char *told, char text[ADDR_TEXT_MAX]);
+
+/* --- in the metrics ----------------------------------------------------------------- */
 
 /*
  * Requests counted by the origin of their client, each once by its kind and once by its source.

@@ -67,14 +67,6 @@ static void count(struct stats *stats, const struct judgement *judgement)
     origins_count(&stats->policy_origins, &judgement->origin);
 }
 
-/* Who the client is; where that is not known, whom the server takes it for. */
-static const char *client_of(const struct attr_list *request, const struct judgement *judgement,
-                             char text[ADDR_TEXT_MAX])
-{
-    return judgement->origin.addr.family == ADDR_NONE ? attr_get_or_empty(request, "client_address")
-                                                      : addr_format(&judgement->origin.addr, text);
-}
-
 static void log_decision(const struct attr_list *request, const struct judgement *judgement)
 {
     static const char *const words[] = {
@@ -84,7 +76,7 @@ static void log_decision(const struct attr_list *request, const struct judgement
     };
     enum log_level level = judgement->unforced == VERDICT_GO_ON ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     bool is_forced = judgement->unforced == judgement->verdict;
-    const struct config_gateway *gateway = judgement->origin.gateway;
+    const char *told = attr_get_or_empty(request, "client_address");
     char ban[PREFIX_TEXT_MAX] = "-", client[ADDR_TEXT_MAX];
 
     if (!log_wants(level))
@@ -93,10 +85,8 @@ static void log_decision(const struct attr_list *request, const struct judgement
         prefix_format(&judgement->ban->node.prefix, ban);
     log_write(level, attr_get(request, "instance"), is_forced ? "policy" : "would reject",
               LOG_FIELDS(LOG_STR("action", words[judgement->unforced]),
-                         LOG_STR("client", client_of(request, judgement, client)),
-                         LOG_STR("origin", origin_kind_name(judgement->origin.kind)),
-                         LOG_STR("source", origin_source_name(judgement->origin.source)),
-                         LOG_STR("gateway", gateway ? gateway->name : "-"), LOG_STR("ban", ban),
+                         LOG_STR("client", origins_client(&judgement->origin, told, client)),
+                         LOG_ORIGIN(&judgement->origin), LOG_STR("ban", ban),
                          LOG_STR("jail", judgement->ban ? judgement->ban->jail : "-"),
                          LOG_UINT("seconds", judgement->seconds),
                          LOG_STR("login", attr_get_or_empty(request, "sasl_username")),

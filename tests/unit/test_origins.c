@@ -85,6 +85,46 @@ static void each_request_of_postfix_is_counted_by_its_origin(void **state)
     check_counts(&engine_stats(fixture->engine)->policy_origins, counts, COUNT(counts));
 }
 
+/* One wrong password over a gateway's PROXY header. */
+static void fail_through_gateway(struct fixture *fixture, const char *client)
+{
+    struct origin_peer peer = fixture_peer(client);
+    struct event event = {.kind = CONFIG_EVENT_AUTH_FAIL,
+                          .login = "bob",
+                          .fingerprint = "",
+                          .weight = 1,
+                          .protocol = "imap",
+                          .session = "S2"};
+
+    peer.destination = fixture_prefix("198.51.100.25").addr;
+    engine_report(fixture->engine, &peer, &event, fixture_told, &(struct told){0});
+}
+
+static void an_event_is_logged_with_the_origin(void **state)
+{
+    static const char *const lines[] = {
+        "S2 event-taken event=auth_fail client=203.0.113.7 origin=known source=proxy gateway=vps1 ",
+        "S2 event event=auth_fail client=203.0.113.7 origin=known source=proxy gateway=vps1 "
+        "protocol=imap login=bob jail=logins ",
+        "S2 event-uncounted event=auth_fail client=192.168.7.7 origin=refused source=proxy "
+        "gateway=vps1 login=bob reason=refused",
+        "S1 event-uncounted event=auth_fail client=10.8.0.1 origin=masked source=none "
+        "gateway=vps1 login=alice reason=masked",
+        "S1 event event=auth_fail client=203.0.113.9 origin=known source=direct gateway=- ",
+    };
+    struct fixture *fixture = *state;
+    struct prefix destination = fixture_prefix("198.51.100.25");
+    struct told told;
+
+    fixture->gateway.header_destinations = (struct prefixlist){&destination, 1};
+    fail_through_gateway(fixture, "203.0.113.7");
+    fail_through_gateway(fixture, "192.168.7.7");
+    fixture_fail(fixture, "10.8.0.1", "1", &told);
+    fixture_fail(fixture, "203.0.113.9", "1", &told);
+    for (size_t i = 0; i < COUNT(lines); i++)
+        CASE(lines[i], fixture_logged(fixture, lines[i]));
+}
+
 /* Each kind and source with a number of its own. */
 static void number(struct stats *stats)
 {
@@ -148,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ORIGINS_TEST(each_request_of_postfix_is_counted_by_its_origin),
         ORIGINS_TEST(they_are_samples_and_in_the_status),
+        ORIGINS_TEST(an_event_is_logged_with_the_origin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,13 +33,14 @@ MASKED = "spf=temperror (the client is hidden by gateway vps1)"
 
 
 @contextlib.contextmanager
-def lab_with(outer, gateway, link="wireguard"):
+def lab_with(outer, gateway, link="wireguard", forward_as="proxy"):
     """A lab with this gateway, beside the one that is up; its last words where it fails."""
     before, names = os.environ.get("POSTERN_LAB"), fill.names
     os.environ["POSTERN_LAB"] = f"{state.name()}-{os.getpid()}"
     try:
         subprocess.run([os.path.join(HERE, "lab"), "up", "--quiet", "--gateway", gateway,
-                        "--link", link, "--build", outer.home.programs], check=True)
+                        "--link", link, "--forward-as", forward_as,
+                        "--build", outer.home.programs], check=True)
         fill.names = network.LINKS[link]
         lab = Lab()
         try:

@@ -20,6 +20,13 @@ def source(path):
         return file.read()
 
 
+def here(text):
+    """The text with this lab's names of the tunnel."""
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return text
+
+
 def filled(path, values=None):
     """A file of the tree with its values put in: each must be there, none may stay."""
     text = source(path)
@@ -27,8 +34,7 @@ def filled(path, values=None):
         if old not in text:
             raise LabError(f"{path}: nothing to fill in for {old!r}")
         text = text.replace(old, new)
-    for old, new in names.items():
-        text = text.replace(old, new)
+    text = here(text)
     left = _PLACEHOLDER.search(text)
     if left:
         raise LabError(f"{path}: {left.group()} is not filled in")

@@ -5,7 +5,7 @@ import contextlib
 import os
 import re
 
-from . import state
+from . import fill, state
 from .errors import LabError, until
 from .fill import TOP, filled, source
 from .keys import hash_password, make_certificate, secret
@@ -212,28 +212,59 @@ def start_policyd(home, *before):
                         answers=["posternctl", "status"])
 
 
+# How the ingress tells the servers who the client is. The address is the one of the sample.
+SOURCE = "10.8.0.25"
+WAYS = {"proxy": 'forward_as = "proxy"', "transparent": 'forward_as = "transparent"',
+        "plain": f'forward_as = "plain"  source = "{SOURCE}"'}
+
+
+def _forward_as(gateway, way, port):
+    """Where the gateway names nobody, the server is told just that, in a header."""
+    return WAYS[way if port in gateway.header else "proxy"]
+
+
 # The sample has the section of port 25 and says that the others are like it.
-def _ingresses(gateway):
-    text = ""
+def _with_ingresses(text, gateway, way):
+    text = text.replace('#forward_as = "proxy"', fill.here(_forward_as(gateway, way, 25)), 1)
     for name, port in [("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993)]:
         header = "required" if port in gateway.header else "none"
-        text += (f'ingress "{name}" {{ listen = "10.8.0.2:{port}"  to = "127.0.0.1:10{port:03}"'
-                 f'  header = "{header}" }}\n')
+        text += fill.here(f'ingress "{name}" {{ listen = "10.8.0.2:{port}"  '
+                          f'to = "127.0.0.1:10{port:03}"  header = "{header}"  '
+                          f'{_forward_as(gateway, way, port)} }}\n')
     return text
 
 
+def _without_header(path, ports, service, instead):
+    """A file for servers behind the ingress, which hears no header on these ports."""
+    text = filled(path)
+    for port in ports:
+        text, count = re.subn(service.format(f"10{port:03}"), instead, text)
+        if count != 1:
+            raise LabError(f"{path}: {count} services on port 10{port:03}, not one")
+    return text
+
+
+def _postfix_behind(bare):
+    return _without_header("conf/postfix/ingress.cf", bare & {25, 465, 587},
+                           r"(?m)^(127\.0\.0\.1:{} .*\n(?:  .*\n)*?)"
+                           r"  -o smtpd_upstream_proxy_protocol=haproxy\n", r"\1")
+
+
+def _dovecot_behind(bare):
+    return _without_header("conf/dovecot/92-ingress.conf", bare & {143, 993},
+                           r"(    port = {}\n)", r"\1    haproxy = no\n")
+
+
 @contextlib.contextmanager
-def ingress_before(home, smtp_way=None):
-    """
-    Postfix's and Dovecot's services for the gateway stand behind postern-ingress; smtp_way
-    are the options that port 25 is forwarded by in place of forward_as = "proxy".
-    """
+def ingress_before(home, way="proxy"):
+    """Postfix's and Dovecot's services for the gateway stand behind postern-ingress."""
     gateway = GATEWAYS[state.load()["gateway"]]
     paths = ["/etc/postfix/master.cf", "/etc/postern/postern.conf"]
     if 993 not in gateway.header:
         paths.append("/etc/dovecot/conf.d/92-plain.conf")
     before = {path: home.read(path) for path in paths}
-    _put_ingress_before(home, gateway, before, smtp_way)
+    put_servers_behind(home, gateway, way)
+    start_ingress(home)
     try:
         yield
     finally:
@@ -241,25 +272,34 @@ def ingress_before(home, smtp_way=None):
         home.run("rm", "/etc/dovecot/conf.d/92-ingress.conf")
         for path, text in before.items():
             home.write(path, text)
+        if way == "plain":
+            home.run("ip", "address", "delete", fill.here(f"{SOURCE}/32"), "dev", "lo")
+            read_again(home)
         _restart_servers(home)
         home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
 
 
-def _put_ingress_before(home, gateway, before, smtp_way):
-    direct, behind = _services(gateway), filled("conf/postfix/ingress.cf")
-    ours = before["/etc/postern/postern.conf"]
-    if smtp_way:  # as ingress.cf says; the first service is port 25's
-        behind = behind.replace("  -o smtpd_upstream_proxy_protocol=haproxy\n", "", 1)
-        ours = ours.replace('#forward_as = "proxy"', smtp_way, 1)
+def put_servers_behind(home, gateway, way):
+    """All is ready for postern-ingress, but for the rules that transparent forwarding wants."""
+    master, ours = (home.read(path) for path in ("/etc/postfix/master.cf",
+                                                 "/etc/postern/postern.conf"))
+    direct, bare = _services(gateway), set(gateway.header if way != "proxy" else ())
     for_the_lan = direct[direct.index("# The same submission for the LAN"):]
-    master = before["/etc/postfix/master.cf"]
-    home.write("/etc/postfix/master.cf", master.replace(direct, behind + for_the_lan))
+    home.write("/etc/postfix/master.cf",
+               master.replace(direct, _postfix_behind(bare) + for_the_lan))
     home.run("rm", "-f", "/etc/dovecot/conf.d/92-plain.conf")
-    home.write("/etc/dovecot/conf.d/92-ingress.conf", filled("conf/dovecot/92-ingress.conf"))
-    home.write("/etc/postern/postern.conf", ours + _ingresses(gateway))
+    home.write("/etc/dovecot/conf.d/92-ingress.conf", _dovecot_behind(bare))
+    home.write("/etc/postern/postern.conf", _with_ingresses(ours, gateway, way))
     _restart_servers(home)
     home.wait_listening(None, "tcp:10025", "tcp:10587", "tcp:10465", "tcp:10143", "tcp:10993")
-    start_ingress(home)
+    if way == "plain":
+        home.run("ip", "address", "add", fill.here(f"{SOURCE}/32"), "dev", "lo")
+        read_again(home)  # whom to ask
+
+
+def bring_answers_back(home):
+    """What transparent forwarding wants, by the command that says it."""
+    home.run("sh", "-c", home.run("postern-ingress", "--rules"))
 
 
 def _restart_servers(home):
@@ -286,10 +326,20 @@ def milter_with(home, changes):
 
 def _reread(home, text):
     home.write("/etc/postern/postern.conf", text)
-    count = home.read("/var/log/postern-milter.log").count(" reloaded ")
-    home.run("kill", "-USR1", str(home.service_pid("postern-milter")))
-    until("reloaded", lambda: home.read(
-        "/var/log/postern-milter.log").count(" reloaded ") > count)
+    _reload(home, "postern-milter", "USR1")
+
+
+def read_again(home):
+    """Both daemons have read postern.conf as it is now."""
+    _reload(home, "postern-milter", "USR1")
+    _reload(home, "postern-policyd", "HUP")
+
+
+def _reload(home, service, signal):
+    log = f"/var/log/{service}.log"
+    count = home.read(log).count(" reloaded ")
+    home.run("kill", f"-{signal}", str(home.service_pid(service)))
+    until(f"{service} reloaded", lambda: home.read(log).count(" reloaded ") > count)
 
 
 def start_ingress(home):

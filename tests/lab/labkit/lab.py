@@ -35,7 +35,7 @@ def up(gateway, forward_as, store, build=None, quiet=False, link="wireguard"):
     state.create()
     try:
         hosts = _start_hosts(programs, gateway, link, say)
-        _start_services(hosts, gateway, link, say)
+        _start_services(hosts, gateway, link, forward_as, say)
     except BaseException as error:
         _show_log(error)
         state.remove()
@@ -49,10 +49,13 @@ def down():
 def _check_choices(gateway, forward_as, store, link):
     for option, value, known in [("--gateway", gateway, vps.GATEWAYS),
                                  ("--link", link, network.LINKS),
-                                 ("--forward-as", forward_as, ("proxy",)),
+                                 ("--forward-as", forward_as, home_parts.WAYS),
                                  ("--store", store, ("file",))]:
         if value not in known:
             raise LabError(f"{option} {value}: this version knows {', '.join(known)}")
+    if forward_as != "proxy" and not vps.GATEWAYS[gateway].header:
+        raise LabError(f"--forward-as {forward_as}: postern-ingress must learn the client from a "
+                       f"PROXY header, and the gateway {gateway} sends none")
 
 
 def _start_hosts(programs, gateway, link, say):
@@ -81,7 +84,7 @@ def _write_names(host):
                "hosts: files dns\nservices: files\nprotocols: files\n")
 
 
-def _start_services(hosts, name, link, say):
+def _start_services(hosts, name, link, forward_as, say):
     internet, gate, home = (hosts[name] for name in state.HOSTS)
     gateway, second = vps.GATEWAYS[name], hosts.get(state.SECOND)
     folder = os.path.join(state.folder(), "keys")
@@ -98,11 +101,13 @@ def _start_services(hosts, name, link, say):
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         jobs = [pool.submit(_start_internet, internet, folder, passwords, say),
-                pool.submit(_start_home, home, gateway, folder, passwords, say)]
+                pool.submit(_start_home, home, gateway, forward_as, folder, passwords, say)]
         for job in concurrent.futures.as_completed(jobs):
             job.result()
     # Last: HAProxy looks at once whether home answers.
     _start_vps(gate, name, second, say)
+    if forward_as != "proxy":
+        _spare_the_ingress(filter(None, (gate, second)))
     say("up")
 
 
@@ -120,7 +125,14 @@ def _start_vps(gate, name, second, say):
         say("vps2: another one on 203.0.113.2 and 2001:db8::2")
 
 
-def _start_home(home, gateway, folder, passwords, say):
+def _spare_the_ingress(gates):
+    """HAProxy's health checks see that it is there, and no more."""
+    for gate in gates:
+        if gate.service_lives("haproxy"):
+            vps.haproxy_before_ingress(gate)
+
+
+def _start_home(home, gateway, forward_as, folder, passwords, say):
     home_parts.add_users(home)
     with open(os.path.join(folder, "ca.pem")) as file:
         home_parts.prepare(home, folder, file.read())
@@ -133,6 +145,16 @@ def _start_home(home, gateway, folder, passwords, say):
     home_parts.start_dovecot(home, gateway)
     home_parts.start_postfix(home, gateway)
     say("home: Postfix and Dovecot")
+    if forward_as != "proxy":
+        _start_ingress(home, gateway, forward_as)
+        say(f"home: postern-ingress before them, {forward_as}")
+
+
+def _start_ingress(home, gateway, forward_as):
+    home_parts.put_servers_behind(home, gateway, forward_as)
+    if forward_as == "transparent":
+        home_parts.bring_answers_back(home)
+    home_parts.start_ingress(home)
 
 
 def _show_log(error):

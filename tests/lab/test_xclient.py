@@ -127,7 +127,8 @@ def test_a_call_counts_once(lab):
         for number in range(1, 4):
             with front_end(lab) as talk:
                 greeting = xclient(talk, CALLER)
-                talk.say("QUIT")
+                if not greeting.startswith("421"):  # which Postfix closes the connection with
+                    talk.say("QUIT")
             expect_equal(lab.bans(), [CALLER] if number == 3 else [], f"bans after {number}")
             expect_equal(greeting[:3], "421" if number == 3 else "220", f"call {number}")
         with front_end(lab) as talk:

@@ -57,12 +57,31 @@ static void explain(const struct judge_facts *facts, const struct spf_check *che
     make_printable(action->text);
 }
 
+/* What cannot be checked is no better than what fails: else a long address would be a way in. */
+static struct action unusable_sender(const struct config_spf *rules)
+{
+    bool for_now = rules->fail == CONFIG_ACTION_TEMPFAIL;
+
+    if (rules->fail == CONFIG_ACTION_ACCEPT)
+        return (struct action){.kind = CONFIG_ACTION_ACCEPT};
+    return (struct action){
+        .kind = rules->fail,
+        .code = for_now ? "451" : "550",
+        .status = for_now ? "4.7.24" : "5.7.24",
+        .text = "SPF cannot be checked for a sender that is too long or not printable",
+    };
+}
+
 struct action action_by_spf(const struct config_spf *rules, const struct judge_facts *facts,
                             const struct judgement *judgement)
 {
     struct action action = {.kind = CONFIG_ACTION_ACCEPT};
 
-    if (judgement->is_masked || !judgement->has_spf)
+    if (judgement->is_masked)
+        return action;
+    if (facts->sender == NULL)
+        return unusable_sender(rules);
+    if (!judgement->has_spf)
         return action;
     const struct spf_check *check =
         *facts->sender == '\0' ? &judgement->spf.helo : &judgement->spf.mailfrom;

@@ -114,17 +114,19 @@ static void verify_header(struct message *message, const char *name, const char 
 static void restore_client(struct message *message, const char *value)
 {
     struct received field;
+    char *text = received_unbroken(value + (*value == ' '));
 
     message->has_received = true;
-    message->hidden = origin_restore(message->bench->rules, message->client.origin,
-                                     value + (*value == ' '), &field, &message->restored);
-    if (message->hidden != NULL)
-        return;
-    char *helo = x_strndup(field.helo, field.helo_len);
-    message->helo = envelope_helo(helo);
-    free(helo);
-    message->client.origin = &message->restored;
-    message->client.helo = message->helo;
+    message->hidden = origin_restore(message->bench->rules, message->client.origin, text, &field,
+                                     &message->restored);
+    if (message->hidden == NULL) {
+        char *helo = x_strndup(field.helo, field.helo_len);
+        message->helo = envelope_helo(helo);
+        free(helo);
+        message->client.origin = &message->restored;
+        message->client.helo = message->helo;
+    }
+    free(text);
 }
 
 void message_header(struct message *message, const char *name, const char *value)

@@ -150,12 +150,11 @@ struct prefix prefix_of(const struct addr *addr, unsigned bits)
     if (bits > all)
         bits = all;
     prefix.bits = (uint8_t)bits;
-    for (unsigned i = 0; i < 16; i++) {
-        if (i * 8 >= bits)
-            prefix.addr.bytes[i] = 0;
-        else if (bits - i * 8 < 8)
-            prefix.addr.bytes[i] &= (uint8_t)(0xff << (8 - (bits - i * 8)));
-    }
+    unsigned whole = bits / 8;
+    if (whole == sizeof(prefix.addr.bytes))
+        return prefix;
+    prefix.addr.bytes[whole] &= (uint8_t)(0xff << (8 - bits % 8));
+    memset(prefix.addr.bytes + whole + 1, 0, sizeof(prefix.addr.bytes) - whole - 1);
     return prefix;
 }
 

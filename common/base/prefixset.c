@@ -26,10 +26,13 @@ static bool node_eq(const struct map_node *node, const void *key, size_t key_len
     return key_len == sizeof(own) && memcmp(own.bytes, key, sizeof(own)) == 0;
 }
 
-static uint32_t *lengths_of(struct prefixset *set, const struct prefix *prefix)
+static void count(struct prefixset *set, const struct prefix *prefix, bool is_more)
 {
-    return &(prefix->addr.family == ADDR_IPV4 ? set->ipv4_lengths
-                                              : set->ipv6_lengths)[prefix->bits];
+    struct prefixset_lengths *lengths = prefix->addr.family == ADDR_IPV4 ? &set->ipv4 : &set->ipv6;
+    uint32_t change = is_more ? 1 : UINT32_MAX; /* one less */
+
+    lengths->all += change;
+    lengths->of[prefix->bits] += change;
 }
 
 void prefixset_init(struct prefixset *set)
@@ -48,13 +51,13 @@ void prefixset_insert(struct prefixset *set, struct prefixset_node *node)
 {
     struct key key = key_of(&node->prefix);
     map_insert(&set->map, &node->in_map, &key, sizeof(key));
-    ++*lengths_of(set, &node->prefix);
+    count(set, &node->prefix, true);
 }
 
 void prefixset_remove(struct prefixset *set, struct prefixset_node *node)
 {
     map_remove(&set->map, &node->in_map);
-    --*lengths_of(set, &node->prefix);
+    count(set, &node->prefix, false);
 }
 
 struct prefixset_node *prefixset_find(const struct prefixset *set, const struct prefix *prefix)
@@ -66,13 +69,13 @@ struct prefixset_node *prefixset_find(const struct prefixset *set, const struct 
 
 struct prefixset_node *prefixset_match(const struct prefixset *set, const struct addr *addr)
 {
-    const uint32_t *lengths = addr->family == ADDR_IPV4 ? set->ipv4_lengths : set->ipv6_lengths;
+    const struct prefixset_lengths *lengths = addr->family == ADDR_IPV4 ? &set->ipv4 : &set->ipv6;
+    uint32_t left = addr->family == ADDR_NONE ? 0 : lengths->all;
 
-    if (!set->map.count || addr->family == ADDR_NONE)
-        return NULL;
-    for (int bits = (int)addr_bits(addr); bits >= 0; bits--) {
-        if (!lengths[bits])
+    for (int bits = (int)addr_bits(addr); left; bits--) {
+        if (!lengths->of[bits])
             continue;
+        left -= lengths->of[bits];
         struct prefix prefix = prefix_of(addr, (unsigned)bits);
         struct prefixset_node *node = prefixset_find(set, &prefix);
         if (node)

@@ -18,10 +18,14 @@ struct prefixset_node {
     struct prefix prefix;
 };
 
+struct prefixset_lengths {
+    uint32_t all;
+    uint32_t of[129]; /* how many prefixes of each length */
+};
+
 struct prefixset {
     struct map map;
-    uint32_t ipv4_lengths[33]; /* how many prefixes of each length */
-    uint32_t ipv6_lengths[129];
+    struct prefixset_lengths ipv4, ipv6;
 };
 
 void prefixset_init(struct prefixset *set);

@@ -296,7 +296,7 @@ static const struct option jail_options[] = {
      .help = "how long a ban lasts"},
     {"action", OPTION_WORD, "ban", .words = jail_actions, FIELD(struct config_jail, action),
      .help = "what follows: ban, delay (logins wait before they are tried), log"},
-    {"delay", OPTION_SECONDS, "5s", 1, 30, FIELD(struct config_jail, delay_sec),
+    {"delay", OPTION_SECONDS, "5s", 1, 7, FIELD(struct config_jail, delay_sec),
      .help = "with action delay: how long they wait"},
     {"prefix4", OPTION_NUMBER, "32", 8, 32, FIELD(struct config_jail, prefix4),
      .help = "IPv4 clients that share so many bits count as one"},

@@ -118,10 +118,9 @@ static void check_mailfrom(const struct spf_engine *engine, const struct spf_req
         return;
     }
     size_t local_len = (size_t)(at - request->sender);
-    if (local_len > LOCAL_PART_MAX) {
-        refuse(check_r, "the sender's local part is too long");
-        return;
-    }
+    /* Cut, not refused: nobody gets out of his domain's policy by a long name. */
+    if (local_len > LOCAL_PART_MAX)
+        local_len = LOCAL_PART_MAX;
     /* RFC 7208 4.3: no local part means postmaster. */
     if (local_len)
         snprintf(sender, sizeof(sender), "%.*s@%s", (int)local_len, request->sender,

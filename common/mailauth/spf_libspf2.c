@@ -114,7 +114,8 @@ static void add_records(struct engine *engine, SPF_dns_rr_t *rr, const struct dn
             add_name(rr, any_address ? ANY_ADDRESS : "", record->name);
             break;
         case DNS_TYPE_PTR:
-            if (engine->ptr_count < PTR_NAMES_MAX) {
+            /* libspf2 would take an escaped dot for the end of a label. */
+            if (engine->ptr_count < PTR_NAMES_MAX && !strchr(record->name, '\\')) {
                 engine->ptr_names[engine->ptr_count++] = x_strdup(record->name);
                 add_name(rr, "", record->name);
             }

@@ -12,7 +12,8 @@
 
 /* RFC 7208 itself: the terms that ask DNS, section 5, and the macros, section 7. */
 
-#define NAMES_MAX 10 /* RFC 7208 4.6.4: names of an mx, a ptr or a macro p that are looked up */
+#define NAMES_PART 4  /* of the budget that is left, for the names of a client */
+#define NAMES_MAX  10 /* RFC 7208 4.6.4: names of an mx, a ptr or a macro p that are looked up */
 
 struct engine {
     struct spf_terms terms;
@@ -148,7 +149,9 @@ static bool is_in_domain(const char *name, const char *domain)
 
     if (len && domain[len - 1] == '.')
         len--;
-    if (!len || name_len < len || strncasecmp(name + name_len - len, domain, len) != 0)
+    /* An escaped dot is no end of a label. */
+    if (!len || name_len < len || strchr(name, '\\') ||
+        strncasecmp(name + name_len - len, domain, len) != 0)
         return false;
     return name_len == len || name[name_len - len - 1] == '.';
 }
@@ -160,6 +163,26 @@ static bool leads_back(struct engine *engine, const struct dns_record *name)
 
     /* An error is no match, and no error. */
     return match_names(engine, name, 1, bits, &reason) == SPF_MATCH_YES;
+}
+
+/*
+ * The servers of the client's names are the client's: silent, they may not use up the time
+ * for what would tell that it is not allowed. A part of the budget is for them.
+ */
+static struct dns_budget *begin_part(struct engine *engine, struct dns_budget *part)
+{
+    struct dns_budget *whole = engine->budget;
+
+    part->left_ms = whole->left_ms / NAMES_PART;
+    whole->left_ms -= part->left_ms;
+    engine->budget = part;
+    return whole;
+}
+
+static void end_part(struct engine *engine, struct dns_budget *whole)
+{
+    whole->left_ms += engine->budget->left_ms > 0 ? engine->budget->left_ms : 0;
+    engine->budget = whole;
 }
 
 static void ask_names(struct engine *engine, struct dns_answer *answer_r)
@@ -180,6 +203,7 @@ static enum spf_match match_ptr(struct engine *engine, const char *domain, bool 
 {
     enum spf_match match = SPF_MATCH_NO;
     struct dns_answer names;
+    struct dns_budget part, *whole = begin_part(engine, &part);
 
     ask_names(engine, &names);
     *void_r = finds_nothing(names.status);
@@ -187,6 +211,7 @@ static enum spf_match match_ptr(struct engine *engine, const char *domain, bool 
         if (is_in_domain(names.records[i].name, domain) && leads_back(engine, &names.records[i]))
             match = SPF_MATCH_YES;
     dns_answer_fini(&names);
+    end_part(engine, whole);
     return match;
 }
 
@@ -208,6 +233,7 @@ static const char *validated_name(void *ctx)
     if (++engine->check->lookups > SPF_LOOKUPS_MAX)
         return NULL;
     strcpy(engine->validated, "unknown");
+    struct dns_budget part, *whole = begin_part(engine, &part);
     ask_names(engine, &names);
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.records[i].name;
@@ -218,6 +244,7 @@ static const char *validated_name(void *ctx)
         strcpy(engine->validated, name);
     }
     dns_answer_fini(&names);
+    end_part(engine, whole);
     return engine->validated;
 }
 

@@ -9,6 +9,8 @@
 
 #include "common/base/str.h"
 
+#define EXPLANATION_MAX 1024 /* bytes before its macros are expanded; longer is none */
+
 /* A record under evaluation; those above wait for the include they asked. */
 struct frame {
     struct spf_record record;
@@ -287,6 +289,7 @@ static void explain(struct walk *walk, const struct frame *frame)
     struct dns_question question = {buf_str(&name), DNS_TYPE_TXT};
     dns_ask(walk->dns, &question, 1, walk->budget, &answer);
     if (answer.status == DNS_FOUND && answer.count == 1 &&
+        answer.records[0].txt_len <= EXPLANATION_MAX &&
         strlen((const char *)answer.records[0].txt) == answer.records[0].txt_len &&
         spf_explanation_is_valid((const char *)answer.records[0].txt) &&
         walk->terms->expand(walk->terms, (const char *)answer.records[0].txt, frame->domain,

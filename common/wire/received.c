@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/mem.h"
+
 #define FOLD "\n\t"
 
 /* What is still to be read. */
@@ -121,7 +123,7 @@ static bool take_exim_from(struct rest *rest, struct received *received)
     received->helo = rest->at; /* unless it is told apart */
     received->helo_len = name_len(rest->at);
     rest->at += received->helo_len;
-    if (received->helo_len == 0 || !take(rest, " (") ||
+    if (received->helo_len == 0 || !(take(rest, " (") || take(rest, FOLD "(")) ||
         !take_address(rest, RECEIVED_EXIM, &received->client))
         return false;
     if (take(rest, ":"))
@@ -177,6 +179,20 @@ enum received_status received_parse(enum received_form form, const char *by, con
         return RECEIVED_BAD_PROTOCOL;
     *received_r = received;
     return RECEIVED_OK;
+}
+
+char *received_unbroken(const char *value)
+{
+    char *text = x_strdup(value), *to = text;
+
+    for (const char *p = value; *p;) {
+        if (p[0] == '\n' && p[1] == ' ')
+            p += 2;
+        else
+            *to++ = *p++;
+    }
+    *to = 0;
+    return text;
 }
 
 const char *received_strstatus(enum received_status status)

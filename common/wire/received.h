@@ -16,7 +16,8 @@
  *         by gw.example (Postfix) with ESMTPS id ...
  *
  *     from [203.0.113.9] (helo=HELO)              Exim, no name found; IPv6 as it is
- *     from NAME ([203.0.113.9] helo=HELO)         Exim; without helo= where it is NAME
+ *     from NAME ([203.0.113.9] helo=HELO)         Exim; without helo= where it is NAME;
+ *                                                 with an ident, on a line of its own behind NAME
  *         by gw.example with esmtps (TLS1.3) tls ...
  *
  * Lines are parted by a line feed and a tab. HELO is the client's own word, NAME can be,
@@ -38,6 +39,13 @@ struct received {
     const char *helo; /* borrowed from the value, not ended; "" when it cannot be told */
     size_t helo_len;
 };
+
+/*
+ * Postfix's SMTP client breaks lines of more than 998 bytes, with a space behind the break
+ * (smtp_line_length_limit): value without these breaks, to be freed. Its own lines begin with
+ * a tab, so that nothing else changes.
+ */
+char *received_unbroken(const char *value) __attribute__((warn_unused_result));
 
 /*
  * value: what follows "Received: ". by: the name that must have written it, in any case.

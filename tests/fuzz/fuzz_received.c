@@ -34,8 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
     if (!value)
         return 0;
+    char *text = received_unbroken(value);
+    BUG_ON(strlen(text) > strlen(value));
     check(RECEIVED_POSTFIX, value);
     check(RECEIVED_EXIM, value);
+    check(RECEIVED_POSTFIX, text);
+    free(text);
     free(value);
     return 0;
 }

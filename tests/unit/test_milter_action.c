@@ -86,6 +86,24 @@ static void test_masked(void **state)
     assert_int_equal(action_by_spf(&strict, &facts, &judgement).kind, A);
 }
 
+static void test_unusable_sender(void **state)
+{
+    struct judge_facts odd = facts;
+    struct judgement judgement = {.has_spf = false};
+
+    (void)state;
+    odd.sender = NULL;
+    struct action action = action_by_spf(&strict, &odd, &judgement);
+    assert_int_equal(action.kind, R);
+    assert_string_equal(action.status, "5.7.24");
+    action = action_by_spf(&mild, &odd, &judgement);
+    assert_int_equal(action.kind, T);
+    assert_string_equal(action.code, "451");
+    assert_int_equal(action_by_spf(&none, &odd, &judgement).kind, A);
+    judgement.is_masked = true;
+    assert_int_equal(action_by_spf(&strict, &odd, &judgement).kind, A);
+}
+
 static void test_null_sender(void **state)
 {
     struct judge_facts bounce = facts;
@@ -135,11 +153,9 @@ static void test_long_texts_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_masked),
-        cmocka_unit_test(test_null_sender),
-        cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_long_texts_are_cut),
+        cmocka_unit_test(test_results),         cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_unusable_sender), cmocka_unit_test(test_null_sender),
+        cmocka_unit_test(test_texts),           cmocka_unit_test(test_long_texts_are_cut),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -74,6 +74,7 @@ static void test_exim(void **state)
         {"from a.example ([203.0.113.9] helo=x ident=y)" BY_EXIM, "203.0.113.9", "x"},
         {"from a.example ([203.0.113.9]:4321 helo=x)" BY_EXIM, "203.0.113.9", "x"},
         {"from a.example ([203.0.113.9])" BY_EXIM, "203.0.113.9", "a.example"},
+        {"from a.example\n\t([203.0.113.9] helo=x ident=y)" BY_EXIM, "203.0.113.9", "x"},
         {"from a.example ([203.0.113.9] ident=y)" BY_EXIM, "203.0.113.9", "a.example"},
         {"from [203.0.113.9] (helo=[198.51.100.1])" BY_EXIM, "203.0.113.9", "[198.51.100.1]"},
         {"from [203.0.113.9] (helo=x) ([198.51.100.1])" BY_EXIM, "203.0.113.9", ""},
@@ -212,6 +213,23 @@ static void test_nobody_moves_the_address(void **state)
     }
 }
 
+/* Postfix's SMTP client breaks long lines, wherever that is. */
+static void test_broken_lines(void **state)
+{
+    static const char whole[] = "from xxxxxxxx (a.example [203.0.113.9])" TLS BY_POSTFIX;
+
+    (void)state;
+    for (size_t at = 1; at < sizeof(whole); at++) {
+        char broken[sizeof(whole) + 2];
+        memcpy(broken, whole, at);
+        memcpy(broken + at, "\n ", 2);
+        memcpy(broken + at + 2, whole + at, sizeof(whole) - at);
+        char *text = received_unbroken(broken);
+        assert_string_equal(text, whole);
+        free(text);
+    }
+}
+
 /* Every beginning of a field: refused until the protocol stands there whole. */
 static void test_beginnings(void **state)
 {
@@ -243,9 +261,9 @@ static void test_beginnings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_postfix),    cmocka_unit_test(test_exim),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_nobody_moves_the_address),
-        cmocka_unit_test(test_beginnings),
+        cmocka_unit_test(test_postfix),      cmocka_unit_test(test_exim),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_nobody_moves_the_address),
+        cmocka_unit_test(test_broken_lines), cmocka_unit_test(test_beginnings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,8 +136,10 @@ static void test_sender_without_policy(void **state)
         assert_int_equal(verify("192.0.2.9", "h.example", senders[i]).mailfrom.result, AUTH_NONE);
     memset(longest, 'x', sizeof(longest));
     memcpy(longest + 257, "@d.example", 11);
-    assert_false(verify("192.0.2.9", "h.example", longest).mailfrom.ran);
-    assert_true(verify("192.0.2.9", "h.example", longest + 1).mailfrom.ran);
+    /* Nobody gets out of his domain's policy by a long name. */
+    fake_dns_add(&fake, "d.example", DNS_TYPE_TXT, "v=spf1 -all");
+    assert_int_equal(verify("192.0.2.9", "h.example", longest).mailfrom.result, AUTH_FAIL);
+    assert_int_equal(verify("192.0.2.9", "h.example", longest + 1).mailfrom.result, AUTH_FAIL);
 }
 
 /* Counted, not guessed: what the limits of RFC 7208 4.6.4 count. */
@@ -397,6 +399,57 @@ static void test_threads(void **state)
     }
 }
 
+/* The client's own name servers are silent: what forbids it is still found. */
+static void test_silent_names_use_up_their_part_alone(void **state)
+{
+    static const char *const records[] = {
+        "v=spf1 ptr include:i.example -all",
+        "v=spf1 exists:%{p}.none.example include:i.example -all",
+    };
+
+    (void)state;
+    if (strcmp(ENGINE, "rfc7208") != 0)
+        return; /* libspf2 has one time for all */
+    for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+        fake_dns_fini(&fake);
+        fake_dns_init(&fake);
+        fake_dns_add(&fake, "d.example", DNS_TYPE_TXT, records[i]);
+        fake_dns_add(&fake, "i.example", DNS_TYPE_TXT, "v=spf1 ip4:192.0.2.1 -all");
+        fake_dns_fail(&fake, "9.2.0.192.in-addr.arpa", 0, DNS_TIMEOUT);
+        assert_int_equal(verify("192.0.2.9", "h.example", "bob@d.example").mailfrom.result,
+                         AUTH_FAIL);
+    }
+}
+
+/* A label with a dot in it is no name below that domain. */
+static void test_escaped_names_are_not_below(void **state)
+{
+    (void)state;
+    fake_dns_add(&fake, "d.example", DNS_TYPE_TXT, "v=spf1 ptr:bank.example -all");
+    fake_dns_add(&fake, "9.2.0.192.in-addr.arpa", DNS_TYPE_PTR, "x\\.bank.example");
+    fake_dns_add(&fake, "x\\.bank.example", DNS_TYPE_A, "192.0.2.9");
+    assert_int_equal(verify("192.0.2.9", "h.example", "bob@d.example").mailfrom.result, AUTH_FAIL);
+}
+
+static void test_long_explanations_are_none(void **state)
+{
+    char text[1200];
+
+    (void)state;
+    for (size_t len = 1024; len <= 1025; len++) {
+        fake_dns_fini(&fake);
+        fake_dns_init(&fake);
+        memset(text, 'x', sizeof(text));
+        text[len] = 0;
+        fake_dns_add(&fake, "d.example", DNS_TYPE_TXT, "v=spf1 -all exp=e.example");
+        fake_dns_add(&fake, "e.example", DNS_TYPE_TXT, text);
+        struct spf_check found = verify("192.0.2.9", "h.example", "bob@d.example").mailfrom;
+        assert_int_equal(found.result, AUTH_FAIL);
+        /* libspf2's own limit is below. */
+        assert_true((found.explanation[0] != 0) == (len == 1024 && strcmp(ENGINE, "rfc7208") == 0));
+    }
+}
+
 static void test_engines(void **state)
 {
     (void)state;
@@ -424,6 +477,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_ptr_of_a_hostile_client, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_senders_with_odd_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_silent_names_use_up_their_part_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_escaped_names_are_not_below, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_explanations_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_engines, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -139,6 +139,16 @@ static const struct config_gateway *find_gateway_of_daemon(const struct origin_r
     return NULL;
 }
 
+/* Gateways may share a daemon's name: then it does not say which of them it was. */
+static bool is_shared(const struct origin_rules *rules, const char *daemon_name)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < rules->config->gateway_count; i++)
+        count += is_among(&rules->config->gateways[i].daemon_names, daemon_name);
+    return count > 1;
+}
+
 /* A header that Postfix or Dovecot believed names addr. */
 static struct origin claimed(const struct origin_rules *rules, const struct origin_peer *peer,
                              const struct config_gateway *gateway)
@@ -227,8 +237,12 @@ struct origin origin_find(const struct origin_rules *rules, const struct origin_
         origin.is_relayed = is_among(&origin.gateway->mta_daemon_names, peer->daemon_name);
         return origin;
     }
-    if (by_daemon)
-        return claimed(rules, peer, by_daemon);
+    if (by_daemon) {
+        origin = claimed(rules, peer, by_daemon);
+        if (origin.kind == ORIGIN_KNOWN && is_shared(rules, peer->daemon_name))
+            origin.gateway = NULL;
+        return origin;
+    }
     return met(rules, addr, peer->port, ORIGIN_SOURCE_DIRECT);
 }
 

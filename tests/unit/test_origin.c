@@ -162,6 +162,17 @@ static void test_find_by_daemon(void **state)
             assert_int_equal(origin.source, ORIGIN_SOURCE_PROXY);
         assert_ptr_equal(origin.gateway, origin.kind == ORIGIN_LOCAL ? NULL : &gateways[0]);
     }
+    /* Of two that share the name it may have been either. */
+    gateways[1].daemon_names = gateways[0].daemon_names;
+    struct origin_peer peer = {.port = 4321, .daemon_name = "door"};
+    assert_int_equal(addr_parse("192.0.2.1", &peer.addr), 0);
+    assert_int_equal(addr_parse("127.0.0.1", &peer.destination), 0);
+    struct origin origin = origin_find(&rules, &peer);
+    assert_int_equal(origin.kind, ORIGIN_KNOWN);
+    assert_null(origin.gateway);
+    assert_int_equal(addr_parse("203.0.113.2", &peer.destination), 0);
+    assert_ptr_equal(origin_find(&rules, &peer).gateway, &gateways[1]);
+    gateways[1].daemon_names = (struct config_strings){0};
     gateways[0].daemon_names = (struct config_strings){0};
 }
 

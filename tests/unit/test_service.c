@@ -379,6 +379,25 @@ static void who_asks_on_after_the_stop_is_cut_off_in_the_end(void **state)
     close(due);
 }
 
+/* What came a moment before the end is not heard: nobody would answer it any more. */
+static void after_the_last_call_nobody_is_heard(void **state)
+{
+    struct world *world = *state;
+    int fd = client(world), other = client(world);
+
+    FIXTURE_TURN_UNTIL(world->loop, service_connection_count(world->service) == 2);
+    service_stop(world->service);
+    fixture_send(fd, "wait\n");
+    fixture_send(other, "now\n");
+    service_last_call(world->service);
+    assert_int_equal(service_connection_count(world->service), 0);
+    for (int i = 0; i < 20; i++)
+        loop_run_once(world->loop);
+    assert_null(world->waiting);
+    close(fd);
+    close(other);
+}
+
 #define SERVICE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -396,6 +415,7 @@ int main(void)
         SERVICE_TEST(a_long_answer_is_abandoned_with_its_peer),
         SERVICE_TEST(stopped_it_serves_who_is_there_and_nobody_new),
         SERVICE_TEST(who_asks_on_after_the_stop_is_cut_off_in_the_end),
+        SERVICE_TEST(after_the_last_call_nobody_is_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

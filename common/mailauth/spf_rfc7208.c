@@ -232,7 +232,7 @@ static const char *validated_name(void *ctx)
     /* It is counted as a term is. */
     if (++engine->check->lookups > SPF_LOOKUPS_MAX)
         return NULL;
-    strcpy(engine->validated, "unknown");
+    memcpy(engine->validated, "unknown", sizeof("unknown"));
     struct dns_budget part, *whole = begin_part(engine, &part);
     ask_names(engine, &names);
     for (size_t i = 0; i < names.count; i++) {
@@ -241,7 +241,7 @@ static const char *validated_name(void *ctx)
             !leads_back(engine, &names.records[i]))
             continue;
         best = rank(name, engine->domain);
-        strcpy(engine->validated, name);
+        memcpy(engine->validated, name, strlen(name) + 1);
     }
     dns_answer_fini(&names);
     end_part(engine, whole);

@@ -101,6 +101,7 @@ static void fini(struct milter *milter, struct resolver **resolver)
     reporter_free(&milter->reporter);
     roster_fini(&milter->roster);
     setups_fini(&milter->setups);
+    tally_fini(&milter->tally);
     dkim_library_free(&milter->tools.dkim);
     resolver_free(resolver);
     limit_fini(&milter->sessions);

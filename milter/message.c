@@ -257,6 +257,8 @@ static void count_all(const struct message *message)
 {
     count(message, TALLY_MESSAGE, message->client.origin->kind);
     count(message, TALLY_SOURCE, message->client.origin->source);
+    if (message->bench->tally != NULL)
+        by_gateway_count(&message->bench->tally->gateways, message->client.origin);
     if (message->login != NULL)
         count(message, TALLY_AUTHENTICATED, 0);
     tally_add(message->bench->tally, TALLY_FIELD_REMOVED, 0, message->fields.remove_count);

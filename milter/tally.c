@@ -12,6 +12,11 @@ void tally_add(struct tally *tally, enum tally_id id, unsigned which, uint64_t c
         atomic_fetch_add_explicit(&tally->counts[id + which], count, memory_order_relaxed);
 }
 
+void tally_fini(struct tally *tally)
+{
+    by_gateway_fini(&tally->gateways);
+}
+
 uint64_t tally_get(const struct tally *tally, enum tally_id id, unsigned which)
 {
     return atomic_load_explicit(&tally->counts[id + which], memory_order_relaxed);
@@ -124,6 +129,11 @@ static const struct family {
 
 static const struct metric sessions_metric = {
     "postern_milter_sessions", METRIC_GAUGE, "SMTP sessions open now.", {NULL}};
+static const struct metric gateways_metric = {
+    "postern_milter_message_gateways_total",
+    METRIC_COUNTER,
+    "Messages to their end, by the gateway that they came through.",
+    {"gateway"}};
 static const struct metric time_metric = {"postern_milter_message_seconds",
                                           METRIC_HISTOGRAM,
                                           "Time to judge a message, waiting for DNS included.",
@@ -153,6 +163,8 @@ void tally_put_metrics(const struct tally *tally, struct buf *out)
     metric_put(out, &sessions_metric, NULL, open_sessions(tally));
     for (size_t i = 0; i < FAMILY_COUNT; i++)
         put_family(tally, &families[i], out);
+    metric_put_head(out, &gateways_metric);
+    by_gateway_put(&tally->gateways, &gateways_metric, out);
     metric_put_head(out, &time_metric);
     metric_put_histogram(out, &time_metric, &tally->message_time);
 }

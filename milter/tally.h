@@ -8,6 +8,7 @@
 #include "common/base/buf.h"
 #include "common/base/histogram.h"
 #include "common/mailauth/result.h"
+#include "common/net/by_gateway.h"
 #include "common/net/dns.h"
 #include "common/net/origin.h"
 
@@ -43,6 +44,7 @@ enum tally_id {
 /* Zeroes are an empty one. Any thread; counting never waits. */
 struct tally {
     atomic_uint_fast64_t counts[TALLY_COUNT];
+    struct by_gateway gateways; /* messages to their end */
     struct histogram message_time;
     struct dns dns;
     struct dns *asked; /* by dns */
@@ -51,6 +53,8 @@ struct tally {
 /* tally may be NULL: then nobody counts. which: the result, for those that have one. */
 void tally_add(struct tally *tally, enum tally_id id, unsigned which, uint64_t count);
 uint64_t tally_get(const struct tally *tally, enum tally_id id, unsigned which);
+
+void tally_fini(struct tally *tally);
 
 /* What asks `asked` and counts each answer. Lives as long as tally. */
 struct dns *tally_dns(struct tally *tally, struct dns *asked);

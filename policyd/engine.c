@@ -56,6 +56,8 @@ void engine_free(struct engine **engine)
     saver_free(&(*engine)->saver);
     jails_fini(&(*engine)->jails);
     keeper_free(&(*engine)->keeper);
+    by_gateway_fini(&(*engine)->stats.policy_origins.gateways);
+    by_gateway_fini(&(*engine)->stats.auth_origins.gateways);
     free(*engine);
     *engine = NULL;
 }

@@ -128,6 +128,18 @@ static void put_auth_sources(const struct metric *metric, const struct status_so
     origins_put_sources(&engine_stats(source->engine)->auth_origins, metric, out);
 }
 
+static void put_policy_gateways(const struct metric *metric, const struct status_source *source,
+                                struct buf *out)
+{
+    by_gateway_put(&engine_stats(source->engine)->policy_origins.gateways, metric, out);
+}
+
+static void put_auth_gateways(const struct metric *metric, const struct status_source *source,
+                              struct buf *out)
+{
+    by_gateway_put(&engine_stats(source->engine)->auth_origins.gateways, metric, out);
+}
+
 #define NAME(name) "postern_policyd_" name
 
 static const struct {
@@ -158,6 +170,11 @@ static const struct {
       "Requests of Postfix, by who told the client.",
       {"source"}},
      put_policy_sources},
+    {{NAME("policy_gateways_total"),
+      METRIC_COUNTER,
+      "Requests of Postfix, by the gateway that the client came through.",
+      {"gateway"}},
+     put_policy_gateways},
     {{NAME("auth_requests_total"), METRIC_COUNTER, "Questions of Dovecot.", {"verdict"}},
      put_stats},
     {{NAME("auth_origins_total"),
@@ -170,6 +187,11 @@ static const struct {
       "Questions of Dovecot, by who told the client.",
       {"source"}},
      put_auth_sources},
+    {{NAME("auth_gateways_total"),
+      METRIC_COUNTER,
+      "Questions of Dovecot, by the gateway that the client came through.",
+      {"gateway"}},
+     put_auth_gateways},
     {{NAME("auth_reports_total"), METRIC_COUNTER, "Reports of Dovecot.", {NULL}}, put_stats},
     {{NAME("auth_unusable_total"),
       METRIC_COUNTER,

@@ -14,6 +14,7 @@ void origins_count(struct origins *origins, const struct origin *origin)
 {
     origins->kinds[origin->kind]++;
     origins->sources[origin->source]++;
+    by_gateway_count(&origins->gateways, origin);
 }
 
 static void put_attribute(struct buf *out, const char *name, const char *what, const char *value,

@@ -6,6 +6,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/log.h"
+#include "common/net/by_gateway.h"
 #include "common/net/origin.h"
 #include "common/wire/metric.h"
 
@@ -23,12 +24,14 @@ const char *origins_client(const struct origin *origin, const char *told, char t
 /* --- in the metrics ----------------------------------------------------------------- */
 
 /*
- * Requests counted by the origin of their client, each once by its kind and once by its source.
+ * Requests counted by the origin of their client, each once by its kind, once by its source
+ * and, where it came through one, once by its gateway.
  * Zeroes are none. No server shows policyd a Received field: that source is never shown.
  */
 struct origins {
     uint64_t kinds[ORIGIN_KINDS];
     uint64_t sources[ORIGIN_SOURCES];
+    struct by_gateway gateways;
 };
 
 void origins_count(struct origins *origins, const struct origin *origin);

@@ -12,6 +12,7 @@ libnet_a_SOURCES = \
 	common/net/http_token.c common/net/http_token.h \
 	common/net/listener.c common/net/listener.h \
 	common/net/loop.c common/net/loop.h \
+	common/net/by_gateway.c common/net/by_gateway.h \
 	common/net/origin.c common/net/origin.h \
 	common/net/report.c common/net/report.h \
 	common/net/report_link.c common/net/report_link.h \
@@ -29,6 +30,7 @@ noinst_HEADERS += tests/unit/http_fixture.h tests/unit/net_fixture.h
 if TESTS_BUILT
 net_tests = \
 	tests/unit/test_control tests/unit/test_dns tests/unit/test_http tests/unit/test_http_life \
+	tests/unit/test_by_gateway \
 	tests/unit/test_listener tests/unit/test_loop tests/unit/test_origin \
 	tests/unit/test_report tests/unit/test_report_link tests/unit/test_resolver \
 	tests/unit/test_service tests/unit/test_status tests/unit/test_stream
@@ -59,6 +61,8 @@ tests_unit_test_report_link_SOURCES = tests/unit/test_report_link.c
 tests_unit_test_report_link_LDADD = $(net_test_libs)
 tests_unit_test_resolver_SOURCES = tests/unit/test_resolver.c
 tests_unit_test_resolver_LDADD = $(net_test_libs)
+tests_unit_test_by_gateway_SOURCES = tests/unit/test_by_gateway.c
+tests_unit_test_by_gateway_LDADD = $(net_test_libs)
 tests_unit_test_origin_SOURCES = tests/unit/test_origin.c
 tests_unit_test_origin_LDADD = $(net_test_libs)
 endif

@@ -272,8 +272,11 @@ static sfsistat reply(SMFICTX *ctx, const struct action *action)
     struct buf text;
 
     buf_init(&text);
-    for (const char *p = action->text; *p != '\0'; p++)
-        buf_puts(&text, *p == '%' ? "%%" : (const char[]){*p, '\0'});
+    for (const char *p = action->text; *p != '\0'; p++) {
+        if (*p == '%')
+            buf_putc(&text, '%');
+        buf_putc(&text, *p);
+    }
     (void)smfi_setreply(ctx, (char *)action->code, (char *)action->status, (char *)text.data);
     buf_fini(&text);
     return action->kind == CONFIG_ACTION_REJECT ? SMFIS_REJECT : SMFIS_TEMPFAIL;

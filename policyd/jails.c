@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/base/str.h"
 
 static struct counters *counters_for(const struct config *config)
 {
@@ -31,18 +30,11 @@ void jails_fini(struct jails *jails)
     free(jails->counters);
 }
 
-static bool counts_alike(const struct config_jail *a, const struct config_jail *b)
-{
-    return str_eq(a->name, b->name) && a->count_by == b->count_by &&
-           a->distinct_password == b->distinct_password && a->findtime_sec == b->findtime_sec &&
-           a->prefix4 == b->prefix4 && a->prefix6 == b->prefix6;
-}
-
 static void take_over_counts(struct jails *jails, struct jails *old)
 {
     for (size_t i = 0; i < jails->config->jail_count; i++) {
         for (size_t n = 0; n < old->config->jail_count; n++) {
-            if (!counts_alike(&jails->config->jails[i], &old->config->jails[n]))
+            if (jail_identity(&jails->config->jails[i]) != jail_identity(&old->config->jails[n]))
                 continue;
             struct counters empty = jails->counters[i];
             jails->counters[i] = old->counters[n];

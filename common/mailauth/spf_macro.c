@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define PARTS_MAX 600 /* a sender of 256 bytes before the @ and a domain has at most 511 */
+
 /* One %{...}, taken apart. */
 struct macro {
     char letter;     /* lower case */
@@ -86,52 +88,37 @@ static int put_value(char letter, const struct spf_macro_values *values, struct 
 
 /* --- transformers ------------------------------------------------------------------------- */
 
-static const char *part_end(const char *part, const char *delimiters)
-{
-    return part + strcspn(part, delimiters);
-}
+struct part {
+    const char *text;
+    size_t len;
+};
 
-static void put_parts_reversed(const char *value, const struct macro *macro, struct buf *out)
+/* What is beyond PARTS_MAX stays in the last one: no value that there is has so many. */
+static size_t split(const char *value, const char *delimiters, struct part parts[PARTS_MAX])
 {
-    const char *end = value + strlen(value);
-    unsigned left = macro->keep;
+    size_t count = 0;
 
-    /* What stands last in the value comes first; the rightmost of that are the value's first. */
-    size_t count = 1;
-    for (const char *p = value; *p; p++)
-        count += strchr(macro->delimiters, *p) != NULL;
-    while (end >= value) {
-        const char *start = end;
-        while (start > value && !strchr(macro->delimiters, start[-1]))
-            start--;
-        if (!left || count <= left) {
-            buf_put(out, start, (size_t)(end - start));
-            if (start > value)
-                buf_putc(out, '.');
-        }
-        count--;
-        if (start == value)
-            break;
-        end = start - 1;
+    for (;;) {
+        size_t len = count + 1 < PARTS_MAX ? strcspn(value, delimiters) : strlen(value);
+        parts[count++] = (struct part){value, len};
+        if (!value[len])
+            return count;
+        value += len + 1;
     }
 }
 
+/* Reversed first, then cut from the left. */
 static void put_parts(const char *value, const struct macro *macro, struct buf *out)
 {
-    size_t count = 1;
+    struct part parts[PARTS_MAX];
+    size_t count = split(value, macro->delimiters, parts);
+    size_t first = macro->keep && macro->keep < count ? count - macro->keep : 0;
 
-    for (const char *p = value; *p; p++)
-        count += strchr(macro->delimiters, *p) != NULL;
-    for (const char *part = value;; part++, count--) {
-        const char *end = part_end(part, macro->delimiters);
-        if (!macro->keep || count <= macro->keep) {
-            buf_put(out, part, (size_t)(end - part));
-            if (*end)
-                buf_putc(out, '.');
-        }
-        part = end;
-        if (!*part)
-            break;
+    for (size_t i = first; i < count; i++) {
+        const struct part *part = &parts[macro->is_reversed ? count - 1 - i : i];
+        if (i > first)
+            buf_putc(out, '.');
+        buf_put(out, part->text, part->len);
     }
 }
 
@@ -174,9 +161,7 @@ static int put_macro(const struct macro *macro, const struct spf_macro_values *v
     struct buf value = {0}, parts = {0};
     int rc = put_value(macro->letter, values, &value);
 
-    if (rc == 0 && macro->is_reversed)
-        put_parts_reversed(buf_str(&value), macro, &parts);
-    else if (rc == 0)
+    if (rc == 0)
         put_parts(buf_str(&value), macro, &parts);
     if (macro->is_escaped)
         put_escaped(buf_str(&parts), out);

@@ -81,13 +81,18 @@ class Chain:
 
 
 @contextlib.contextmanager
+def linked(ingress):
+    links = Chain(ingress)
+    try:
+        yield ingress, links
+    finally:
+        links.close()
+
+
+@contextlib.contextmanager
 def chain(world, name, **options):
-    with world.another(name, **options) as ingress:
-        links = Chain(ingress)
-        try:
-            yield ingress, links
-        finally:
-            links.close()
+    with world.another(name, **options) as ingress, linked(ingress) as both:
+        yield both
 
 
 @contextlib.contextmanager
@@ -97,11 +102,8 @@ def chain_of_copy(world, name, **options):
     ingress.program = os.path.join(world.sub(name + "-program"), "ingress")
     shutil.copy(os.path.join(harness.BUILD, "postern-ingress"), ingress.program)
     ingress.start()
-    links = Chain(ingress)
-    try:
-        yield ingress, links
-    finally:
-        links.close()
+    with linked(ingress) as both:
+        yield both
 
 
 @contextlib.contextmanager

@@ -363,14 +363,19 @@ static unsigned delay(struct fixture *fixture, const char *client, const char *l
     return seconds;
 }
 
+static void count_by_login(struct fixture *fixture)
+{
+    fixture->jail.count_by = COUNT_BY_LOGIN;
+    fixture->jail.action = JAIL_ACTION_DELAY;
+    fixture->jail.delay_sec = 7;
+}
+
 static void whoever_guesses_behind_a_gateway_is_slowed_down_by_the_login(void **state)
 {
     struct fixture *fixture = *state;
     struct told told;
 
-    fixture->jail.count_by = COUNT_BY_LOGIN;
-    fixture->jail.action = JAIL_ACTION_DELAY;
-    fixture->jail.delay_sec = 7;
+    count_by_login(fixture);
     guess(fixture, "10.8.0.1", 4, &told);
     for (int i = 0; i < 20; i++)
         fixture_fail(fixture, "10.8.0.1", "0001", &told); /* a telephone with an old password */
@@ -396,9 +401,7 @@ static void a_local_client_is_not_slowed_down_nor_counted(void **state)
     struct fixture *fixture = *state;
     struct told told;
 
-    fixture->jail.count_by = COUNT_BY_LOGIN;
-    fixture->jail.action = JAIL_ACTION_DELAY;
-    fixture->jail.delay_sec = 7;
+    count_by_login(fixture);
     guess(fixture, "127.0.0.1", 20, &told);
     assert_int_equal(delay(fixture, CLIENT, "alice"), 0);
     assert_true(fixture_logged(fixture, "event-uncounted"));

@@ -223,6 +223,18 @@ class Lab:
         self.kill("postern-policyd")
         self.start("postern-policyd")
 
+    @contextlib.contextmanager
+    def postfix_with(self, path, text):
+        """While this stands at the end of a file of Postfix's."""
+        before = self.home.read(path)
+        self.home.append(path, text)
+        self.reload_postfix()
+        try:
+            yield
+        finally:
+            self.home.write(path, before)
+            self.reload_postfix()
+
     def reload_postfix(self):
         """Returns when no smtpd with the old configuration is left."""
         old = self._smtpds()

@@ -28,17 +28,11 @@ FORGED = {
 @contextlib.contextmanager
 def gateway_with(lab, which):
     """The mail server on the vps, its service at home, and the milter that knows of it."""
-    before = lab.home.read("/etc/postfix/master.cf")
-    lab.home.write("/etc/postfix/master.cf", before + filled("conf/postfix/gateway-mta.cf"))
-    lab.reload_postfix()
-    try:
-        with milter_with(lab.home, {'#mta = "none"': f'mta = "{which}"',
-                                    '#mta_name = ""': f'mta_name = "{mta.NAME}"'}), \
-                mta.mail_server(lab.vps, which):
-            yield
-    finally:
-        lab.home.write("/etc/postfix/master.cf", before)
-        lab.reload_postfix()
+    with lab.postfix_with("/etc/postfix/master.cf", filled("conf/postfix/gateway-mta.cf")), \
+            milter_with(lab.home, {'#mta = "none"': f'mta = "{which}"',
+                                   '#mta_name = ""': f'mta_name = "{mta.NAME}"'}), \
+            mta.mail_server(lab.vps, which):
+        yield
 
 
 def has(found, *parts):

@@ -30,14 +30,8 @@ def no_relaying(lab, host):
 @contextlib.contextmanager
 def without_milter(lab):
     """The milter may refuse such sessions itself; here the other walls stand alone."""
-    main_cf = lab.home.read("/etc/postfix/main.cf")
-    lab.home.append("/etc/postfix/main.cf", "\nsmtpd_milters =\n")
-    lab.reload_postfix()
-    try:
+    with lab.postfix_with("/etc/postfix/main.cf", "\nsmtpd_milters =\n"):
         yield
-    finally:
-        lab.home.write("/etc/postfix/main.cf", main_cf)
-        lab.reload_postfix()
 
 
 @contextlib.contextmanager

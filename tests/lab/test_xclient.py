@@ -40,15 +40,9 @@ http "milter" {
 
 @contextlib.contextmanager
 def behind_a_front_end(lab):
-    before = lab.home.read("/etc/postfix/master.cf")
-    lab.home.write("/etc/postfix/master.cf", before + SERVICE)
-    lab.reload_postfix()
-    until("the service", lambda: lab.home.listens("tcp:2526"))
-    try:
+    with lab.postfix_with("/etc/postfix/master.cf", SERVICE):
+        until("the service", lambda: lab.home.listens("tcp:2526"))
         yield
-    finally:
-        lab.home.write("/etc/postfix/master.cf", before)
-        lab.reload_postfix()
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ static void *count_many(void *ctx)
 
 static void each_gateway_has_its_count(void **state)
 {
-    struct by_gateway counts = {0};
+    struct by_gateway counts = {NULL};
     pthread_t threads[THREADS];
     struct buf out = {0};
 
@@ -53,7 +53,7 @@ static void the_name_counts(void **state)
 {
     char name[] = "vps1";
     const struct config_gateway again = {.name = name};
-    struct by_gateway counts = {0};
+    struct by_gateway counts = {NULL};
     struct buf out = {0};
 
     (void)state;

@@ -9,7 +9,8 @@ libwire_a_SOURCES = \
 	common/wire/pp_tlv.c common/wire/pp_tlv.h \
 	common/wire/pp_v1.c common/wire/pp_v1.h \
 	common/wire/pp_write.c common/wire/pp_write.h \
-	common/wire/received.c common/wire/received.h
+	common/wire/received.c common/wire/received.h \
+	common/wire/taglist.c common/wire/taglist.h
 libwire_a_CFLAGS = $(AM_CFLAGS) -Wconversion
 
 if TESTS_BUILT

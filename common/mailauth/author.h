@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_MAILAUTH_AUTHOR_H
+#define PN_MAILAUTH_AUTHOR_H
+
+#include <stddef.h>
+
+#include "common/mailauth/domain.h"
+
+/*
+ * Whose mail it says it is: the domains of the addresses in From, RFC 5322 3.4 and 3.6.2 with
+ * RFC 6532 and the obsolete forms that are not ambiguous. Read strictly: where a mail program
+ * could show another address than the one read here, the status says so and there is no domain.
+ */
+#define AUTHOR_DOMAINS_MAX 8
+#define AUTHOR_FIELD_MAX   65536 /* bytes of a From field that is read */
+
+enum author_status {
+    AUTHOR_NO_FIELD, /* none has been seen */
+    AUTHOR_OK,
+    AUTHOR_MANY_FIELDS, /* more than one From field */
+    AUTHOR_NO_ADDRESS,  /* an empty group, or nothing at all */
+    AUTHOR_MALFORMED,   /* no list of mailboxes, or one with a domain that is none */
+    AUTHOR_TOO_MANY,    /* more than AUTHOR_DOMAINS_MAX domains, or AUTHOR_FIELD_MAX bytes */
+};
+
+/* Zeroes: no field has been seen. */
+struct author {
+    enum author_status status;
+    size_t count; /* >= 1 exactly when AUTHOR_OK */
+    char domains[AUTHOR_DOMAINS_MAX][DNS_NAME_MAX]; /* each once, in the order of the field */
+};
+
+/* The value of a From field, folds included. Call for each there is. */
+void author_field(struct author *author, const char *value);
+
+/* "the message has no From field", … */
+const char *author_strstatus(enum author_status status);
+
+#endif

@@ -3,6 +3,7 @@ noinst_LIBRARIES += libmailauth.a
 libmailauth_a_SOURCES = \
 	common/mailauth/authres.c common/mailauth/authres.h \
 	common/mailauth/dkim.c common/mailauth/dkim.h \
+	common/mailauth/domain.c common/mailauth/domain.h \
 	common/mailauth/iprev.c common/mailauth/iprev.h \
 	common/mailauth/result.c common/mailauth/result.h \
 	common/mailauth/spf.c common/mailauth/spf.h \
@@ -14,7 +15,7 @@ libmailauth_a_SOURCES = \
 if LIBSPF2
 libmailauth_a_SOURCES += common/mailauth/spf_libspf2.c
 endif
-libmailauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
+libmailauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS) $(IDN2_CFLAGS)
 
 if TESTS_BUILT
 # A DNS that answers from a table.
@@ -23,7 +24,7 @@ libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
 mailauth_tests = \
 	tests/unit/test_authres tests/unit/test_dkim tests/unit/test_dkim_samples \
-	tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
+	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
 if LIBSPF2
 mailauth_tests += tests/unit/test_spf_libspf2
 endif
@@ -38,6 +39,8 @@ tests_unit_test_dkim_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_unit_test_dkim_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_samples_SOURCES = tests/unit/test_dkim_samples.c
 tests_unit_test_dkim_samples_LDADD = $(mailauth_test_libs)
+tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
+tests_unit_test_domain_LDADD = $(mailauth_test_libs)
 tests_unit_test_iprev_SOURCES = tests/unit/test_iprev.c
 tests_unit_test_iprev_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_SOURCES = tests/unit/test_spf.c

@@ -68,7 +68,9 @@ static struct action unusable_sender(const struct config_spf *rules)
         .kind = rules->fail,
         .code = for_now ? "451" : "550",
         .status = for_now ? "4.7.24" : "5.7.24",
-        .text = "SPF cannot be checked for a sender that is too long or not printable",
+        .text =
+            "SPF cannot be checked for a sender that is too long, not printable, or in a domain "
+            "without an ASCII form",
     };
 }
 
@@ -85,6 +87,8 @@ struct action action_by_spf(const struct config_spf *rules, const struct judge_f
         return action;
     const struct spf_check *check =
         *facts->sender == '\0' ? &judgement->spf.helo : &judgement->spf.mailfrom;
+    if (check->is_unconvertible)
+        return unusable_sender(rules);
     bool is_error = check->result == AUTH_TEMPERROR || check->result == AUTH_PERMERROR;
 
     action.kind = action_for(rules, check->result);

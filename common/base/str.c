@@ -67,6 +67,15 @@ static size_t utf8_len(const unsigned char *p)
     return 0;
 }
 
+bool str_is_ascii(const char *text)
+{
+    for (; *text; text++) {
+        if ((unsigned char)*text >= 0x80)
+            return false;
+    }
+    return true;
+}
+
 bool str_is_utf8(const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;

@@ -11,6 +11,7 @@ bool str_eq(const char *a, const char *b);
 bool str_eq_nocase(const char *a, const char *b);
 bool str_has_prefix(const char *text, const char *prefix);
 char *str_lower(char *text);
+bool str_is_ascii(const char *text);
 bool str_is_utf8(const char *text);
 
 /*

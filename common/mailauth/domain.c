@@ -11,8 +11,7 @@
 
 #define LABEL_MAX  63 /* RFC 1035 2.3.4 */
 #define DIGITS     "0123456789"
-#define NAME_CHARS "abcdefghijklmnopqrstuvwxyz" DIGITS "-_" /* the underscore for _dmarc and kin   \
-                                                             */
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyz" DIGITS "-_" /* the underscore for _dmarc */
 
 const char *domain_strstatus(enum domain_status status)
 {
@@ -33,15 +32,6 @@ const char *domain_strstatus(enum domain_status status)
 
 /* --- conversion --------------------------------------------------------------------------- */
 
-static bool is_ascii(const char *text)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text >= 0x80)
-            return false;
-    }
-    return true;
-}
-
 /*
  * A label of ASCII stays what it is: libidn2 would refuse names that are in use ("a--b") or
  * that can at least be looked up (an xn-- label that decodes to nothing). Its own check of
@@ -51,7 +41,7 @@ static bool put_label(const char *label, struct buf *name)
 {
     char *converted = NULL;
 
-    if (is_ascii(label)) {
+    if (str_is_ascii(label)) {
         buf_puts(name, label);
         return true;
     }

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/mailauth/domain.h"
 #include "common/mailauth/spf_engines.h"
 
 #define LOCAL_PART_MAX 256 /* RFC 5321 has 64; bounce addresses are longer */
@@ -28,41 +28,18 @@ const struct spf_engine *spf_engine_find(const char *name)
     return NULL;
 }
 
-static bool is_domain_char(char c)
+/* RFC 7208 4.3: the domain of the check; NULL, or why none can have a policy by this name. */
+static const char *take_domain(const char *text, struct spf_check *check)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-}
+    enum domain_status status = domain_normalize(text, strlen(text), check->domain);
 
-/*
- * RFC 7208 4.3: text without a trailing dot into domain_r. NULL, or why it is no
- * domain name that can have a policy.
- */
-static const char *take_domain(const char *text, char domain_r[DNS_NAME_MAX])
-{
-    size_t len = strlen(text);
-
-    domain_r[0] = 0;
-    if (!len)
-        return "empty";
-    if (text[len - 1] == '.')
-        len--;
-    if (text[0] == '[')
-        return "an address literal";
-    if (len >= DNS_NAME_MAX || !dns_name_is_valid(text))
-        return "not a domain name";
-    for (size_t i = 0; i < len; i++) {
-        if (!is_domain_char(text[i]))
-            return "not a domain name";
-    }
-    const char *dot = memrchr(text, '.', len);
-    if (!dot)
-        return "a name of one label";
-    if (strspn(dot + 1, "0123456789.") == strlen(dot + 1))
-        return "an address, not a name";
-    memcpy(domain_r, text, len);
-    domain_r[len] = 0;
-    return NULL;
+    check->is_unconvertible = status == DOMAIN_BAD && !str_is_ascii(text);
+    if (status != DOMAIN_OK)
+        return domain_strstatus(status);
+    if (domain_label_count(check->domain) > 1)
+        return NULL;
+    check->domain[0] = 0;
+    return "a name of one label";
 }
 
 __attribute__((format(printf, 2, 3))) static void refuse(struct spf_check *check, const char *fmt,
@@ -91,7 +68,7 @@ static void check(const struct spf_engine *engine, const struct spf_request *req
 static void check_helo(const struct spf_engine *engine, const struct spf_request *request,
                        struct dns *dns, struct dns_budget *budget, struct spf_check *check_r)
 {
-    const char *reason = take_domain(request->helo, check_r->domain);
+    const char *reason = take_domain(request->helo, check_r);
     char sender[DNS_NAME_MAX + sizeof("postmaster@")];
 
     if (reason) {
@@ -112,7 +89,7 @@ static void check_mailfrom(const struct spf_engine *engine, const struct spf_req
         refuse(check_r, "the sender has no domain");
         return;
     }
-    const char *reason = take_domain(at + 1, check_r->domain);
+    const char *reason = take_domain(at + 1, check_r);
     if (reason) {
         refuse(check_r, "the sender's domain is %s", reason);
         return;
@@ -134,6 +111,8 @@ void spf_verify(const struct spf_engine *engine, const struct spf_request *reque
                 struct dns_budget *budget, struct spf_verdict *verdict_r)
 {
     enum addr_scope scope = addr_scope(&request->client);
+    struct spf_request asked = *request;
+    char helo[DNS_NAME_MAX];
 
     memset(verdict_r, 0, sizeof(*verdict_r));
     if (!engine || scope != ADDR_SCOPE_GLOBAL) {
@@ -144,10 +123,13 @@ void spf_verify(const struct spf_engine *engine, const struct spf_request *reque
         verdict_r->mailfrom = verdict_r->helo;
         return;
     }
+    /* RFC 8616 4: no U-label goes into a look-up, be it by the macro h. */
+    if (domain_normalize(request->helo, strlen(request->helo), helo) == DOMAIN_OK)
+        asked.helo = helo;
     /* MAIL FROM first: a HELO on silent servers must not use up the time for it. */
     if (request->sender[0])
-        check_mailfrom(engine, request, dns, budget, &verdict_r->mailfrom);
-    check_helo(engine, request, dns, budget, &verdict_r->helo);
+        check_mailfrom(engine, &asked, dns, budget, &verdict_r->mailfrom);
+    check_helo(engine, &asked, dns, budget, &verdict_r->helo);
     if (!request->sender[0])
         verdict_r->mailfrom = verdict_r->helo; /* postmaster@HELO: the same question */
 }

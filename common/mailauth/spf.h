@@ -8,7 +8,7 @@
 #include "common/mailauth/result.h"
 #include "common/net/dns.h"
 
-/* SPF, RFC 7208. */
+/* SPF, RFC 7208; with addresses that are not ASCII, RFC 8616 section 4. */
 
 #define SPF_LOOKUPS_MAX 10 /* RFC 7208 4.6.4: terms that cause look-ups */
 #define SPF_VOIDS_MAX   2  /* RFC 7208 4.6.4: look-ups that find nothing */
@@ -29,7 +29,9 @@ struct spf_request {
 struct spf_check {
     bool ran; /* false: the identity does not exist, or must not be asked; result is none */
     enum auth_result result;
-    char domain[DNS_NAME_MAX];
+    char domain[DNS_NAME_MAX]; /* normalized (domain.h); "" where there is none */
+    /* It is none, but not ASCII: others may read a name there that has a policy. */
+    bool is_unconvertible;
     char mechanism[SPF_TEXT_MAX];   /* that decided, "-all"; "" when none did */
     char explanation[SPF_TEXT_MAX]; /* for the client on fail, printable ASCII; may be "" */
     char reason[SPF_TEXT_MAX]; /* of none, temperror and permerror, printable ASCII; may be "" */

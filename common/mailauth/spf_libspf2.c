@@ -427,7 +427,7 @@ static void check_host(const struct spf_request *request, enum spf_identity iden
         snprintf(check_r->reason, sizeof(check_r->reason), "libspf2 does not start");
         return;
     }
-    spf_walk(domain, &request->client, &engine.terms, dns, budget, check_r);
+    spf_walk(domain, request, &engine.terms, dns, budget, check_r);
     SPF_request_free(engine.request);
     SPF_server_free(engine.server);
 }

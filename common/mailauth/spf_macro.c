@@ -172,6 +172,15 @@ static int put_macro(const struct macro *macro, const struct spf_macro_values *v
     return rc;
 }
 
+bool spf_macro_has_local_part(const char *text)
+{
+    for (text = strchr(text, '%'); text; text = strchr(text + 2, '%')) {
+        if (text[1] == '{' && strchr("sSlL", text[2]))
+            return true;
+    }
+    return false;
+}
+
 int spf_macro_expand(const char *text, const struct spf_macro_values *values, struct buf *out)
 {
     struct macro macro;

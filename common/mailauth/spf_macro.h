@@ -2,6 +2,7 @@
 #ifndef PN_MAILAUTH_SPF_MACRO_H
 #define PN_MAILAUTH_SPF_MACRO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/addr.h"
@@ -24,6 +25,9 @@ struct spf_macro_values {
     const char *(*validated_name)(void *ctx);
     void *ctx;
 };
+
+/* Whether text, which has passed the grammar, holds s or l. */
+bool spf_macro_has_local_part(const char *text);
 
 /* Append text expanded; it has passed the grammar of spf_record.h. 0, or -1 without p. */
 int spf_macro_expand(const char *text, const struct spf_macro_values *values, struct buf *out)

@@ -311,7 +311,7 @@ static void check_host(const struct spf_request *request, enum spf_identity iden
     };
 
     (void)identity;
-    spf_walk(domain, &request->client, &engine.terms, dns, budget, check_r);
+    spf_walk(domain, request, &engine.terms, dns, budget, check_r);
 }
 
 const struct spf_engine spf_engine_rfc7208 = {"rfc7208", check_host};

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/str.h"
+#include "common/mailauth/spf_macro.h"
 
 #define EXPLANATION_MAX 1024 /* bytes before its macros are expanded; longer is none */
 
@@ -20,6 +21,7 @@ struct frame {
 
 struct walk {
     const struct addr *client;
+    bool has_ascii_sender;
     struct spf_terms *terms;
     struct dns *dns;
     struct dns_budget *budget;
@@ -137,11 +139,20 @@ static enum auth_result too_many_lookups(struct walk *walk)
 
 /* --- the walk ------------------------------------------------------------- */
 
+/* RFC 8616 4: no name in DNS stands for a local part that is not ASCII. */
+static bool is_nameable(const struct walk *walk, const char *spec)
+{
+    return walk->has_ascii_sender || !spf_macro_has_local_part(spec);
+}
+
 /* The domain that spec means in frame, into domain_r. -1: it cannot be one. */
 static int expand_domain(struct walk *walk, const struct frame *frame, const char *spec,
                          char domain_r[DNS_NAME_MAX])
 {
     struct buf expanded = {0};
+
+    if (!is_nameable(walk, spec))
+        return -1;
     int result = walk->terms->expand(walk->terms, spec, frame->domain, &expanded);
     const char *text = buf_str(&expanded);
 
@@ -224,6 +235,8 @@ static enum auth_result evaluate(struct walk *walk, struct frame *frame)
 {
     while (frame->at < frame->record.count) {
         const struct spf_term *term = &frame->record.terms[frame->at++];
+        if (!is_nameable(walk, term->domain))
+            continue;
         if (term->type == SPF_TERM_INCLUDE) {
             if (!count_lookup(walk))
                 return too_many_lookups(walk);
@@ -300,11 +313,17 @@ static void explain(struct walk *walk, const struct frame *frame)
     buf_fini(&name);
 }
 
-void spf_walk(const char *domain, const struct addr *client, struct spf_terms *terms,
+void spf_walk(const char *domain, const struct spf_request *request, struct spf_terms *terms,
               struct dns *dns, struct dns_budget *budget, struct spf_check *check_r)
 {
     struct walk walk = {
-        .client = client, .terms = terms, .dns = dns, .budget = budget, .check = check_r};
+        .client = &request->client,
+        .has_ascii_sender = str_is_ascii(request->sender),
+        .terms = terms,
+        .dns = dns,
+        .budget = budget,
+        .check = check_r,
+    };
 
     snprintf(walk.frames[0].domain, sizeof(walk.frames[0].domain), "%s", domain);
     check_r->result = fetch_record(&walk, &walk.frames[0]);

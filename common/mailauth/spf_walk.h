@@ -26,7 +26,7 @@ struct spf_terms {
     int (*expand)(struct spf_terms *terms, const char *text, const char *domain, struct buf *out);
 };
 
-void spf_walk(const char *domain, const struct addr *client, struct spf_terms *terms,
+void spf_walk(const char *domain, const struct spf_request *request, struct spf_terms *terms,
               struct dns *dns, struct dns_budget *budget, struct spf_check *check_r);
 
 /*

@@ -104,6 +104,23 @@ static void test_unusable_sender(void **state)
     assert_int_equal(action_by_spf(&strict, &odd, &judgement).kind, A);
 }
 
+/* A domain that SPF has no name for, but others may read one there. */
+static void test_unconvertible_domain(void **state)
+{
+    struct judgement judgement = judged(AUTH_NONE);
+
+    (void)state;
+    assert_int_equal(action_by_spf(&strict, &facts, &judgement).kind, A);
+    judgement.spf.mailfrom.is_unconvertible = true;
+    struct action action = action_by_spf(&strict, &facts, &judgement);
+    assert_int_equal(action.kind, R);
+    assert_string_equal(action.status, "5.7.24");
+    assert_int_equal(action_by_spf(&mild, &facts, &judgement).kind, T);
+    assert_int_equal(action_by_spf(&none, &facts, &judgement).kind, A);
+    judgement.is_masked = true;
+    assert_int_equal(action_by_spf(&strict, &facts, &judgement).kind, A);
+}
+
 static void test_null_sender(void **state)
 {
     struct judge_facts bounce = facts;
@@ -153,9 +170,13 @@ static void test_long_texts_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_results),         cmocka_unit_test(test_masked),
-        cmocka_unit_test(test_unusable_sender), cmocka_unit_test(test_null_sender),
-        cmocka_unit_test(test_texts),           cmocka_unit_test(test_long_texts_are_cut),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_masked),
+        cmocka_unit_test(test_unusable_sender),
+        cmocka_unit_test(test_unconvertible_domain),
+        cmocka_unit_test(test_null_sender),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_long_texts_are_cut),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -16,6 +16,7 @@
 #include "common/base/buf.h"
 #include "common/mailauth/spf.h"
 #include "tests/unit/fake_dns.h"
+#include "tests/unit/unit.h"
 
 /* The RFC's own cases are in tests/spf; here is what it does not know of. */
 
@@ -100,17 +101,9 @@ static void test_identities(void **state)
 
 static void test_helo_that_is_no_domain(void **state)
 {
-    static const char *const helos[] = {"",
-                                        "localhost",
-                                        "[192.0.2.1]",
-                                        "192.0.2.1",
-                                        "a..b.org",
-                                        "a b.example",
-                                        "(x).example",
-                                        "\xc3\xa4.example",
-                                        "x.example\r\ny",
-                                        ".example",
-                                        "[IPv6:::1]"};
+    static const char *const helos[] = {"",         "localhost",      "[192.0.2.1]", "192.0.2.1",
+                                        "a..b.org", "a b.example",    "(x).example", "\xc3.example",
+                                        "\xc3\xa4", "x.example\r\ny", ".example",    "[IPv6:::1]"};
     (void)state;
     fake_dns_add(&fake, "d.example", DNS_TYPE_TXT, "v=spf1 exists:%{h}.d.example -all");
     for (size_t i = 0; i < sizeof(helos) / sizeof(helos[0]); i++) {
@@ -361,6 +354,113 @@ static void test_senders_with_odd_bytes(void **state)
     }
 }
 
+/* RFC 8616 4: the same policy by whichever spelling of the name. */
+static void test_u_labels(void **state)
+{
+    static const char *const domains[] = {"münchen.example", "MÜNCHEN.Example.",
+                                          "mu\xcc\x88nchen.example", "xn--mnchen-3ya.example",
+                                          "münchen。example"};
+    char sender[64];
+
+    (void)state;
+    fake_dns_add(&fake, "xn--mnchen-3ya.example", DNS_TYPE_TXT,
+                 "v=spf1 exists:%{h}.h.example exists:%{o}.o.example -all exp=%{d}.e.example");
+    fake_dns_add(&fake, "xn--mnchen-3ya.example.e.example", DNS_TYPE_TXT, "%{o} not by %{h}");
+    for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+        snprintf(sender, sizeof(sender), "bob@%s", domains[i]);
+        struct spf_verdict verdict = verify("192.0.2.9", domains[i], sender);
+        assert_int_equal(verdict.mailfrom.result, AUTH_FAIL);
+        assert_string_equal(verdict.mailfrom.domain, "xn--mnchen-3ya.example");
+        assert_string_equal(verdict.mailfrom.explanation,
+                            "xn--mnchen-3ya.example not by xn--mnchen-3ya.example");
+        assert_int_equal(verdict.helo.result, AUTH_FAIL);
+        assert_string_equal(verdict.helo.domain, "xn--mnchen-3ya.example");
+        assert_false(verdict.mailfrom.is_unconvertible || verdict.helo.is_unconvertible);
+    }
+    fake_dns_add(&fake, "xn--mnchen-3ya.example.h.example", DNS_TYPE_A, "127.0.0.2");
+    assert_int_equal(verify("192.0.2.9", "münchen.example", "b@münchen.example").mailfrom.result,
+                     AUTH_PASS);
+    assert_int_equal(verify("192.0.2.9", "h.example", "b@münchen.example").mailfrom.result,
+                     AUTH_FAIL);
+}
+
+/* None, as RFC 7208 4.3 has it; and whoever acts is told that it is none of the usual kind. */
+static void test_domains_without_a_labels(void **state)
+{
+    static const struct {
+        const char *sender;
+        bool is_unconvertible;
+    } cases[] = {
+        {"b@\xe2\x98\x95.example", true},
+        {"b@m\xfcnchen.example", true},
+        {"b@ü-.example", true},
+        {"b@ü..example", true},
+        {"b@a\xe2\x84\x80.example", true},
+        {"ü@d..example", false},
+        {"b@ü", false},
+        {"b@[ü]", false},
+        {"ü@", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct spf_check got = verify("192.0.2.9", "h.example", cases[i].sender).mailfrom;
+        assert_int_equal(got.result, AUTH_NONE);
+        assert_false(got.ran);
+        assert_int_equal(got.is_unconvertible, cases[i].is_unconvertible);
+    }
+    assert_true(verify("192.0.2.9", "m\xfcnchen.example", "").mailfrom.is_unconvertible);
+}
+
+/* RFC 8616 4: terms with s or l match nothing then, and there is nothing to ask. */
+static void test_local_part_that_is_not_ascii(void **state)
+{
+    static const struct {
+        const char *record;
+        enum auth_result ascii, not_ascii;
+    } cases[] = {
+        {"v=spf1 exists:%{l}.a.example -all", AUTH_PASS, AUTH_FAIL},
+        {"v=spf1 -exists:%{L}.a.example +all", AUTH_FAIL, AUTH_PASS},
+        {"v=spf1 a:%{s}.a.example -all", AUTH_PASS, AUTH_FAIL},
+        {"v=spf1 a:x%%.%{d}.%{l}.a.example -all", AUTH_PASS, AUTH_FAIL},
+        {"v=spf1 mx:%{S}.a.example -all", AUTH_PASS, AUTH_FAIL},
+        {"v=spf1 include:%{l}.pass.example ~all", AUTH_PASS, AUTH_SOFTFAIL},
+        {"v=spf1 redirect=%{l}.pass.example", AUTH_PASS, AUTH_PERMERROR},
+        {"v=spf1 exists:%{o}.a.example -all", AUTH_PASS, AUTH_PASS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        check(cases[i].record);
+        const char *const names[] = {"bob.a.example",
+                                     "d.example.a.example",
+                                     "bob@d.example.a.example",
+                                     "bob%40d.example.a.example",
+                                     "x%.d.example.bob.a.example",
+                                     "\\195\\188.a.example",
+                                     "\\195\\188@d.example.a.example",
+                                     "%C3%BC%40d.example.a.example",
+                                     "x%.d.example.\\195\\188.a.example"};
+        for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+            fake_dns_add(&fake, names[n], DNS_TYPE_A, "192.0.2.9");
+            fake_dns_add(&fake, names[n], DNS_TYPE_MX, "10 bob.a.example");
+        }
+        fake_dns_add(&fake, "bob.pass.example", DNS_TYPE_TXT, "v=spf1 +all");
+        fake_dns_add(&fake, "\\195\\188.pass.example", DNS_TYPE_TXT, "v=spf1 +all");
+        struct spf_check ascii = verify("192.0.2.9", "", "bob@d.example").mailfrom;
+        CASE(cases[i].record, ascii.result == cases[i].ascii);
+        unsigned asked = fake.asked;
+        struct spf_check got = verify("192.0.2.9", "", "ü@d.example").mailfrom;
+        CASE(cases[i].record, got.result == cases[i].not_ascii);
+        CASE(cases[i].record, got.result == ascii.result || fake.asked - asked == 1);
+    }
+    fake_dns_add(&fake, "x.example", DNS_TYPE_TXT, "v=spf1 -all exp=%{l}.e.example");
+    fake_dns_add(&fake, "\\195\\188.e.example", DNS_TYPE_TXT, "why");
+    fake_dns_add(&fake, "bob.e.example", DNS_TYPE_TXT, "why");
+    assert_string_equal(verify("192.0.2.9", "", "bob@x.example").mailfrom.explanation, "why");
+    assert_string_equal(verify("192.0.2.9", "", "ü@x.example").mailfrom.explanation, "");
+}
+
 static void *verify_many(void *ctx)
 {
     struct spf_request request = {.helo = "h.example", .sender = "b@d.example", .receiver = "r"};
@@ -476,6 +576,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_record_selection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ptr_of_a_hostile_client, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_senders_with_odd_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_u_labels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_domains_without_a_labels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_local_part_that_is_not_ascii, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent_names_use_up_their_part_alone, set_up,
                                         tear_down),

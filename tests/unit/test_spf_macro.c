@@ -139,10 +139,24 @@ static void test_no_name(void **state)
     buf_fini(&out);
 }
 
+static void test_local_part(void **state)
+{
+    static const char *const with[] = {"%{s}", "a.%{l}", "%%%{L1r-}.b", "%{d}%{S}", "%_%-%{l}"};
+    static const char *const without[] = {"",        "l",          "%{d}", "%%{l}",
+                                          "%%%%{s}", "%{ir}.%{v}", "%-{l}"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(with); i++)
+        CASE(with[i], spf_macro_has_local_part(with[i]));
+    for (size_t i = 0; i < COUNT(without); i++)
+        CASE(without[i], !spf_macro_has_local_part(without[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expansions),
+        cmocka_unit_test(test_local_part),
         cmocka_unit_test(test_empty_parts),
         cmocka_unit_test(test_no_name),
     };

@@ -95,6 +95,15 @@ static void test_utf8(void **state)
         CASE(cases[i].name, str_is_utf8(cases[i].text) == cases[i].want);
 }
 
+static void test_ascii(void **state)
+{
+    (void)state;
+    assert_true(str_is_ascii(""));
+    assert_true(str_is_ascii("\001a~\177"));
+    assert_false(str_is_ascii("a\200"));
+    assert_false(str_is_ascii("\377a"));
+}
+
 static void test_take(void **state)
 {
     (void)state;
@@ -208,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_eq_secret),
         cmocka_unit_test(test_affixes),
         cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_ascii),
         cmocka_unit_test(test_take),
         cmocka_unit_test(test_parse_u64),
         cmocka_unit_test(test_parse_duration),

@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +25,8 @@
 #define PACKET_MAX   65536 /* MILTER_CHUNK_SIZE and the command */
 #define CHUNK_MAX    65535
 #define MESSAGE_MAX  (16u << 20)
+#define RESULTS_MAX  4096
+#define WORDS_MAX    8
 
 /* What the milter leaves out of the protocol, by its answer to the negotiation. */
 #define NO_CONNECT 0x1u
@@ -44,14 +48,17 @@
 #define WITH_BLANK 0x100000u
 
 static const char usage[] =
-    "Usage: milter_load [-c SESSIONS] [-t MILLISECONDS] ADDRESS CLIENT HELO SENDER MESSAGE\n"
+    "Usage: milter_load [-c SESSIONS] [-t MILLISECONDS] [-n MESSAGES] [-e WORD]...\n"
+    "                   ADDRESS CLIENT HELO SENDER MESSAGE\n"
     "\n"
     "  -c   sessions at a time; 8\n"
     "  -t   for so long; 1000\n"
+    "  -n   or until there were so many\n"
+    "  -e   what the Authentication-Results that the milter adds must hold\n"
     "\n"
     "ADDRESS is unix:PATH or HOST:PORT, MESSAGE a file. Latencies are those of whole\n"
     "sessions, in microseconds; other= counts messages that were not let through, and\n"
-    "fields= the header fields that the milter added.\n";
+    "lacking= those whose field lacked a word.\n";
 
 struct message {
     const char *client, *helo, *sender;
@@ -60,22 +67,33 @@ struct message {
     size_t len;
 };
 
+struct load {
+    const char *address;
+    struct message message;
+    const char *words[WORDS_MAX];
+    size_t word_count;
+    size_t sessions;
+    int64_t milliseconds;
+    int64_t stop_ns;
+    atomic_int_fast64_t left; /* messages */
+};
+
 struct worker {
     pthread_t thread;
-    const char *address;
-    const struct message *message;
-    int64_t stop_ns;
+    struct load *load;
     struct latencies latencies;
     uint64_t other;
-    uint64_t fields;
+    uint64_t lacking;
 };
 
 struct session {
     struct worker *worker;
     int fd;
     uint32_t left_out;
-    char packet[4 + PACKET_MAX];
+    char packet[4 + PACKET_MAX + 1]; /* a NUL behind an answer */
     size_t len;
+    char results[RESULTS_MAX]; /* of all fields that were added */
+    size_t results_len;
 };
 
 /* --- packets: a length, a command, its data ---------------------------------------------- */
@@ -88,7 +106,7 @@ static void begin(struct session *session, char command)
 
 static void add(struct session *session, const void *bytes, size_t len)
 {
-    if (session->len + len > sizeof(session->packet))
+    if (session->len + len >= sizeof(session->packet))
         bench_fail("a packet too long");
     memcpy(session->packet + session->len, bytes, len);
     session->len += len;
@@ -138,19 +156,36 @@ static char read_answer(struct session *session)
     if (!session->len || session->len > PACKET_MAX)
         bench_fail("an answer's length");
     read_all(session, session->packet, session->len);
+    session->packet[session->len] = 0;
     return session->packet[0];
 }
 
 /* --- one session ----------------------------------------------------------------------------- */
+
+/* Keeps the value of a field that is added: a name, a NUL, the value. */
+static void take_field(struct session *session, const char *name)
+{
+    const char *value = name + strlen(name) + 1;
+
+    if (strcasecmp(name, "Authentication-Results") != 0 || value >= session->packet + session->len)
+        return;
+    size_t len = strlen(value), room = sizeof(session->results) - session->results_len - 1;
+    if (len > room)
+        len = room;
+    memcpy(session->results + session->results_len, value, len);
+    session->results_len += len;
+}
 
 /* Answers that change the message come before the one that decides. */
 static char decision(struct session *session)
 {
     for (;;) {
         char answer = read_answer(session);
-        if (answer == 'h' || answer == 'i')
-            session->worker->fields++;
-        else if (!strchr("mp+-b24eq", answer))
+        if (answer == 'h')
+            take_field(session, session->packet + 1);
+        else if (answer == 'i' && session->len > 5) /* behind its place, four bytes */
+            take_field(session, session->packet + 5);
+        else if (!strchr("imp+-b24eq", answer))
             return answer;
     }
 }
@@ -194,14 +229,14 @@ static void negotiate(struct session *session)
 
 static bool connect_client(struct session *session)
 {
-    const char *client = session->worker->message->client;
+    const char *client = session->worker->load->message.client;
     const char *const pairs[] = {
         "j", "mx.example.org", "{daemon_name}", "mx.example.org", "v", "Postfix", NULL};
     const uint16_t port = htons(40000);
 
     macros(session, 'C', pairs);
     begin(session, 'C');
-    add_text(session, session->worker->message->helo);
+    add_text(session, session->worker->load->message.helo);
     add(session, "4", 1);
     add(session, &port, sizeof(port));
     add_text(session, client);
@@ -214,13 +249,13 @@ static bool greet(struct session *session)
 
     macros(session, 'H', pairs);
     begin(session, 'H');
-    add_text(session, session->worker->message->helo);
+    add_text(session, session->worker->load->message.helo);
     return say(session, NO_HELO, NR_HELO);
 }
 
 static bool envelope(struct session *session)
 {
-    const char *sender = session->worker->message->sender;
+    const char *sender = session->worker->load->message.sender;
     const char *const from[] = {"{mail_addr}", sender, "{mail_mailer}", "smtp", NULL};
     const char *const to[] = {"{rcpt_addr}", "bob@example.org", "{rcpt_mailer}", "local", NULL};
     char path[512];
@@ -276,7 +311,7 @@ static void add_field(struct session *session, const char *text, size_t len)
 
 static bool headers(struct session *session)
 {
-    const struct message *message = session->worker->message;
+    const struct message *message = &session->worker->load->message;
 
     for (size_t at = 0; at + 2 < message->body;) {
         size_t len = field_len(message->text + at);
@@ -292,7 +327,7 @@ static bool headers(struct session *session)
 
 static bool body(struct session *session)
 {
-    const struct message *message = session->worker->message;
+    const struct message *message = &session->worker->load->message;
 
     for (size_t at = message->body; at < message->len; at += CHUNK_MAX) {
         size_t left = message->len - at;
@@ -318,14 +353,27 @@ static bool end_of_message(struct session *session)
     return answer == 'c' || answer == 'a';
 }
 
+static bool has_all_words(const struct session *session)
+{
+    const struct load *load = session->worker->load;
+
+    for (size_t i = 0; i < load->word_count; i++) {
+        if (!strstr(session->results, load->words[i]))
+            return false;
+    }
+    return true;
+}
+
 static void deliver(struct worker *worker)
 {
-    struct session session = {.worker = worker, .fd = bench_connect(worker->address)};
+    struct session session = {.worker = worker, .fd = bench_connect(worker->load->address)};
 
     negotiate(&session);
     if (!connect_client(&session) || !greet(&session) || !envelope(&session) || !data(&session) ||
         !headers(&session) || !body(&session) || !end_of_message(&session))
         worker->other++;
+    else if (!has_all_words(&session))
+        worker->lacking++;
     close(session.fd);
 }
 
@@ -334,9 +382,10 @@ static void deliver(struct worker *worker)
 static void *work(void *ctx)
 {
     struct worker *worker = ctx;
+    struct load *load = worker->load;
     int64_t start_ns;
 
-    while ((start_ns = bench_now_ns()) < worker->stop_ns) {
+    while ((start_ns = bench_now_ns()) < load->stop_ns && atomic_fetch_sub(&load->left, 1) > 0) {
         deliver(worker);
         latencies_add(&worker->latencies, (uint64_t)(bench_now_ns() - start_ns));
     }
@@ -358,54 +407,62 @@ static void read_message(const char *path, struct message *message)
     message->body = (size_t)(end - message->text) + 4;
 }
 
-static void run(const struct message *message, const char *address, size_t count, int64_t ms)
+static void run(struct load *load)
 {
     static struct worker workers[SESSIONS_MAX];
     static struct latencies all;
     int64_t start_ns = bench_now_ns();
-    uint64_t other = 0, fields = 0;
+    uint64_t other = 0, lacking = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        workers[i].address = address;
-        workers[i].message = message;
-        workers[i].stop_ns = start_ns + ms * 1000000;
+    load->stop_ns = start_ns + load->milliseconds * 1000000;
+    for (size_t i = 0; i < load->sessions; i++) {
+        workers[i].load = load;
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
             bench_fail("pthread_create");
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < load->sessions; i++) {
         pthread_join(workers[i].thread, NULL);
         latencies_join(&all, &workers[i].latencies);
         other += workers[i].other;
-        fields += workers[i].fields;
+        lacking += workers[i].lacking;
     }
-    printf("other=%" PRIu64 " fields=%" PRIu64 " ", other, fields);
+    printf("other=%" PRIu64 " lacking=%" PRIu64 " ", other, lacking);
     latencies_print(&all, bench_now_ns() - start_ns);
+}
+
+static bool take_option(struct load *load, int option)
+{
+    if (option == 'c')
+        load->sessions = bench_number(optarg, SESSIONS_MAX);
+    else if (option == 't')
+        load->milliseconds = (int64_t)bench_number(optarg, 3600000);
+    else if (option == 'n')
+        load->left = (int_fast64_t)bench_number(optarg, INT32_MAX);
+    else if (option == 'e' && load->word_count < WORDS_MAX)
+        load->words[load->word_count++] = optarg;
+    else
+        return false;
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    size_t sessions = 8;
-    int64_t milliseconds = 1000;
-    struct message message = {0};
+    static struct load load = {.sessions = 8, .milliseconds = 1000, .left = INT64_MAX};
+    bool is_good = true;
     int option;
 
-    while ((option = getopt(argc, argv, "c:t:")) != -1) {
-        if (option == 'c')
-            sessions = bench_number(optarg, SESSIONS_MAX);
-        else if (option == 't')
-            milliseconds = (int64_t)bench_number(optarg, 3600000);
-        else
-            optind = argc;
-    }
-    if (optind != argc - 5) {
+    while (is_good && (option = getopt(argc, argv, "c:t:n:e:")) != -1)
+        is_good = take_option(&load, option);
+    if (!is_good || optind != argc - 5) {
         fputs(usage, stderr);
         return 2;
     }
-    message.client = argv[optind + 1];
-    message.helo = argv[optind + 2];
-    message.sender = argv[optind + 3];
-    read_message(argv[optind + 4], &message);
-    run(&message, argv[optind], sessions, milliseconds);
-    free(message.text);
+    load.address = argv[optind];
+    load.message.client = argv[optind + 1];
+    load.message.helo = argv[optind + 2];
+    load.message.sender = argv[optind + 3];
+    read_message(argv[optind + 4], &load.message);
+    run(&load);
+    free(load.message.text);
     return 0;
 }

@@ -7,9 +7,15 @@
 #include "common/mailauth/domain.h"
 
 /*
- * Whose mail it says it is: the domains of the addresses in From, RFC 5322 3.4 and 3.6.2 with
- * RFC 6532 and the obsolete forms that are not ambiguous. Read strictly: where a mail program
- * could show another address than the one read here, the status says so and there is no domain.
+ * Whose mail it says it is: the domains of the addresses in From, RFC 5322 3.4 and 3.6.2, groups
+ * as RFC 6854 has them, UTF-8 as RFC 6532. Read strictly: where a mail program could show another
+ * address than the one read here, the status says so and there is no domain. Therefore none of
+ * these is read, though a grammar has some of them: routes, spaces and comments within an address
+ * or within < >, a local part that holds an @ in quotes or an encoded word.
+ *
+ * Of forms that no grammar has two are common and not ambiguous: empty members of a list, and
+ * an address as the bare name of another one, "a@example.net <b@example.net>", where both have
+ * the same domain.
  */
 #define AUTHOR_DOMAINS_MAX 8
 #define AUTHOR_FIELD_MAX   65536 /* bytes of a From field that is read */
@@ -19,7 +25,7 @@ enum author_status {
     AUTHOR_OK,
     AUTHOR_MANY_FIELDS, /* more than one From field */
     AUTHOR_NO_ADDRESS,  /* an empty group, or nothing at all */
-    AUTHOR_MALFORMED,   /* no list of mailboxes, or one with a domain that is none */
+    AUTHOR_MALFORMED,   /* no list of addresses, or one with a domain that is none */
     AUTHOR_TOO_MANY,    /* more than AUTHOR_DOMAINS_MAX domains, or AUTHOR_FIELD_MAX bytes */
 };
 
@@ -27,7 +33,8 @@ enum author_status {
 struct author {
     enum author_status status;
     size_t count; /* >= 1 exactly when AUTHOR_OK */
-    char domains[AUTHOR_DOMAINS_MAX][DNS_NAME_MAX]; /* each once, in the order of the field */
+    /* Normalized (domain.h), each once, in the order of the field. */
+    char domains[AUTHOR_DOMAINS_MAX][DNS_NAME_MAX];
 };
 
 /* The value of a From field, folds included. Call for each there is. */

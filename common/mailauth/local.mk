@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 noinst_LIBRARIES += libmailauth.a
 libmailauth_a_SOURCES = \
+	common/mailauth/author.c common/mailauth/author.h \
 	common/mailauth/authres.c common/mailauth/authres.h \
 	common/mailauth/dkim.c common/mailauth/dkim.h \
 	common/mailauth/domain.c common/mailauth/domain.h \
@@ -23,7 +24,7 @@ check_LIBRARIES += libfakedns.a
 libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
 mailauth_tests = \
-	tests/unit/test_authres tests/unit/test_dkim tests/unit/test_dkim_samples \
+	tests/unit/test_author tests/unit/test_authres tests/unit/test_dkim tests/unit/test_dkim_samples \
 	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
 if LIBSPF2
 mailauth_tests += tests/unit/test_spf_libspf2
@@ -32,6 +33,8 @@ check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
 TESTS += $(mailauth_tests) tests/spf/rfc7208.py
 dist_check_SCRIPTS += tests/spf/rfc7208.py
 mailauth_test_libs = libfakedns.a $(mailauth_libs) $(CMOCKA_LIBS)
+tests_unit_test_author_SOURCES = tests/unit/test_author.c
+tests_unit_test_author_LDADD = $(mailauth_test_libs)
 tests_unit_test_authres_SOURCES = tests/unit/test_authres.c
 tests_unit_test_authres_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c
@@ -56,7 +59,9 @@ tests_spf_check_cases_SOURCES = tests/spf/check_cases.c
 tests_spf_check_cases_LDADD = $(mailauth_test_libs)
 endif
 
-fuzz_targets += tests/fuzz/fuzz_authres tests/fuzz/fuzz_spf_record
+fuzz_targets += tests/fuzz/fuzz_author tests/fuzz/fuzz_authres tests/fuzz/fuzz_spf_record
+tests_fuzz_fuzz_author_LDADD = $(fuzz_main) $(mailauth_libs)
+tests_fuzz_fuzz_author_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_authres_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_authres_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_record_LDADD = $(fuzz_main) $(mailauth_libs)

@@ -113,6 +113,7 @@ class World:
         self.signer = Signer(folder, "example.net")
         self.dns = Dns({
             "example.net TXT": ["v=spf1 ip4:203.0.113.9 -all"],
+            "xn--bcher-kva.example.net TXT": ["v=spf1 exists:%{l}.example.net ip4:203.0.113.9 -all"],
             "helo.example.net TXT": ["v=spf1 ip4:203.0.113.9 -all"],
             "helo.example.net A": [GOOD],
             "9.113.0.203.in-addr.arpa PTR": ["helo.example.net"],

@@ -17,7 +17,7 @@ if TESTS_BUILT
 wire_tests = \
 	tests/unit/test_attr tests/unit/test_crc32c tests/unit/test_metric tests/unit/test_netstring \
 	tests/unit/test_pp tests/unit/test_pp_tlv tests/unit/test_pp_vectors tests/unit/test_pp_write \
-	tests/unit/test_received
+	tests/unit/test_received tests/unit/test_taglist
 check_PROGRAMS += $(wire_tests)
 TESTS += $(wire_tests)
 wire_test_libs = $(wire_libs) $(CMOCKA_LIBS)
@@ -41,10 +41,12 @@ tests_unit_test_pp_write_SOURCES = tests/unit/test_pp_write.c $(pp_laws)
 tests_unit_test_pp_write_LDADD = $(wire_test_libs)
 tests_unit_test_received_SOURCES = tests/unit/test_received.c
 tests_unit_test_received_LDADD = $(wire_test_libs)
+tests_unit_test_taglist_SOURCES = tests/unit/test_taglist.c
+tests_unit_test_taglist_LDADD = $(wire_test_libs)
 endif
 
 fuzz_targets += tests/fuzz/fuzz_attr tests/fuzz/fuzz_netstring tests/fuzz/fuzz_pp \
-	tests/fuzz/fuzz_received
+	tests/fuzz/fuzz_received tests/fuzz/fuzz_taglist
 tests_fuzz_fuzz_attr_LDADD = $(fuzz_main) $(wire_libs)
 tests_fuzz_fuzz_attr_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_netstring_LDADD = $(fuzz_main) $(wire_libs)
@@ -54,3 +56,5 @@ tests_fuzz_fuzz_pp_LDADD = $(fuzz_main) $(wire_libs)
 tests_fuzz_fuzz_pp_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_received_LDADD = $(fuzz_main) $(wire_libs)
 tests_fuzz_fuzz_received_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_taglist_LDADD = $(fuzz_main) $(wire_libs)
+tests_fuzz_fuzz_taglist_LDFLAGS = $(fuzz_ldflags)

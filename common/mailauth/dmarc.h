@@ -12,6 +12,7 @@
 /* DMARC, RFC 9989: policy discovery by tree walk, identifier alignment, the verdict. */
 
 #define DMARC_QUERIES_MAX 8 /* RFC 9989 section 4.10: of one walk */
+#define DMARC_SIGNERS_MAX 8 /* whose walks are made for alignment, beside the SPF domain's */
 #define DMARC_TEXT_MAX    256
 
 enum dmarc_policy { DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
@@ -20,9 +21,13 @@ const char *dmarc_policy_name(enum dmarc_policy policy); /* "none", "quarantine"
 /* What SPF and DKIM found. Domains are normalized (domain.h). */
 struct dmarc_facts {
     const struct author *author;
-    /* MAIL FROM's domain, HELO's with the null sender, where SPF passed; else NULL. */
+    /*
+     * MAIL FROM's domain, HELO's with the null sender, where SPF passed, or could have:
+     * on temperror, or with a masked client (spf_unknown). NULL: no pass; with spf_unknown, any
+     * domain. Without it a stranger's broken DNS would make a temperror of every fail.
+     */
     const char *spf_domain;
-    bool spf_unknown; /* no pass, and it could be one: temperror, or a masked client */
+    bool spf_unknown;
     const char *const *dkim_domains; /* d= of each signature that passed */
     size_t dkim_count;
     const char *const *dkim_unknown_domains; /* d= of each with temperror */
@@ -36,18 +41,22 @@ struct dmarc_verdict {
      * strictest: fail by its policy, temperror, none, pass.
      */
     enum auth_result result;
-    char domain[DNS_NAME_MAX];       /* the author domain that decided; "" on permerror */
+    char domain[DNS_NAME_MAX];        /* the author domain that decided; "" on permerror */
     char record_domain[DNS_NAME_MAX]; /* whose record the policy is of; "" without one */
-    enum dmarc_policy published;     /* p, sp or np, whichever applies */
-    enum dmarc_policy policy;        /* the same, a step lower with t=y */
-    bool testing;                    /* t=y */
-    bool spf_aligned;                /* with domain */
+    enum dmarc_policy published;      /* p, sp or np, whichever applies */
+    enum dmarc_policy policy;         /* the same, a step lower with t=y */
+    bool testing;                     /* t=y */
+    bool spf_aligned;                 /* with domain */
     bool dkim_aligned;
-    char reason[DMARC_TEXT_MAX];     /* of temperror and permerror, printable ASCII; else "" */
-    unsigned queries;                /* for records, of all walks */
+    char reason[DMARC_TEXT_MAX]; /* of temperror and permerror, printable ASCII; else "" */
+    unsigned queries;            /* for records, of all walks */
 };
 
-/* Asks DNS within the budget. */
+/*
+ * Asks DNS within the budget: the walks of all author domains in one batch, in a second one those
+ * of the identifiers that could be of the same organization (the SPF domain and 8 signatures at
+ * most), and, where np differs from sp, whether the author domain exists.
+ */
 void dmarc_evaluate(const struct dmarc_facts *facts, struct dns *dns, struct dns_budget *budget,
                     struct dmarc_verdict *verdict_r);
 

@@ -4,6 +4,9 @@ libmailauth_a_SOURCES = \
 	common/mailauth/author.c common/mailauth/author.h \
 	common/mailauth/authres.c common/mailauth/authres.h \
 	common/mailauth/dkim.c common/mailauth/dkim.h \
+	common/mailauth/dmarc.c common/mailauth/dmarc.h \
+	common/mailauth/dmarc_record.c common/mailauth/dmarc_record.h \
+	common/mailauth/dmarc_walk.c common/mailauth/dmarc_walk.h \
 	common/mailauth/domain.c common/mailauth/domain.h \
 	common/mailauth/iprev.c common/mailauth/iprev.h \
 	common/mailauth/result.c common/mailauth/result.h \
@@ -24,7 +27,9 @@ check_LIBRARIES += libfakedns.a
 libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
 mailauth_tests = \
-	tests/unit/test_author tests/unit/test_authres tests/unit/test_dkim tests/unit/test_dkim_samples \
+	tests/unit/test_author tests/unit/test_authres tests/unit/test_dkim \
+	tests/unit/test_dkim_samples tests/unit/test_dmarc tests/unit/test_dmarc_dns \
+	tests/unit/test_dmarc_record tests/unit/test_dmarc_walk \
 	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
 if LIBSPF2
 mailauth_tests += tests/unit/test_spf_libspf2
@@ -42,6 +47,15 @@ tests_unit_test_dkim_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_unit_test_dkim_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_samples_SOURCES = tests/unit/test_dkim_samples.c
 tests_unit_test_dkim_samples_LDADD = $(mailauth_test_libs)
+dmarc_fixture = tests/unit/dmarc_fixture.c tests/unit/dmarc_fixture.h
+tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c $(dmarc_fixture)
+tests_unit_test_dmarc_LDADD = $(mailauth_test_libs)
+tests_unit_test_dmarc_dns_SOURCES = tests/unit/test_dmarc_dns.c $(dmarc_fixture)
+tests_unit_test_dmarc_dns_LDADD = $(mailauth_test_libs)
+tests_unit_test_dmarc_record_SOURCES = tests/unit/test_dmarc_record.c
+tests_unit_test_dmarc_record_LDADD = $(mailauth_test_libs)
+tests_unit_test_dmarc_walk_SOURCES = tests/unit/test_dmarc_walk.c $(dmarc_fixture)
+tests_unit_test_dmarc_walk_LDADD = $(mailauth_test_libs)
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
 tests_unit_test_domain_LDADD = $(mailauth_test_libs)
 tests_unit_test_iprev_SOURCES = tests/unit/test_iprev.c
@@ -67,9 +81,11 @@ tests_fuzz_fuzz_authres_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_record_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_spf_record_LDFLAGS = $(fuzz_ldflags)
 if TESTS_BUILT
-fuzz_targets += tests/fuzz/fuzz_dkim tests/fuzz/fuzz_spf
+fuzz_targets += tests/fuzz/fuzz_dkim tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_spf
 tests_fuzz_fuzz_dkim_LDADD = $(fuzz_main) libfakedns.a $(mailauth_libs)
 tests_fuzz_fuzz_dkim_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_dmarc_LDADD = $(fuzz_main) libfakedns.a $(mailauth_libs)
+tests_fuzz_fuzz_dmarc_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_LDADD = $(fuzz_main) libfakedns.a $(mailauth_libs)
 tests_fuzz_fuzz_spf_LDFLAGS = $(fuzz_ldflags)
 endif

@@ -70,9 +70,11 @@ static void skip_space(struct reader *reader)
         reader->at++;
 }
 
-/* What a backslash at text makes harmless; 0 where it is followed by nothing or a fold. */
-static size_t escaped_len(const char *text)
+/* A byte within a comment or quotes, with its backslash. 0: the end, or no byte to be escaped. */
+static size_t text_len(const char *text)
 {
+    if (*text != '\\')
+        return *text != 0;
     return (unsigned char)text[1] >= ' ' || text[1] == '\t' ? 2 : 0;
 }
 
@@ -81,7 +83,7 @@ static bool skip_comment(struct reader *reader)
     size_t depth = 0;
 
     do {
-        size_t len = *reader->at == '\\' ? escaped_len(reader->at) : *reader->at != 0;
+        size_t len = text_len(reader->at);
         if (!len)
             return false;
         if (*reader->at == '(')
@@ -116,7 +118,7 @@ static size_t atoms_len(const char *text)
 static bool read_quoted(struct reader *reader)
 {
     for (reader->at++; *reader->at != '"';) {
-        size_t len = *reader->at == '\\' ? escaped_len(reader->at) : *reader->at != 0;
+        size_t len = text_len(reader->at);
         if (!len)
             return false;
         reader->at += len;

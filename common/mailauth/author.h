@@ -10,12 +10,14 @@
  * Whose mail it says it is: the domains of the addresses in From, RFC 5322 3.4 and 3.6.2, groups
  * as RFC 6854 has them, UTF-8 as RFC 6532. Read strictly: where a mail program could show another
  * address than the one read here, the status says so and there is no domain. Therefore none of
- * these is read, though a grammar has some of them: routes, spaces and comments within an address
- * or within < >, a local part that holds an @ in quotes or an encoded word.
+ * these is read, though a grammar has some of them: routes, comments within < >, spaces and
+ * comments within an address, a local part of several words or one that holds an @ in quotes or
+ * an encoded word. Nor are bytes that are no UTF-8: what they are depends on who guesses.
  *
- * Of forms that no grammar has two are common and not ambiguous: empty members of a list, and
- * an address as the bare name of another one, "a@example.net <b@example.net>", where both have
- * the same domain.
+ * Some forms that the grammar does not have are in use and leave no doubt of the domain: empty
+ * members of a list, dots in odd places of a local part or at the end of a domain, and an
+ * address as the bare name of another one, "a@example.net <b@example.net>", where both have the
+ * same domain.
  */
 #define AUTHOR_DOMAINS_MAX 8
 #define AUTHOR_FIELD_MAX   65536 /* bytes of a From field that is read */

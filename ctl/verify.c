@@ -174,14 +174,15 @@ static json_t *dkim_json(const struct judgement *judgement)
 
     for (size_t i = 0; i < judgement->dkim_count; i++) {
         const struct dkim_result *dkim = &judgement->dkim[i];
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i}", "result",
-                                              auth_result_name(dkim->result), "domain",
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:b, s:I}",
+                                              "result", auth_result_name(dkim->result), "domain",
                                               output_json_text(dkim->domain), "selector",
                                               output_json_text(dkim->selector), "algorithm",
                                               output_json_text(dkim->algorithm), "signature",
                                               output_json_text(dkim->signature), "reason",
                                               output_json_text(dkim->reason), "key_bits",
-                                              (int)dkim->key_bits));
+                                              (int)dkim->key_bits, "testing", (int)dkim->testing,
+                                              "body_unsigned", (json_int_t)dkim->body_unsigned));
     }
     return list;
 }

@@ -108,7 +108,7 @@ static void start(struct resinfo *info, const char *method, enum auth_result res
 {
     struct buf word = {0};
 
-    buf_fini(&info->text);
+    buf_reset(&info->text);
     info->column = 8;
     buf_printf(&word, "%s=%s", method, auth_result_name(result));
     put_word(info, &word);
@@ -225,9 +225,25 @@ static void write_masked(struct field *field, struct resinfo *info, const char *
     finish(field, info);
 }
 
+/* What keeps a pass from being worth as much as others. */
+static void write_dkim_comments(struct resinfo *info, const struct dkim_result *dkim)
+{
+    struct buf text = {0};
+
+    if (dkim->testing)
+        put_comment(info, "the domain is testing DKIM");
+    if (dkim->body_unsigned) {
+        buf_printf(&text, "body length limit: %ju bytes not signed",
+                   (uintmax_t)dkim->body_unsigned);
+        put_comment(info, buf_str(&text));
+        buf_fini(&text);
+    }
+}
+
 static void write_dkim(struct field *field, struct resinfo *info, const struct dkim_result *dkim)
 {
     begin(field, info, "dkim", dkim->result);
+    write_dkim_comments(info, dkim);
     put_reason(info, dkim->reason);
     put_property(info, "header.d", dkim->domain);
     put_property(info, "header.s", dkim->selector);

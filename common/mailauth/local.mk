@@ -4,6 +4,11 @@ libmailauth_a_SOURCES = \
 	common/mailauth/author.c common/mailauth/author.h \
 	common/mailauth/authres.c common/mailauth/authres.h \
 	common/mailauth/dkim.c common/mailauth/dkim.h \
+	common/mailauth/dkim_body.c common/mailauth/dkim_body.h \
+	common/mailauth/dkim_fields.c common/mailauth/dkim_fields.h \
+	common/mailauth/dkim_key.c common/mailauth/dkim_key.h \
+	common/mailauth/dkim_signed.c common/mailauth/dkim_signed.h \
+	common/mailauth/dkim_signature.c common/mailauth/dkim_signature.h \
 	common/mailauth/dmarc.c common/mailauth/dmarc.h \
 	common/mailauth/dmarc_record.c common/mailauth/dmarc_record.h \
 	common/mailauth/dmarc_walk.c common/mailauth/dmarc_walk.h \
@@ -26,9 +31,13 @@ if TESTS_BUILT
 check_LIBRARIES += libfakedns.a
 libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
+dkim_tests = \
+	tests/unit/test_dkim tests/unit/test_dkim_body tests/unit/test_dkim_choice \
+	tests/unit/test_dkim_key tests/unit/test_dkim_samples tests/unit/test_dkim_signed \
+	tests/unit/test_dkim_tags
 mailauth_tests = \
-	tests/unit/test_author tests/unit/test_authres tests/unit/test_dkim \
-	tests/unit/test_dkim_samples tests/unit/test_dmarc tests/unit/test_dmarc_dns \
+	tests/unit/test_author tests/unit/test_authres $(dkim_tests) \
+	tests/unit/test_dmarc tests/unit/test_dmarc_dns \
 	tests/unit/test_dmarc_record tests/unit/test_dmarc_walk \
 	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
 if LIBSPF2
@@ -45,6 +54,12 @@ tests_unit_test_authres_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_SOURCES = tests/unit/test_dkim.c
 tests_unit_test_dkim_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_unit_test_dkim_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_body_SOURCES = tests/unit/test_dkim_body.c
+tests_unit_test_dkim_body_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_choice_SOURCES = tests/unit/test_dkim_choice.c
+tests_unit_test_dkim_choice_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_key_SOURCES = tests/unit/test_dkim_key.c
+tests_unit_test_dkim_key_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_samples_SOURCES = tests/unit/test_dkim_samples.c
 tests_unit_test_dkim_samples_LDADD = $(mailauth_test_libs)
 dmarc_fixture = tests/unit/dmarc_fixture.c tests/unit/dmarc_fixture.h
@@ -58,6 +73,10 @@ tests_unit_test_dmarc_walk_SOURCES = tests/unit/test_dmarc_walk.c $(dmarc_fixtur
 tests_unit_test_dmarc_walk_LDADD = $(mailauth_test_libs)
 tests_unit_test_domain_SOURCES = tests/unit/test_domain.c
 tests_unit_test_domain_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_signed_SOURCES = tests/unit/test_dkim_signed.c
+tests_unit_test_dkim_signed_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_tags_SOURCES = tests/unit/test_dkim_tags.c
+tests_unit_test_dkim_tags_LDADD = $(mailauth_test_libs)
 tests_unit_test_iprev_SOURCES = tests/unit/test_iprev.c
 tests_unit_test_iprev_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_SOURCES = tests/unit/test_spf.c

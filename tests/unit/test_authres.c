@@ -62,9 +62,17 @@ static void test_parts(void **state)
     struct spf_verdict spf = {.helo = {.result = AUTH_NONE, .reason = "HELO is empty"}};
     struct spf_request request = {.helo = "", .sender = ""};
     struct authres results = {.authserv_id = "mx"};
+    struct dkim_result dkim = {.result = AUTH_PASS, .domain = "d.example", .body_unsigned = 17};
 
     (void)state;
     expect(&results, "mx; none");
+    results.dkim = &dkim;
+    results.dkim_count = 1;
+    expect(&results,
+           "mx;\n\tdkim=pass (body length limit: 17 bytes not signed) header.d=d.example");
+    dkim = (struct dkim_result){.result = AUTH_NEUTRAL, .reason = "no", .testing = true};
+    expect(&results, "mx;\n\tdkim=neutral (the domain is testing DKIM) reason=\"no\"");
+    results.dkim_count = 0;
     results.dkim_evaluated = true;
     expect(&results, "mx;\n\tdkim=none");
     results.masked = "the client behind gateway vps1 is not known";

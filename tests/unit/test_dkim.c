@@ -455,17 +455,13 @@ static void test_sizes(void **state)
     huge[DKIM_HEADER_MAX * 2 - 1] = 0;
     begin(&run, 10);
     dkim_verifier_header(run.verifier, "DKIM-Signature", huge);
-    huge[2000] = 0;
-    dkim_verifier_header(run.verifier, "DKIM-Signature", huge);
     dkim_verifier_header(run.verifier, "DKIM-Signature", signature);
-    huge[2000] = ':';
     dkim_verifier_header(run.verifier, "X-Huge", huge);
     give_header(&run);
     const struct dkim_result *results = finish(&run, body, &count);
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 2);
     assert_string_equal(results[0].reason, "the signature is too long");
-    assert_string_equal(results[1].reason, "the signature names too many fields");
-    assert_int_equal(results[2].result, AUTH_PASS);
+    assert_int_equal(results[1].result, AUTH_PASS);
     dkim_verifier_free(&run.verifier);
 
     begin(&run, 10);
@@ -477,6 +473,18 @@ static void test_sizes(void **state)
     assert_int_equal(results[0].result, AUTH_PERMERROR);
     assert_string_equal(results[0].reason, "the header is too large");
     dkim_verifier_free(&run.verifier);
+
+    for (int more = 0; more < 2; more++) {
+        begin(&run, 10);
+        dkim_verifier_header(run.verifier, "DKIM-Signature", signature);
+        give_header(&run);
+        for (size_t i = HEADER_COUNT + 1; i < DKIM_FIELDS_MAX + (size_t)more; i++)
+            dkim_verifier_header(run.verifier, "X", "");
+        results = finish(&run, body, &count);
+        assert_int_equal(results[0].result, more ? AUTH_PERMERROR : AUTH_PASS);
+        assert_string_equal(results[0].reason, more ? "the header has too many fields" : "");
+        dkim_verifier_free(&run.verifier);
+    }
     free(huge);
     free(signature);
 }

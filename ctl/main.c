@@ -77,8 +77,8 @@ const struct ctl_command ctl_commands[] = {
      "Exit status 0 for pass, 1 for any other result.\n",
      spf_options, COUNT(spf_options), 0, 0, ctl_run_spf},
     {"verify", "FILE", "Print the Authentication-Results of a message",
-     "FILE is a message with LF or CRLF line ends, - for standard input. Without --ip only\n"
-     "DKIM is judged. Needs no configuration and no daemon.\n"
+     "FILE is a message with LF or CRLF line ends, - for standard input. Without --ip SPF is\n"
+     "not judged and DMARC rests on DKIM. Needs no configuration and no daemon.\n"
      "Exit status 0 when SPF or a DKIM signature passes, else 1.\n",
      verify_options, COUNT(verify_options), 1, 1, ctl_run_verify},
     {"proxy", "", "Tell what a PROXY header says",

@@ -8,6 +8,7 @@
 #include "common/base/str.h"
 #include "common/mailauth/authres.h"
 #include "common/mailauth/dkim.h"
+#include "common/mailauth/dmarc_findings.h"
 #include "common/mailauth/iprev.h"
 #include "ctl/ctl.h"
 #include "ctl/lookup.h"
@@ -28,6 +29,8 @@ struct judgement {
     struct dkim_verifier *verifier;
     const struct dkim_result *dkim;
     size_t dkim_count;
+    struct author author;
+    struct dmarc_verdict dmarc;
 };
 
 static int read_all(FILE *file, const char *path, struct buf *raw, struct error *error_r)
@@ -66,7 +69,7 @@ static int read_message(const char *path, struct buf *wire, struct error *error_
 }
 
 /* No mail server hands on a NUL in a header; what stands here would not be what it saw. */
-static int feed_field(struct dkim_verifier *verifier, const struct message_field *field,
+static int feed_field(struct judgement *judgement, const struct message_field *field,
                       struct error *error_r)
 {
     char *name = str_take(field->name, field->name_len, SIZE_MAX);
@@ -74,9 +77,11 @@ static int feed_field(struct dkim_verifier *verifier, const struct message_field
     int rc = 0;
 
     if (name && value)
-        dkim_verifier_header(verifier, name, value);
+        dkim_verifier_header(judgement->verifier, name, value);
     else
         rc = error_set(error_r, ERROR_CONFIG, "the field %s holds a NUL byte", name);
+    if (rc == 0 && str_eq_nocase(name, "From"))
+        author_field(&judgement->author, value);
     free(name);
     free(value);
     return rc;
@@ -95,9 +100,10 @@ static int verify_dkim(struct judgement *judgement, const struct buf *wire, stru
     judgement->verifier = dkim_verifier_new(judgement->library, "verify", max,
                                             judgement->lookup.dns, &judgement->lookup.budget);
     while (message_next_field(wire->data, wire->len, &at, &field)) {
-        if (feed_field(judgement->verifier, &field, error_r) < 0)
+        if (feed_field(judgement, &field, error_r) < 0)
             return -1;
     }
+    dkim_verifier_select(judgement->verifier, &judgement->author);
     dkim_verifier_end_header(judgement->verifier);
     for (; at < wire->len; at += READ_SIZE) {
         size_t left = wire->len - at;
@@ -106,6 +112,19 @@ static int verify_dkim(struct judgement *judgement, const struct buf *wire, stru
     }
     judgement->dkim = dkim_verifier_finish(judgement->verifier, &judgement->dkim_count);
     return 0;
+}
+
+static void verify_dmarc(struct judgement *judgement)
+{
+    struct dmarc_findings findings;
+    bool has_client = judgement->has_client;
+
+    dmarc_findings_init(&findings, &judgement->author, has_client ? &judgement->spf.request : NULL,
+                        has_client ? &judgement->verdict : NULL, judgement->dkim,
+                        judgement->dkim_count);
+    dmarc_evaluate(&findings.facts, judgement->lookup.dns, &judgement->lookup.budget,
+                   &judgement->dmarc);
+    dmarc_findings_fini(&findings);
 }
 
 /* What the options and the file say, before anybody is asked. */
@@ -135,7 +154,10 @@ static int judge(const struct ctl *ctl, struct judgement *judgement, const struc
                      &judgement->iprev);
         lookup_spf_run(&judgement->spf, lookup, &judgement->verdict);
     }
-    return verify_dkim(judgement, wire, error_r);
+    if (verify_dkim(judgement, wire, error_r) < 0)
+        return -1;
+    verify_dmarc(judgement);
+    return 0;
 }
 
 static void judgement_fini(struct judgement *judgement)
@@ -156,6 +178,7 @@ static void build_header(const struct ctl *ctl, const struct judgement *judgemen
         .dkim = judgement->dkim,
         .dkim_count = judgement->dkim_count,
         .dkim_evaluated = true,
+        .dmarc = &judgement->dmarc,
     };
 
     if (judgement->has_client) {
@@ -187,7 +210,23 @@ static json_t *dkim_json(const struct judgement *judgement)
     return list;
 }
 
-/* dmarc is null: this version does not evaluate it. */
+/* Without a record there is no policy: null. */
+static json_t *policy_json(const struct dmarc_verdict *dmarc, enum dmarc_policy policy)
+{
+    return *dmarc->record_domain ? json_string(dmarc_policy_name(policy)) : json_null();
+}
+
+static json_t *dmarc_json(const struct dmarc_verdict *dmarc)
+{
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:o}", "result",
+                     auth_result_name(dmarc->result), "domain", output_json_text(dmarc->domain),
+                     "record_domain", output_json_text(dmarc->record_domain), "policy",
+                     policy_json(dmarc, dmarc->policy), "published",
+                     policy_json(dmarc, dmarc->published), "testing", (int)dmarc->testing,
+                     "spf_aligned", (int)dmarc->spf_aligned, "dkim_aligned",
+                     (int)dmarc->dkim_aligned, "reason", output_json_text(dmarc->reason));
+}
+
 static json_t *judgement_json(const struct judgement *judgement, const char *header)
 {
     bool has_client = judgement->has_client;
@@ -197,8 +236,9 @@ static json_t *judgement_json(const struct judgement *judgement, const char *hea
                                "name", output_json_text(judgement->iprev.name))
                    : json_null();
 
-    return json_pack("{s:o, s:o, s:n, s:o, s:o}", "spf", spf, "dkim", dkim_json(judgement), "dmarc",
-                     "iprev", iprev, "header", output_json_text(header));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "spf", spf, "dkim", dkim_json(judgement), "dmarc",
+                     dmarc_json(&judgement->dmarc), "iprev", iprev, "header",
+                     output_json_text(header));
 }
 
 /* Whether anybody vouches for the message. */

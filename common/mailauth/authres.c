@@ -252,6 +252,25 @@ static void write_dkim(struct field *field, struct resinfo *info, const struct d
     finish(field, info);
 }
 
+static void write_dmarc(struct field *field, struct resinfo *info,
+                        const struct dmarc_verdict *dmarc)
+{
+    struct buf published = {0};
+
+    begin(field, info, "dmarc", dmarc->result);
+    if (*dmarc->record_domain) {
+        buf_printf(&published, "p=%s%s", dmarc_policy_name(dmarc->published),
+                   dmarc->testing ? " t=y" : "");
+        put_comment(info, buf_str(&published));
+    }
+    put_reason(info, dmarc->reason);
+    put_property(info, "header.from", dmarc->domain);
+    if (dmarc->result == AUTH_FAIL)
+        put_property(info, "policy.dmarc", dmarc_policy_name(dmarc->policy));
+    finish(field, info);
+    buf_fini(&published);
+}
+
 void authres_build(struct buf *out, const struct authres *results)
 {
     struct field field = {.out = out, .began = out->len, .comment = results->comment};
@@ -271,6 +290,8 @@ void authres_build(struct buf *out, const struct authres *results)
         begin(&field, &info, "dkim", AUTH_NONE);
         finish(&field, &info);
     }
+    if (results->dmarc)
+        write_dmarc(&field, &info, results->dmarc);
     if (out->len == head)
         buf_puts(out, "; none");
     buf_fini(&info.text);

@@ -8,6 +8,7 @@
 
 #include "common/base/buf.h"
 #include "common/mailauth/dkim.h"
+#include "common/mailauth/dmarc.h"
 #include "common/mailauth/iprev.h"
 #include "common/mailauth/spf.h"
 
@@ -23,7 +24,8 @@ struct authres {
     const struct spf_request *spf_request;
     const struct dkim_result *dkim;
     size_t dkim_count;
-    bool dkim_evaluated; /* with dkim_count 0: dkim=none */
+    bool dkim_evaluated;               /* with dkim_count 0: dkim=none */
+    const struct dmarc_verdict *dmarc; /* policy.dmarc, RFC 9989 9.1, on fail: what it asks for */
     const char *comment; /* behind the authserv-id's first result, e.g. the gateway; may be NULL */
 };
 

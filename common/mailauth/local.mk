@@ -10,6 +10,7 @@ libmailauth_a_SOURCES = \
 	common/mailauth/dkim_signed.c common/mailauth/dkim_signed.h \
 	common/mailauth/dkim_signature.c common/mailauth/dkim_signature.h \
 	common/mailauth/dmarc.c common/mailauth/dmarc.h \
+	common/mailauth/dmarc_findings.c common/mailauth/dmarc_findings.h \
 	common/mailauth/dmarc_record.c common/mailauth/dmarc_record.h \
 	common/mailauth/dmarc_walk.c common/mailauth/dmarc_walk.h \
 	common/mailauth/domain.c common/mailauth/domain.h \
@@ -37,7 +38,7 @@ dkim_tests = \
 	tests/unit/test_dkim_tags
 mailauth_tests = \
 	tests/unit/test_author tests/unit/test_authres $(dkim_tests) \
-	tests/unit/test_dmarc tests/unit/test_dmarc_dns \
+	tests/unit/test_dmarc tests/unit/test_dmarc_dns tests/unit/test_dmarc_findings \
 	tests/unit/test_dmarc_record tests/unit/test_dmarc_walk \
 	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
 if LIBSPF2
@@ -67,6 +68,8 @@ tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c $(dmarc_fixture)
 tests_unit_test_dmarc_LDADD = $(mailauth_test_libs)
 tests_unit_test_dmarc_dns_SOURCES = tests/unit/test_dmarc_dns.c $(dmarc_fixture)
 tests_unit_test_dmarc_dns_LDADD = $(mailauth_test_libs)
+tests_unit_test_dmarc_findings_SOURCES = tests/unit/test_dmarc_findings.c
+tests_unit_test_dmarc_findings_LDADD = $(mailauth_test_libs)
 tests_unit_test_dmarc_record_SOURCES = tests/unit/test_dmarc_record.c
 tests_unit_test_dmarc_record_LDADD = $(mailauth_test_libs)
 tests_unit_test_dmarc_walk_SOURCES = tests/unit/test_dmarc_walk.c $(dmarc_fixture)

@@ -41,6 +41,15 @@ def test_verify_a_signed_mail(lab):
     document = json.loads(done.stdout)
     expect_equal(document["dkim"][0]["result"], "pass", f"{document}")
     expect("spf=pass" in document["header"], f"{document}")
+    expect_equal((document["dmarc"]["result"], document["dmarc"]["spf_aligned"],
+                  document["dmarc"]["dkim_aligned"]), ("pass", True, True), f"{document}")
+
+
+def test_verify_a_forged_mail(lab):
+    done = ctl(lab, "verify", "--json", "--ip", "203.0.113.51", *SENDER, "-", stdin=message())
+    document = json.loads(done.stdout)
+    expect_equal((document["dmarc"]["result"], document["dmarc"]["policy"]), ("fail", "reject"),
+                 f"{document}")
 
 
 def test_route(lab):

@@ -86,6 +86,51 @@ static void test_parts(void **state)
     expect(&results, "mx;\n\tspf=none smtp.mailfrom=bob@example.org;\n\tdkim=none");
 }
 
+static void test_dmarc(void **state)
+{
+    static const struct {
+        struct dmarc_verdict dmarc;
+        const char *wanted;
+    } cases[] = {
+        {{.result = AUTH_PASS,
+          .domain = "a.example.com",
+          .record_domain = "example.com",
+          .published = DMARC_POLICY_REJECT,
+          .policy = DMARC_POLICY_REJECT},
+         "dmarc=pass (p=reject) header.from=a.example.com"},
+        {{.result = AUTH_FAIL,
+          .domain = "example.com",
+          .record_domain = "example.com",
+          .published = DMARC_POLICY_REJECT,
+          .policy = DMARC_POLICY_REJECT},
+         "dmarc=fail (p=reject) header.from=example.com policy.dmarc=reject"},
+        {{.result = AUTH_FAIL,
+          .domain = "example.com",
+          .record_domain = "example.com",
+          .published = DMARC_POLICY_QUARANTINE,
+          .policy = DMARC_POLICY_NONE,
+          .testing = true},
+         "dmarc=fail (p=quarantine t=y) header.from=example.com\n\tpolicy.dmarc=none"},
+        {{.result = AUTH_NONE, .domain = "example.com"}, "dmarc=none header.from=example.com"},
+        {{.result = AUTH_TEMPERROR,
+          .domain = "example.com",
+          .reason = "server failure: _dmarc.example.com"},
+         "dmarc=temperror reason=\"server failure: _dmarc.example.com\"\n\t"
+         "header.from=example.com"},
+        {{.result = AUTH_PERMERROR, .reason = "the message has no From field"},
+         "dmarc=permerror reason=\"the message has no From field\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct authres results = {
+            .authserv_id = "mx", .dkim_evaluated = true, .dmarc = &cases[i].dmarc};
+        char wanted[512] = "mx;\n\tdkim=none;\n\t";
+        expect(&results, strcat(wanted, cases[i].wanted));
+    }
+    struct authres alone = {.authserv_id = "mx", .dmarc = &cases[3].dmarc, .comment = "via vps1"};
+    expect(&alone, "mx;\n\tdmarc=none (via vps1) header.from=example.com");
+}
+
 /* What an outsider chooses, and how it stands in the field. */
 static void test_values(void **state)
 {
@@ -128,12 +173,16 @@ static void test_every_byte_everywhere(void **state)
         struct spf_verdict spf = {.mailfrom = {.result = AUTH_FAIL}};
         struct spf_request request = {.helo = text, .sender = text};
         struct dkim_result dkim = {.result = AUTH_FAIL};
+        struct dmarc_verdict dmarc = {.result = AUTH_FAIL};
         struct iprev_check iprev = {.result = AUTH_PASS};
         struct buf out = {0};
         strcpy(spf.mailfrom.reason, text);
         strcpy(dkim.domain, text);
         strcpy(dkim.selector, text);
         strcpy(dkim.reason, text);
+        strcpy(dmarc.domain, text);
+        strcpy(dmarc.record_domain, text);
+        strcpy(dmarc.reason, text);
         strcpy(iprev.name, text);
         struct authres results = {.authserv_id = "mx",
                                   .spf = &spf,
@@ -141,6 +190,7 @@ static void test_every_byte_everywhere(void **state)
                                   .iprev = &iprev,
                                   .dkim = &dkim,
                                   .dkim_count = 1,
+                                  .dmarc = &dmarc,
                                   .comment = text};
         authres_build(&out, &results);
         bool quoted = false;
@@ -165,7 +215,7 @@ static void test_every_byte_everywhere(void **state)
         }
         assert_false(quoted);
         assert_int_equal(depth, 0);
-        assert_int_equal(results_seen, 4);
+        assert_int_equal(results_seen, 5);
         buf_fini(&out);
     }
 }
@@ -256,9 +306,13 @@ static void test_parse_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),  cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_values), cmocka_unit_test(test_every_byte_everywhere),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_parse_id),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_dmarc),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_every_byte_everywhere),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_parse_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

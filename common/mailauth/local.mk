@@ -95,11 +95,14 @@ tests_spf_check_cases_SOURCES = tests/spf/check_cases.c
 tests_spf_check_cases_LDADD = $(mailauth_test_libs)
 endif
 
-fuzz_targets += tests/fuzz/fuzz_author tests/fuzz/fuzz_authres tests/fuzz/fuzz_spf_record
+fuzz_targets += tests/fuzz/fuzz_author tests/fuzz/fuzz_authres tests/fuzz/fuzz_domain \
+	tests/fuzz/fuzz_spf_record
 tests_fuzz_fuzz_author_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_author_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_authres_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_authres_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_domain_LDADD = $(fuzz_main) $(mailauth_libs)
+tests_fuzz_fuzz_domain_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_record_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_spf_record_LDFLAGS = $(fuzz_ldflags)
 if TESTS_BUILT

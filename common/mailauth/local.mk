@@ -45,8 +45,8 @@ if LIBSPF2
 mailauth_tests += tests/unit/test_spf_libspf2
 endif
 check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
-TESTS += $(mailauth_tests) tests/spf/rfc7208.py
-dist_check_SCRIPTS += tests/spf/rfc7208.py
+TESTS += $(mailauth_tests) tests/dkim/verify.py tests/spf/rfc7208.py
+dist_check_SCRIPTS += tests/dkim/verify.py tests/spf/rfc7208.py
 mailauth_test_libs = libfakedns.a $(mailauth_libs) $(CMOCKA_LIBS)
 tests_unit_test_author_SOURCES = tests/unit/test_author.c
 tests_unit_test_author_LDADD = $(mailauth_test_libs)
@@ -96,7 +96,9 @@ tests_spf_check_cases_LDADD = $(mailauth_test_libs)
 endif
 
 fuzz_targets += tests/fuzz/fuzz_author tests/fuzz/fuzz_authres tests/fuzz/fuzz_domain \
-	tests/fuzz/fuzz_spf_record
+	tests/fuzz/fuzz_dkim_tags tests/fuzz/fuzz_spf_record
+tests_fuzz_fuzz_dkim_tags_LDADD = $(fuzz_main) $(mailauth_libs)
+tests_fuzz_fuzz_dkim_tags_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_author_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_author_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_authres_LDADD = $(fuzz_main) $(mailauth_libs)

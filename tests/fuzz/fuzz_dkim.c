@@ -30,6 +30,8 @@ static struct dkim_library *library(void)
 static void run(char *parts[PARTS])
 {
     struct dns_budget budget = {1000};
+    struct author author = {0};
+    const char *const *names;
     struct fake_dns fake;
     size_t count;
 
@@ -40,7 +42,13 @@ static void run(char *parts[PARTS])
     dkim_verifier_header(verifier, "From", parts[3]);
     dkim_verifier_header(verifier, "DKIM-Signature", parts[1]);
     dkim_verifier_header(verifier, "Subject", parts[0]);
+    author_field(&author, parts[3]);
+    dkim_verifier_select(verifier, &author);
+    count = dkim_verifier_key_names(verifier, &names);
+    for (size_t i = 0; i < count; i++)
+        BUG_ON(!strstr(names[i], "._domainkey."));
     dkim_verifier_end_header(verifier);
+    BUG_ON(fake.asked > count);
     dkim_verifier_body(verifier, (const uint8_t *)parts[4], strlen(parts[4]));
     const struct dkim_result *results = dkim_verifier_finish(verifier, &count);
     BUG_ON(count != 2);

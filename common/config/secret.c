@@ -26,6 +26,11 @@ static int check_file(int fd, const char *path, struct error *error_r)
         return error_set(error_r, ERROR_CONFIG,
                          "%s can be read by everybody (mode %04o): chmod 0640 is right", path,
                          (unsigned)(st.st_mode & 07777));
+    if ((st.st_mode & (S_IWOTH | S_IWGRP)) != 0)
+        return error_set(error_r, ERROR_CONFIG,
+                         "%s can be written by others than its owner (mode %04o): chmod 0640 is "
+                         "right",
+                         path, (unsigned)(st.st_mode & 07777));
     return 0;
 }
 
@@ -81,28 +86,54 @@ static char *take_line(const char *bytes, size_t len, const char *path, struct e
     return NULL;
 }
 
-char *secret_read(const char *path, struct error *error_r)
+static char *take_text(const char *bytes, size_t len, const char *path, struct error *error_r)
 {
-    char bytes[SECRET_MAX + 3]; /* "\r\n", and one to see that there is more */
-    char *secret = NULL;
+    if (len == 0)
+        error_set(error_r, ERROR_CONFIG, "%s is empty", path);
+    else if (len > SECRET_TEXT_MAX)
+        error_set(error_r, ERROR_CONFIG, "%s is longer than %d bytes", path, SECRET_TEXT_MAX);
+    else if (memchr(bytes, '\0', len))
+        error_set(error_r, ERROR_CONFIG, "%s is not text", path);
+    else
+        return x_strndup(bytes, len);
+    return NULL;
+}
+
+typedef char *(*take_fn)(const char *bytes, size_t len, const char *path, struct error *error_r);
+
+/* What take makes of the file's first size bytes. */
+static char *read_file(const char *path, size_t size, take_fn take, struct error *error_r)
+{
+    char *bytes = x_malloc(size), *secret = NULL;
     ssize_t len;
     /* O_NONBLOCK: a FIFO must not hold the start up. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0) {
         error_set_errno(error_r, "%s", path);
-        return NULL;
-    }
-    if (check_file(fd, path, error_r) == 0) {
-        len = read_all(fd, bytes, sizeof(bytes));
+    } else if (check_file(fd, path, error_r) == 0) {
+        len = read_all(fd, bytes, size);
         if (len < 0)
             error_set_errno(error_r, "%s", path);
         else
-            secret = take_line(bytes, (size_t)len, path, error_r);
-        explicit_bzero(bytes, sizeof(bytes));
+            secret = take(bytes, (size_t)len, path, error_r);
+        explicit_bzero(bytes, size);
     }
-    close(fd);
+    if (fd >= 0)
+        close(fd);
+    free(bytes);
     return secret;
+}
+
+char *secret_read(const char *path, struct error *error_r)
+{
+    /* "\r\n", and one to see that there is more */
+    return read_file(path, SECRET_MAX + 3, take_line, error_r);
+}
+
+char *secret_read_text(const char *path, struct error *error_r)
+{
+    return read_file(path, SECRET_TEXT_MAX + 1, take_text, error_r);
 }
 
 void secret_free(char **secret)

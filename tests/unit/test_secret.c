@@ -64,6 +64,10 @@ static void test_wrong(void **state)
         {"s3\177cret", 7, 0600, " is more than one line of text: the secret alone is right"},
         {"s3\377cret", 7, 0600, " is not UTF-8"},
         {"s3cret", 6, 0644, " can be read by everybody (mode 0644): chmod 0640 is right"},
+        {"s3cret", 6, 0660,
+         " can be written by others than its owner (mode 0660): chmod 0640 is right"},
+        {"s3cret", 6, 0602,
+         " can be written by others than its owner (mode 0602): chmod 0640 is right"},
     };
 
     (void)state;
@@ -105,6 +109,65 @@ static void test_length(void **state)
     }
 }
 
+static void test_text(void **state)
+{
+    static const char key[] = "-----BEGIN\r\n\tkey\n\n-----END\n";
+    struct error error;
+    char *text;
+
+    (void)state;
+    write_bytes(key, strlen(key), 0640);
+    text = secret_read_text(path, &error);
+    assert_string_equal(text, key);
+    secret_free(&text);
+}
+
+static void test_text_wrong(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        mode_t mode;
+        const char *reason;
+    } cases[] = {
+        {"", 0, 0600, " is empty"},
+        {"a\0b", 3, 0600, " is not text"},
+        {"a\nb", 3, 0604, " can be read by everybody (mode 0604): chmod 0640 is right"},
+        {"a\nb", 3, 0620,
+         " can be written by others than its owner (mode 0620): chmod 0640 is right"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct error error;
+
+        write_bytes(cases[i].bytes, cases[i].len, cases[i].mode);
+        CASE(cases[i].reason, secret_read_text(path, &error) == NULL);
+        assert_string_equal(error.text + strlen(path), cases[i].reason);
+    }
+}
+
+static void test_text_length(void **state)
+{
+    static char bytes[SECRET_TEXT_MAX + 2];
+
+    (void)state;
+    memset(bytes, '\n', sizeof(bytes));
+    for (size_t len = SECRET_TEXT_MAX; len <= SECRET_TEXT_MAX + 2; len++) {
+        struct error error;
+        char *text;
+
+        write_bytes(bytes, len, 0600);
+        text = secret_read_text(path, &error);
+        assert_int_equal(text != NULL, len == SECRET_TEXT_MAX);
+        if (text)
+            assert_int_equal(strlen(text), len);
+        else
+            assert_non_null(strstr(error.text, " is longer than 16384 bytes"));
+        secret_free(&text);
+    }
+}
+
 static int setup(void **state)
 {
     int fd = mkstemp(path);
@@ -122,9 +185,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_right),
-        cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_length),
+        cmocka_unit_test(test_right),      cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_length),     cmocka_unit_test(test_text),
+        cmocka_unit_test(test_text_wrong), cmocka_unit_test(test_text_length),
     };
 
     return cmocka_run_group_tests_name("secret", tests, setup, teardown);

@@ -5,10 +5,15 @@ libmailauth_a_SOURCES = \
 	common/mailauth/authres.c common/mailauth/authres.h \
 	common/mailauth/dkim.c common/mailauth/dkim.h \
 	common/mailauth/dkim_body.c common/mailauth/dkim_body.h \
+	common/mailauth/dkim_canon.c common/mailauth/dkim_canon.h \
 	common/mailauth/dkim_fields.c common/mailauth/dkim_fields.h \
+	common/mailauth/dkim_hash.c common/mailauth/dkim_hash.h \
 	common/mailauth/dkim_key.c common/mailauth/dkim_key.h \
-	common/mailauth/dkim_signed.c common/mailauth/dkim_signed.h \
+	common/mailauth/dkim_own.c common/mailauth/dkim_own.h \
+	common/mailauth/dkim_sign.c common/mailauth/dkim_sign.h \
 	common/mailauth/dkim_signature.c common/mailauth/dkim_signature.h \
+	common/mailauth/dkim_signed.c common/mailauth/dkim_signed.h \
+	common/mailauth/dkim_signkey.c common/mailauth/dkim_signkey.h \
 	common/mailauth/dmarc.c common/mailauth/dmarc.h \
 	common/mailauth/dmarc_findings.c common/mailauth/dmarc_findings.h \
 	common/mailauth/dmarc_record.c common/mailauth/dmarc_record.h \
@@ -25,7 +30,7 @@ libmailauth_a_SOURCES = \
 if LIBSPF2
 libmailauth_a_SOURCES += common/mailauth/spf_libspf2.c
 endif
-libmailauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS) $(IDN2_CFLAGS)
+libmailauth_a_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS) $(CRYPTO_CFLAGS) $(IDN2_CFLAGS)
 
 if TESTS_BUILT
 # A DNS that answers from a table.
@@ -33,9 +38,10 @@ check_LIBRARIES += libfakedns.a
 libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
 dkim_tests = \
-	tests/unit/test_dkim tests/unit/test_dkim_body tests/unit/test_dkim_choice \
-	tests/unit/test_dkim_key tests/unit/test_dkim_samples tests/unit/test_dkim_signed \
-	tests/unit/test_dkim_tags
+	tests/unit/test_dkim tests/unit/test_dkim_body tests/unit/test_dkim_canon \
+	tests/unit/test_dkim_choice tests/unit/test_dkim_key tests/unit/test_dkim_own \
+	tests/unit/test_dkim_samples tests/unit/test_dkim_sign tests/unit/test_dkim_signed \
+	tests/unit/test_dkim_signkey tests/unit/test_dkim_tags
 mailauth_tests = \
 	tests/unit/test_author tests/unit/test_authres $(dkim_tests) \
 	tests/unit/test_dmarc tests/unit/test_dmarc_dns tests/unit/test_dmarc_findings \
@@ -47,6 +53,7 @@ endif
 check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
 TESTS += $(mailauth_tests) tests/dkim/verify.py tests/spf/rfc7208.py
 dist_check_SCRIPTS += tests/dkim/verify.py tests/spf/rfc7208.py
+dkim_fixture = tests/unit/dkim_fixture.c tests/unit/dkim_fixture.h
 mailauth_test_libs = libfakedns.a $(mailauth_libs) $(CMOCKA_LIBS)
 tests_unit_test_author_SOURCES = tests/unit/test_author.c
 tests_unit_test_author_LDADD = $(mailauth_test_libs)
@@ -59,10 +66,18 @@ tests_unit_test_dkim_body_SOURCES = tests/unit/test_dkim_body.c
 tests_unit_test_dkim_body_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_choice_SOURCES = tests/unit/test_dkim_choice.c
 tests_unit_test_dkim_choice_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_canon_SOURCES = tests/unit/test_dkim_canon.c
+tests_unit_test_dkim_canon_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_key_SOURCES = tests/unit/test_dkim_key.c
 tests_unit_test_dkim_key_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_samples_SOURCES = tests/unit/test_dkim_samples.c
 tests_unit_test_dkim_samples_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_own_SOURCES = tests/unit/test_dkim_own.c $(dkim_fixture)
+tests_unit_test_dkim_own_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_sign_SOURCES = tests/unit/test_dkim_sign.c $(dkim_fixture)
+tests_unit_test_dkim_sign_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_signkey_SOURCES = tests/unit/test_dkim_signkey.c
+tests_unit_test_dkim_signkey_LDADD = $(mailauth_test_libs)
 dmarc_fixture = tests/unit/dmarc_fixture.c tests/unit/dmarc_fixture.h
 tests_unit_test_dmarc_SOURCES = tests/unit/test_dmarc.c $(dmarc_fixture)
 tests_unit_test_dmarc_LDADD = $(mailauth_test_libs)
@@ -107,6 +122,9 @@ tests_fuzz_fuzz_domain_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_domain_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_spf_record_LDADD = $(fuzz_main) $(mailauth_libs)
 tests_fuzz_fuzz_spf_record_LDFLAGS = $(fuzz_ldflags)
+fuzz_targets += tests/fuzz/fuzz_dkim_sign
+tests_fuzz_fuzz_dkim_sign_LDADD = $(fuzz_main) $(mailauth_libs)
+tests_fuzz_fuzz_dkim_sign_LDFLAGS = $(fuzz_ldflags)
 if TESTS_BUILT
 fuzz_targets += tests/fuzz/fuzz_dkim tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_spf
 tests_fuzz_fuzz_dkim_LDADD = $(fuzz_main) libfakedns.a $(mailauth_libs)

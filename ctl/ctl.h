@@ -71,6 +71,8 @@ enum ctl_exit ctl_run_unban(const struct ctl *ctl);
 enum ctl_exit ctl_run_route(const struct ctl *ctl);
 enum ctl_exit ctl_run_spf(const struct ctl *ctl);
 enum ctl_exit ctl_run_verify(const struct ctl *ctl);
+enum ctl_exit ctl_run_sign(const struct ctl *ctl);
+enum ctl_exit ctl_run_keygen(const struct ctl *ctl);
 enum ctl_exit ctl_run_proxy(const struct ctl *ctl);
 
 #endif

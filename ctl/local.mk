@@ -4,6 +4,8 @@ posternctl_SOURCES = \
 	ctl/bans.c \
 	ctl/ctl.h \
 	ctl/daemon.c ctl/daemon.h \
+	ctl/keyfile.c ctl/keyfile.h \
+	ctl/keygen.c \
 	ctl/lookup.c ctl/lookup.h \
 	ctl/main.c \
 	ctl/message.c ctl/message.h \
@@ -12,6 +14,8 @@ posternctl_SOURCES = \
 	ctl/policyd.c \
 	ctl/proxy.c \
 	ctl/show.c \
+	ctl/sign.c \
+	ctl/signing.c ctl/signing.h \
 	ctl/spf.c \
 	ctl/status.c \
 	ctl/verify.c
@@ -40,5 +44,7 @@ tests_fuzz_fuzz_message_LDFLAGS = $(fuzz_ldflags)
 
 EXTRA_DIST += tests/ctl/ctlkit.py tests/ctl/fake_policyd.py
 dist_check_SCRIPTS += \
-	tests/ctl/check-ctl tests/ctl/check-ctl-daemon tests/ctl/check-ctl-proxy
-TESTS += tests/ctl/check-ctl tests/ctl/check-ctl-daemon tests/ctl/check-ctl-proxy
+	tests/ctl/check-ctl tests/ctl/check-ctl-daemon tests/ctl/check-ctl-proxy \
+	tests/ctl/check-ctl-sign
+TESTS += tests/ctl/check-ctl tests/ctl/check-ctl-daemon tests/ctl/check-ctl-proxy \
+	tests/ctl/check-ctl-sign

@@ -56,6 +56,19 @@ static const struct ctl_option verify_options[] = {
     OPTION_ENGINE, {"authserv-id", 0, "NAME", "whose results these are (this host's name)"},
 };
 
+static const struct ctl_option sign_options[] = {
+    {"domain", 0, "DOMAIN", "who signs (d=)"},
+    {"selector", 0, "NAME", "which of its keys (s=)"},
+    {"key", 0, "FILE", "the private key, PEM"},
+};
+
+static const struct ctl_option keygen_options[] = {
+    {"selector", 0, "NAME", "the name of the key (year and month)"},
+    {"type", 0, "TYPE", "rsa or ed25519 (rsa)"},
+    {"bits", 0, "N", "how long, of rsa (2048)"},
+    {"directory", 0, "DIR", "where its file goes (" PN_SYSCONFDIR "/postern/dkim)"},
+};
+
 const struct ctl_command ctl_commands[] = {
     {"config", "", "Print the checked configuration, or all its errors", "", NULL, 0, 0, 0,
      ctl_run_config},
@@ -81,6 +94,16 @@ const struct ctl_command ctl_commands[] = {
      "not judged and DMARC rests on DKIM. Needs no configuration and no daemon.\n"
      "Exit status 0 when SPF or a DKIM signature passes, else 1.\n",
      verify_options, COUNT(verify_options), 1, 1, ctl_run_verify},
+    {"sign", "FILE", "Print a message with a DKIM signature on top",
+     "Needs --domain, --selector and --key, no configuration and no daemon. FILE is a message\n"
+     "with LF or CRLF line ends, which stay; - for standard input. One that this key has signed\n"
+     "already stays as it is. Exit status 1 for a message without or with two From fields.\n",
+     sign_options, COUNT(sign_options), 1, 1, ctl_run_sign},
+    {"keygen", "DOMAIN", "Make a DKIM key for a domain",
+     "Writes DIR/DOMAIN.SELECTOR.key, never over one that exists, and prints its DNS record and\n"
+     "the section of postern.conf that signs with it. As root, the key's group becomes that of\n"
+     "the configuration's user, mode 0640; else it is yours, mode 0600.\n",
+     keygen_options, COUNT(keygen_options), 1, 1, ctl_run_keygen},
     {"proxy", "", "Tell what a PROXY header says",
      "Reads the bytes that a gateway sends first, version 1 or 2 of the PROXY protocol, from\n"
      "standard input and prints JSON as soon as they are a header or cannot become one.\n"

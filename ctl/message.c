@@ -3,7 +3,44 @@
 
 #include "ctl/message.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/base/str.h"
+
+#define MESSAGE_MAX ((size_t)100 * 1024 * 1024)
+#define READ_SIZE   65536u
+
+static int read_all(FILE *file, const char *path, struct buf *raw, struct error *error_r)
+{
+    size_t got;
+
+    do {
+        got = fread(buf_reserve(raw, READ_SIZE), 1, READ_SIZE, file);
+        buf_commit(raw, got);
+        if (raw->len > MESSAGE_MAX)
+            return error_set(error_r, ERROR_CONFIG, "%s: a message of more than %zu MiB", path,
+                             MESSAGE_MAX / 1024 / 1024);
+    } while (got);
+    return ferror(file) ? error_set_errno(error_r, "cannot read %s", path) : 0;
+}
+
+int message_read(const char *path, struct buf *raw, struct error *error_r)
+{
+    bool is_stdin = str_eq(path, "-");
+    FILE *file = is_stdin ? stdin : fopen(path, "rb");
+    const char *name = is_stdin ? "standard input" : path;
+
+    if (!file)
+        return error_set_errno(error_r, "cannot open %s", path);
+    int rc = read_all(file, name, raw, error_r);
+    if (!is_stdin)
+        fclose(file);
+    if (rc == 0 && raw->len == 0)
+        rc = error_set(error_r, ERROR_CONFIG, "%s: empty, no message", name);
+    return rc;
+}
 
 void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out)
 {
@@ -20,6 +57,19 @@ void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out)
         buf_puts(out, bare ? "\r\n" : "\n");
         at = (size_t)(feed - bytes) + 1;
     }
+}
+
+int message_take_field(const struct message_field *field, char **name_r, char **value_r,
+                       struct error *error_r)
+{
+    *name_r = str_take(field->name, field->name_len, SIZE_MAX);
+    *value_r = str_take(field->value, field->value_len, SIZE_MAX);
+    if (*name_r && *value_r)
+        return 0;
+    error_set(error_r, ERROR_CONFIG, "the field %s holds a NUL byte", *name_r);
+    free(*name_r);
+    free(*value_r);
+    return -1;
 }
 
 /* Where the line at `at` ends, its line end included. */
@@ -47,13 +97,18 @@ static size_t name_len(const uint8_t *line, size_t len, size_t *colon_r)
     return at < len && line[at] == ':' ? name : 0;
 }
 
+size_t message_start(const uint8_t *bytes, size_t len)
+{
+    return len >= 5 && memcmp(bytes, "From ", 5) == 0 ? line_end(bytes, len, 0) : 0;
+}
+
 bool message_next_field(const uint8_t *bytes, size_t len, size_t *at_r,
                         struct message_field *field_r)
 {
     size_t at = *at_r, colon;
 
-    if (at == 0 && len >= 5 && memcmp(bytes, "From ", 5) == 0)
-        at = line_end(bytes, len, 0);
+    if (at == 0)
+        at = message_start(bytes, len);
     *at_r = at;
     if (at >= len)
         return false;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/base/error.h"
 
 /* A message from a file, in the parts that a mail server hands on (RFC 5322). */
 
@@ -17,6 +18,10 @@ struct message_field {
     const uint8_t *value;
     size_t value_len; /* all behind the colon, with folds, without the last line end */
 };
+
+/* The file's bytes, of standard input for "-", appended to raw: at least one, at most 100 MiB. */
+int message_read(const char *path, struct buf *raw, struct error *error_r)
+    __attribute__((warn_unused_result));
 
 /* Append bytes[0..len) with every bare line feed as CR LF: what SMTP would have carried. */
 void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out);
@@ -29,5 +34,14 @@ void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out);
  */
 bool message_next_field(const uint8_t *bytes, size_t len, size_t *at_r,
                         struct message_field *field_r);
+/* Where the first field begins: behind that "From " line. */
+size_t message_start(const uint8_t *bytes, size_t len);
+
+/*
+ * Its texts, to be freed. -1 when one holds a NUL: no mail server hands that on, and what
+ * stands before it would not be what it saw.
+ */
+int message_take_field(const struct message_field *field, char **name_r, char **value_r,
+                       struct error *error_r) __attribute__((warn_unused_result));
 
 #endif

@@ -15,8 +15,7 @@
 #include "ctl/message.h"
 #include "ctl/output.h"
 
-#define MESSAGE_MAX ((size_t)100 * 1024 * 1024)
-#define READ_SIZE   65536u
+#define READ_SIZE 65536u
 
 /* All that is found out about one message. */
 struct judgement {
@@ -33,58 +32,31 @@ struct judgement {
     struct dmarc_verdict dmarc;
 };
 
-static int read_all(FILE *file, const char *path, struct buf *raw, struct error *error_r)
-{
-    size_t got;
-
-    do {
-        got = fread(buf_reserve(raw, READ_SIZE), 1, READ_SIZE, file);
-        buf_commit(raw, got);
-        if (raw->len > MESSAGE_MAX)
-            return error_set(error_r, ERROR_CONFIG, "%s: a message of more than %zu MiB", path,
-                             MESSAGE_MAX / 1024 / 1024);
-    } while (got);
-    return ferror(file) ? error_set_errno(error_r, "cannot read %s", path) : 0;
-}
-
 /* The message as SMTP would have carried it. */
 static int read_message(const char *path, struct buf *wire, struct error *error_r)
 {
-    bool is_stdin = str_eq(path, "-");
-    FILE *file = is_stdin ? stdin : fopen(path, "rb");
     struct buf raw = {0};
+    int rc = message_read(path, &raw, error_r);
 
-    if (!file)
-        return error_set_errno(error_r, "cannot open %s", path);
-    int rc = read_all(file, is_stdin ? "standard input" : path, &raw, error_r);
-    if (!is_stdin)
-        fclose(file);
-    if (rc == 0 && raw.len == 0)
-        rc = error_set(error_r, ERROR_CONFIG, "%s: empty, no message",
-                       is_stdin ? "standard input" : path);
     if (rc == 0)
         message_to_wire(raw.data, raw.len, wire);
     buf_fini(&raw);
     return rc;
 }
 
-/* No mail server hands on a NUL in a header; what stands here would not be what it saw. */
 static int feed_field(struct judgement *judgement, const struct message_field *field,
                       struct error *error_r)
 {
-    char *name = str_take(field->name, field->name_len, SIZE_MAX);
-    char *value = str_take(field->value, field->value_len, SIZE_MAX);
-    int rc = 0;
+    char *name, *value;
 
-    if (name && value)
-        dkim_verifier_header(judgement->verifier, name, value);
-    else
-        rc = error_set(error_r, ERROR_CONFIG, "the field %s holds a NUL byte", name);
-    if (rc == 0 && str_eq_nocase(name, "From"))
+    if (message_take_field(field, &name, &value, error_r) < 0)
+        return -1;
+    dkim_verifier_header(judgement->verifier, name, value);
+    if (str_eq_nocase(name, "From"))
         author_field(&judgement->author, value);
     free(name);
     free(value);
-    return rc;
+    return 0;
 }
 
 static int verify_dkim(struct judgement *judgement, const struct buf *wire, struct error *error_r)

@@ -51,8 +51,8 @@ if LIBSPF2
 mailauth_tests += tests/unit/test_spf_libspf2
 endif
 check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
-TESTS += $(mailauth_tests) tests/dkim/verify.py tests/spf/rfc7208.py
-dist_check_SCRIPTS += tests/dkim/verify.py tests/spf/rfc7208.py
+TESTS += $(mailauth_tests) tests/dkim/interop.py tests/dkim/verify.py tests/spf/rfc7208.py
+dist_check_SCRIPTS += tests/dkim/interop.py tests/dkim/verify.py tests/spf/rfc7208.py
 dkim_fixture = tests/unit/dkim_fixture.c tests/unit/dkim_fixture.h
 mailauth_test_libs = libfakedns.a $(mailauth_libs) $(CMOCKA_LIBS)
 tests_unit_test_author_SOURCES = tests/unit/test_author.c

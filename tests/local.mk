@@ -5,7 +5,7 @@ EXTRA_DIST += \
 	tests/check tests/demo tests/packages-build tests/packages-check tests/lab tests/tap-run \
 	tests/lib/build.sh tests/lib/cases.py tests/lib/launch.py tests/lib/metrics.py \
 	tests/lib/setup.sh tests/lib/steps.sh tests/lib/story.py \
-	tests/lib/tsan.supp tests/soak tests/soak-ingress
+	tests/lib/tsan.supp tests/soak tests/soak-ingress tests/soak-milter
 dist_check_SCRIPTS += tests/lib/test_steps
 TESTS += tests/lib/test_steps
 
@@ -82,7 +82,12 @@ soak-load: postern-policyd postern-milter
 soak-ingress: postern-policyd postern-ingress posternctl
 	POSTERN_SRCDIR='$(abs_top_srcdir)' POSTERN_BUILDDIR='$(abs_builddir)' \
 	    SOAK_SECONDS=$(SOAK_SECONDS) $(srcdir)/tests/soak-ingress
-soak: soak-load soak-ingress
+# A million messages, which takes as long as it takes: five minutes or ten.
+SOAK_MESSAGES = 1000000
+soak-milter: postern-milter tests/bench/milter_load
+	POSTERN_BUILDDIR='$(abs_builddir)' PYTHONDONTWRITEBYTECODE=1 \
+	    SOAK_MESSAGES=$(SOAK_MESSAGES) $(srcdir)/tests/soak-milter
+soak: soak-load soak-ingress soak-milter
 
 format:
 	cd $(srcdir) && find common milter policyd ingress webhook ctl tests -name '*.[ch]' \
@@ -92,4 +97,5 @@ clean-local: clean-fuzz
 clean-fuzz:
 	rm -rf tests/fuzz/found
 
-.PHONY: fuzz fuzz-programs format lint lint-cppcheck lint-tidy soak soak-ingress soak-load clean-fuzz
+.PHONY: fuzz fuzz-programs format lint lint-cppcheck lint-tidy soak soak-ingress soak-load \
+	soak-milter clean-fuzz

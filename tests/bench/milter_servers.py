@@ -130,10 +130,11 @@ class MilterServer(Server):
 class Postern(MilterServer):
     name = "postern-milter"
     words = ["spf=pass", "dkim=pass"]
+    log = "log"     # or a path elsewhere
 
     def start(self):
         config = self.write("postern.conf", POSTERN)
-        with open(os.path.join(self.folder, "log"), "wb") as log:
+        with open(os.path.join(self.folder, self.log), "wb") as log:
             self.spawn(os.path.join(BUILD, "postern-milter"), "-f", "-c", config, stderr=log)
 
 

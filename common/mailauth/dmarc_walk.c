@@ -183,8 +183,8 @@ const char *dmarc_walk_organization(const struct dmarc_walk *walk, enum dmarc_gu
         if (!has_record(step, guess))
             continue;
         enum dmarc_psd psd = psd_of(step, guess);
-        /* The domain itself is its own organization, though others may be so below it. */
-        if (psd == DMARC_PSD_Y && i > 0)
+        /* One label below; where the walk starts there is none, and it is its own organization. */
+        if (psd == DMARC_PSD_Y)
             return domain_last_labels(walk->domain, domain_label_count(step->domain) + 1);
         if (psd != DMARC_PSD_U)
             return step->domain;

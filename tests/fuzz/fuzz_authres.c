@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +22,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         free(id);
     struct spf_request request = {.helo = value, .sender = value};
     struct spf_verdict spf = {{0}, {0}};
+    struct dmarc_verdict dmarc = {.result = len % 2 ? AUTH_FAIL : AUTH_TEMPERROR};
+    snprintf(dmarc.domain, sizeof(dmarc.domain), "%s", value);
+    snprintf(dmarc.record_domain, sizeof(dmarc.record_domain), "%s", value);
+    snprintf(dmarc.reason, sizeof(dmarc.reason), "%s", value);
     struct authres results = {.authserv_id = "mx.example.com",
                               .masked = NULL,
                               .spf = &spf,
                               .spf_request = &request,
+                              .dmarc = &dmarc,
                               .comment = value};
     authres_build(&out, &results);
     BUG_ON(out.len > AUTHRES_MAX + sizeof("mx.example.com; none"));

@@ -27,6 +27,7 @@
  *
  *     a*    A 192.0.2.1        nx*   NXDOMAIN    sf*   SERVFAIL
  *     txt*  TXT "one" "two"    nd*   no data     mute* nothing
+ *     key*  TXT "one", for 2 s; all others are good for 300 s
  *     cn*   CNAME a1.<rest>, with the A behind it
  *     late* as a*, after 150 ms, and only once, however often it is asked
  */
@@ -90,6 +91,10 @@ static size_t answer(uint8_t *packet, size_t len)
         packet[7] = 1;
         return put(packet, end, "\xc0\x0c\x00\x10\x00\x01\x00\x00\x01\x2c\x00\x08\x03one\x03two",
                    20);
+    }
+    if (begins(packet, "key") && type == DNS_TYPE_TXT) {
+        packet[7] = 1;
+        return put(packet, end, "\xc0\x0c\x00\x10\x00\x01\x00\x00\x00\x02\x00\x04\x03one", 16);
     }
     if (begins(packet, "cn") && type == DNS_TYPE_A) {
         uint8_t to_rest[2] = {0xc0, (uint8_t)(13 + label_len)};
@@ -258,6 +263,23 @@ static void test_cache(void **state)
     for (int i = 0; i < 20; i++)
         assert_int_equal(status_of("a3.lab.example", DNS_TYPE_A), DNS_FOUND);
     assert_int_equal(asked(), before);
+}
+
+/* As DKIM's keys: asked for again once their time is over, and not before. */
+static void test_cache_honours_ttl(void **state)
+{
+    int64_t began = clock_mono_ms(&clock_system), passed = 0;
+    unsigned before;
+
+    (void)state;
+    assert_int_equal(status_of("key1.lab.example", DNS_TYPE_TXT), DNS_FOUND);
+    before = asked();
+    while (asked() == before && passed < 10000) {
+        assert_int_equal(status_of("key1.lab.example", DNS_TYPE_TXT), DNS_FOUND);
+        passed = clock_mono_ms(&clock_system) - began;
+        usleep(10000);
+    }
+    assert_in_range(passed, 1000, 9999); /* libunbound counts whole seconds */
 }
 
 /* A question that cannot be reaches nobody. */
@@ -435,6 +457,7 @@ int main(void)
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_records),
         cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_cache_honours_ttl),
         cmocka_unit_test(test_impossible_names),
         cmocka_unit_test(test_batch),
         cmocka_unit_test(test_budget),

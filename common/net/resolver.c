@@ -17,6 +17,7 @@
 #include "common/base/bug.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/net/dns_cache.h"
 #include "common/net/dns_packet.h"
 #include "common/net/loop.h"
 
@@ -52,6 +53,7 @@ struct batch {
 
 struct resolver {
     struct dns dns;
+    struct dns_cache *cache;
     struct loop *loop;
     struct ub_ctx *ub;
     pthread_t thread;
@@ -215,10 +217,9 @@ static void batch_wait(struct batch *batch, int64_t ms)
     pthread_mutex_unlock(&batch->lock);
 }
 
-static void resolver_ask(struct dns *dns, const struct dns_question *questions, size_t count,
-                         struct dns_budget *budget, struct dns_answer *answers_r)
+static void ask_loop(struct resolver *resolver, const struct dns_question *questions, size_t count,
+                     struct dns_budget *budget, struct dns_answer *answers_r)
 {
-    struct resolver *resolver = (struct resolver *)(void *)dns;
     struct batch *batch = batch_new(resolver, questions, count);
     int64_t began = clock_mono_ms(&clock_system);
 
@@ -233,6 +234,18 @@ static void resolver_ask(struct dns *dns, const struct dns_question *questions, 
     memcpy(answers_r, batch->answers, count * sizeof(answers_r[0]));
     memset(batch->answers, 0, count * sizeof(batch->answers[0]));
     batch_unref(batch);
+}
+
+/* libunbound has a cache, too, but the way to its thread and back costs more than all else. */
+static void resolver_ask(struct dns *dns, const struct dns_question *questions, size_t count,
+                         struct dns_budget *budget, struct dns_answer *answers_r)
+{
+    struct resolver *resolver = (struct resolver *)(void *)dns;
+
+    if (dns_cache_find(resolver->cache, questions, count, answers_r))
+        return;
+    ask_loop(resolver, questions, count, budget, answers_r);
+    dns_cache_keep(resolver->cache, questions, count, answers_r);
 }
 
 /* --- set-up -------------------------------------------------------------- */
@@ -339,6 +352,7 @@ struct resolver *resolver_new(const struct config_strings *servers, bool dnssec,
     struct resolver *resolver = x_calloc(1, sizeof(*resolver));
 
     resolver->dns.ask = resolver_ask;
+    resolver->cache = dns_cache_new(&clock_system);
     resolver->loop = loop_new();
     resolver->ub = ub_ctx_create_event(loop_event_base(resolver->loop));
     if (!resolver->ub)
@@ -348,6 +362,7 @@ struct resolver *resolver_new(const struct config_strings *servers, bool dnssec,
         return resolver;
     ub_ctx_delete(resolver->ub);
     loop_free(&resolver->loop);
+    dns_cache_free(&resolver->cache);
     free(resolver);
     return NULL;
 }
@@ -371,6 +386,7 @@ void resolver_free(struct resolver **resolver)
     while (gone->pending) /* unlinks it: NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
         pending_free(gone->pending);
     loop_free(&gone->loop);
+    dns_cache_free(&gone->cache);
     free(gone);
 }
 

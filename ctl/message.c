@@ -50,6 +50,7 @@ void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out)
         const uint8_t *feed = memchr(bytes + at, '\n', len - at);
         if (!feed) {
             buf_put(out, bytes + at, len - at);
+            buf_puts(out, "\r\n");
             return;
         }
         bool bare = feed == bytes || feed[-1] != '\r';

@@ -23,7 +23,10 @@ struct message_field {
 int message_read(const char *path, struct buf *raw, struct error *error_r)
     __attribute__((warn_unused_result));
 
-/* Append bytes[0..len) with every bare line feed as CR LF: what SMTP would have carried. */
+/*
+ * Append bytes[0..len) with every bare line feed as CR LF, and one behind a last line that
+ * has none: what SMTP would have carried.
+ */
 void message_to_wire(const uint8_t *bytes, size_t len, struct buf *out);
 
 /*

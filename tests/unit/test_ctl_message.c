@@ -22,8 +22,10 @@ static void test_to_wire(void **state)
         {"nothing", "", ""},
         {"LF", "a\nb\n", "a\r\nb\r\n"},
         {"CRLF", "a\r\nb\r\n", "a\r\nb\r\n"},
-        {"mixed", "a\r\nb\nc", "a\r\nb\r\nc"},
-        {"LF first", "\na", "\r\na"},
+        {"mixed", "a\r\nb\nc", "a\r\nb\r\nc\r\n"},
+        {"no end", "a", "a\r\n"},
+        {"half an end", "a\r", "a\r\r\n"},
+        {"LF first", "\na", "\r\na\r\n"},
         {"empty lines", "\n\n\r\n", "\r\n\r\n\r\n"},
         {"bare CR stays", "a\rb\r\r\n", "a\rb\r\r\n"},
     };

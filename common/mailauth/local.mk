@@ -39,8 +39,8 @@ libfakedns_a_SOURCES = tests/unit/fake_dns.c tests/unit/fake_dns.h
 
 dkim_tests = \
 	tests/unit/test_dkim tests/unit/test_dkim_body tests/unit/test_dkim_canon \
-	tests/unit/test_dkim_choice tests/unit/test_dkim_key tests/unit/test_dkim_own \
-	tests/unit/test_dkim_samples tests/unit/test_dkim_sign tests/unit/test_dkim_signed \
+	tests/unit/test_dkim_choice tests/unit/test_dkim_key tests/unit/test_dkim_memory \
+	tests/unit/test_dkim_own tests/unit/test_dkim_samples tests/unit/test_dkim_sign tests/unit/test_dkim_signed \
 	tests/unit/test_dkim_signkey tests/unit/test_dkim_tags
 mailauth_tests = \
 	tests/unit/test_author tests/unit/test_authres $(dkim_tests) \
@@ -70,6 +70,8 @@ tests_unit_test_dkim_canon_SOURCES = tests/unit/test_dkim_canon.c
 tests_unit_test_dkim_canon_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_key_SOURCES = tests/unit/test_dkim_key.c
 tests_unit_test_dkim_key_LDADD = $(mailauth_test_libs)
+tests_unit_test_dkim_memory_SOURCES = tests/unit/test_dkim_memory.c
+tests_unit_test_dkim_memory_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_samples_SOURCES = tests/unit/test_dkim_samples.c
 tests_unit_test_dkim_samples_LDADD = $(mailauth_test_libs)
 tests_unit_test_dkim_own_SOURCES = tests/unit/test_dkim_own.c $(dkim_fixture)

@@ -74,6 +74,14 @@ static int read_name(const struct ctl *ctl, struct work *work, struct error *err
     return signing_name_parse(ctl->args[0], selector ? selector : month, &work->name, error_r);
 }
 
+/* One that the milter's user can enter, whatever the umask is. */
+static int make_directory(const char *path)
+{
+    if (mkdir(path, 0755) == 0)
+        return chmod(path, 0755);
+    return errno == EEXIST ? 0 : -1;
+}
+
 /* The path of the key, absolute as the file wants it. The usual folder is made when missing. */
 static int find_path(const struct ctl *ctl, struct work *work, struct error *error_r)
 {
@@ -81,7 +89,7 @@ static int find_path(const struct ctl *ctl, struct work *work, struct error *err
     const char *directory = named ? named : DIRECTORY_DEFAULT;
     struct buf path = {0};
 
-    if (!named && mkdir(directory, 0755) < 0 && errno != EEXIST)
+    if (!named && make_directory(directory) < 0)
         return error_set_errno(error_r, "cannot create %s; --directory names another", directory);
     char *absolute = realpath(directory, NULL);
     if (!absolute)

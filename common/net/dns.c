@@ -5,6 +5,9 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
 
 #define LABEL_MAX  63
 #define OCTETS_MAX 253 /* with the dots between labels; 255 on the wire, RFC 1035 3.1 */
@@ -54,6 +57,24 @@ void dns_answer_fini(struct dns_answer *answer)
     free(answer->records);
     answer->records = NULL;
     answer->count = 0;
+}
+
+struct dns_answer dns_answer_copy(const struct dns_answer *answer)
+{
+    struct dns_answer copy = *answer;
+
+    copy.records = answer->count == 0 ? NULL : x_calloc(answer->count, sizeof(copy.records[0]));
+    for (size_t i = 0; i < answer->count; i++) {
+        struct dns_record *record = &copy.records[i];
+        *record = answer->records[i];
+        if (record->name)
+            record->name = x_strdup(record->name);
+        if (record->txt) {
+            record->txt = x_malloc(record->txt_len + 1);
+            memcpy(record->txt, answer->records[i].txt, record->txt_len + 1);
+        }
+    }
+    return copy;
 }
 
 const char *dns_strstatus(enum dns_status status)

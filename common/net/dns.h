@@ -78,6 +78,7 @@ static inline void dns_ask(struct dns *dns, const struct dns_question *questions
 bool dns_name_is_valid(const char *name);
 
 void dns_answer_fini(struct dns_answer *answer);
+struct dns_answer dns_answer_copy(const struct dns_answer *answer);
 /* The words of a log line or a reason: "found", "no such name", … */
 const char *dns_strstatus(enum dns_status status);
 

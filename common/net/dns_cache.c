@@ -31,7 +31,7 @@ struct dns_cache {
     size_t bytes;
 };
 
-/* --- keys and copies ------------------------------------------------------------------ */
+/* --- keys and sizes ------------------------------------------------------------------- */
 
 /* The type and the name in lower case, without the last dot; 0: too long to be kept. */
 static size_t make_key(const struct dns_question *question, char key[KEY_MAX])
@@ -57,23 +57,6 @@ static bool has_key(const struct map_node *node, const void *key, size_t key_len
     const struct entry *entry = MAP_ENTRY(node, const struct entry, node);
 
     return entry->key_len == key_len && memcmp(entry->key, key, key_len) == 0;
-}
-
-static struct dns_answer copy_answer(const struct dns_answer *answer)
-{
-    struct dns_answer copy = *answer;
-
-    copy.records = answer->count ? x_calloc(answer->count, sizeof(copy.records[0])) : NULL;
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct dns_record *record = &answer->records[i];
-        copy.records[i] = *record;
-        copy.records[i].name = record->name ? x_strdup(record->name) : NULL;
-        if (!record->txt)
-            continue;
-        copy.records[i].txt = x_malloc(record->txt_len + 1);
-        memcpy(copy.records[i].txt, record->txt, record->txt_len + 1);
-    }
-    return copy;
 }
 
 static size_t answer_bytes(const struct dns_answer *answer)
@@ -132,7 +115,7 @@ static void insert(struct dns_cache *cache, const struct dns_question *question,
         return;
     struct entry *entry = x_calloc(1, sizeof(*entry) + len);
     entry->until_ms = clock_mono_ms(cache->clock) + (int64_t)ttl_sec * 1000;
-    entry->answer = copy_answer(answer);
+    entry->answer = dns_answer_copy(answer);
     entry->bytes = sizeof(*entry) + len + answer_bytes(answer);
     entry->key_len = len;
     memcpy(entry->key, key, len);
@@ -180,7 +163,7 @@ void dns_cache_free(struct dns_cache **cache)
 /* With how much of its time is left. */
 static struct dns_answer take(struct dns_cache *cache, struct entry *entry, int64_t now_ms)
 {
-    struct dns_answer answer = copy_answer(&entry->answer);
+    struct dns_answer answer = dns_answer_copy(&entry->answer);
 
     answer.ttl_sec = (uint32_t)((entry->until_ms - now_ms + 999) / 1000);
     unlink_entry(cache, entry);

@@ -5,6 +5,7 @@ libnet_a_SOURCES = \
 	common/net/control.c common/net/control.h \
 	common/net/dns.c common/net/dns.h \
 	common/net/dns_cache.c common/net/dns_cache.h \
+	common/net/dns_memo.c common/net/dns_memo.h \
 	common/net/dns_packet.c common/net/dns_packet.h \
 	common/net/http.c common/net/http.h \
 	common/net/http_conn.c common/net/http_conn.h \
@@ -30,8 +31,8 @@ noinst_HEADERS += tests/unit/http_fixture.h tests/unit/net_fixture.h
 
 if TESTS_BUILT
 net_tests = \
-	tests/unit/test_control tests/unit/test_dns tests/unit/test_dns_cache tests/unit/test_http \
-	tests/unit/test_http_life \
+	tests/unit/test_control tests/unit/test_dns tests/unit/test_dns_cache tests/unit/test_dns_memo \
+	tests/unit/test_http tests/unit/test_http_life \
 	tests/unit/test_by_gateway \
 	tests/unit/test_listener tests/unit/test_loop tests/unit/test_origin \
 	tests/unit/test_report tests/unit/test_report_link tests/unit/test_resolver \
@@ -59,6 +60,8 @@ tests_unit_test_dns_SOURCES = tests/unit/test_dns.c
 tests_unit_test_dns_LDADD = $(net_test_libs)
 tests_unit_test_dns_cache_SOURCES = tests/unit/test_dns_cache.c
 tests_unit_test_dns_cache_LDADD = $(net_test_libs)
+tests_unit_test_dns_memo_SOURCES = tests/unit/test_dns_memo.c
+tests_unit_test_dns_memo_LDADD = $(net_test_libs)
 tests_unit_test_report_SOURCES = tests/unit/test_report.c
 tests_unit_test_report_LDADD = $(net_test_libs)
 tests_unit_test_report_link_SOURCES = tests/unit/test_report_link.c

@@ -34,6 +34,7 @@ dist_conf_postfix_DATA = \
 	conf/postfix/plain.cf conf/postfix/gateway-mta.cf conf/postfix/vps-main.cf
 dist_conf_exim_DATA = conf/exim/vps.conf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
+	conf/dovecot/quarantine.sieve \
 	conf/dovecot/92-ingress.conf conf/dovecot/92-plain.conf
 dist_conf_nftables_DATA = \
 	conf/nftables/gateway.nft conf/nftables/gateway-masquerade.nft conf/nftables/gateway-proxy.nft \

@@ -377,6 +377,8 @@ static enum stat stat_of(unsigned kind)
         return STAT_EVENT_SPF_FAIL;
     case CONFIG_EVENT_DKIM_FAIL:
         return STAT_EVENT_DKIM_FAIL;
+    case CONFIG_EVENT_DMARC_FAIL:
+        return STAT_EVENT_DMARC_FAIL;
     case CONFIG_EVENT_CONNECT:
         return STAT_EVENT_CONNECT;
     }

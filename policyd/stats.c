@@ -30,6 +30,7 @@ static const struct {
     [STAT_EVENT_RCPT_REJECTED] = {"event_rcpt_rejected", METRIC("events"), "rcpt_rejected"},
     [STAT_EVENT_SPF_FAIL] = {"event_spf_fail", METRIC("events"), "spf_fail"},
     [STAT_EVENT_DKIM_FAIL] = {"event_dkim_fail", METRIC("events"), "dkim_fail"},
+    [STAT_EVENT_DMARC_FAIL] = {"event_dmarc_fail", METRIC("events"), "dmarc_fail"},
     [STAT_EVENT_CONNECT] = {"event_connect", METRIC("events"), "connect"},
     [STAT_EVENT_UNCOUNTED] = {"event_uncounted", METRIC("events_uncounted"), NULL},
     [STAT_BAN_SET] = {"ban_set", METRIC("bans_set"), NULL},

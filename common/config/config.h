@@ -78,6 +78,8 @@ struct config_ingress {
     unsigned idle_timeout_sec;
 };
 
+enum config_milter_preset { MILTER_PRESET_NONE, MILTER_PRESET_VERIFY_ONLY };
+
 struct config_milter {
     char *listen;    /* "unix:PATH", "inet:PORT@HOST" or "HOST:PORT"; NULL: off */
     char *group;     /* of a Unix socket, NULL: the process's own */
@@ -86,10 +88,21 @@ struct config_milter {
     unsigned idle_timeout_sec;
     unsigned max_signatures; /* verified a message; the rest is ignored */
     char *report;            /* policyd's control socket, "unix:PATH"; NULL: it is told nothing */
+    char *authserv_id;       /* of Authentication-Results, lower case; hostname unless given */
+    struct config_strings upstream_authserv_ids; /* whose results stay; lower case */
+    struct prefixlist sign_nets;                 /* whose mail is signed without a login */
+    enum config_milter_preset preset;
+    bool enforce; /* the file's enforce, false with MILTER_PRESET_VERIFY_ONLY */
 };
 
-/* What becomes of a message. */
-enum config_action { CONFIG_ACTION_ACCEPT, CONFIG_ACTION_REJECT, CONFIG_ACTION_TEMPFAIL };
+/* What becomes of a message, from the mildest on. */
+enum config_action {
+    CONFIG_ACTION_ACCEPT,
+    CONFIG_ACTION_HEADER,     /* a field says so */
+    CONFIG_ACTION_QUARANTINE, /* the same field, for Sieve to file it away */
+    CONFIG_ACTION_TEMPFAIL,
+    CONFIG_ACTION_REJECT,
+};
 
 enum config_spf_engine { CONFIG_SPF_RFC7208, CONFIG_SPF_LIBSPF2 };
 
@@ -100,6 +113,42 @@ struct config_spf {
     enum config_action softfail;
     enum config_action permerror;
     enum config_action temperror;
+};
+
+/* By the best result of a message's signatures; pass is accepted. */
+struct config_dkim {
+    enum config_action none;
+    enum config_action fail;
+    enum config_action permerror;
+    enum config_action temperror;
+};
+
+/* How far the policy of the author's domain is followed. */
+enum config_enforcement {
+    CONFIG_ENFORCEMENT_NONE,
+    CONFIG_ENFORCEMENT_QUARANTINE, /* also where it says reject */
+    CONFIG_ENFORCEMENT_REJECT,
+};
+
+struct config_dmarc {
+    enum config_enforcement enforcement;
+    enum config_action permerror; /* From names no author, or not for sure */
+    struct config_strings
+        exempt_domains; /* lower case: mail that SPF or DKIM proves to be theirs */
+    struct prefixlist exempt_clients;
+};
+
+#define CONFIG_SIGNATURES_MAX                                                                      \
+    4 /* sign sections for one sender: a key of each kind, old and new                             \
+       */
+
+/* A key that signs what goes out. */
+struct config_sign {
+    char *from;     /* whose mail: "example.com", "*.example.com" (all below), "*"; lower case */
+    char *domain;   /* d=; NULL: that of From */
+    char *selector; /* s=; lower case */
+    char *key;      /* the content of key_file, PEM; not checked yet */
+    unsigned line;  /* of the section, to name an error in the key */
 };
 
 struct config_policyd {
@@ -145,6 +194,7 @@ struct config_http {
 #define CONFIG_EVENT_SPF_FAIL      16u
 #define CONFIG_EVENT_DKIM_FAIL     32u
 #define CONFIG_EVENT_CONNECT       64u
+#define CONFIG_EVENT_DMARC_FAIL    128u
 
 enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN };
 
@@ -207,6 +257,10 @@ struct config {
     size_t ingress_count;
     struct config_milter milter;
     struct config_spf spf;
+    struct config_dkim dkim;
+    struct config_dmarc dmarc;
+    struct config_sign *signs;
+    size_t sign_count;
     struct config_policyd policyd;
     struct config_http *https;
     size_t http_count;

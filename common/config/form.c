@@ -31,9 +31,8 @@ static bool is_label(const char *label, size_t len)
     return len > 0 && len <= LABEL_MAX && label[0] != '-' && label[len - 1] != '-';
 }
 
-/* Letters, digits, "-" and "_" in labels; the last label is no number, or it would be an address.
- */
-static bool is_domain(const char *text)
+/* Letters, digits, "-" and "_" in labels. */
+static bool is_labels(const char *text)
 {
     const char *label = text;
     size_t len;
@@ -45,8 +44,16 @@ static bool is_domain(const char *text)
         if (!is_label(label, len))
             return false;
         if (label[len] == '\0')
-            return strspn(label, "0123456789") < len;
+            return true;
     }
+}
+
+/* The last label is no number, or it would be an address. */
+static bool is_domain(const char *text)
+{
+    const char *dot = strrchr(text, '.'), *last = dot == NULL ? text : dot + 1;
+
+    return is_labels(text) && last[strspn(last, "0123456789")] != '\0';
 }
 
 const char *form_fqdn(char *text)
@@ -62,6 +69,21 @@ const char *form_host(char *text)
 {
     if (!is_domain(text))
         return "a host name (no address: its certificate is checked against the name)";
+    str_lower(text);
+    return NULL;
+}
+
+const char *form_author(char *text)
+{
+    if (str_eq(text, "*") || form_fqdn(str_has_prefix(text, "*.") ? text + 2 : text) == NULL)
+        return NULL;
+    return "a domain like \"example.com\", \"*.example.com\" for those below it, or \"*\"";
+}
+
+const char *form_selector(char *text)
+{
+    if (!is_labels(text))
+        return "a selector of letters, digits, \"-\", \"_\" and \".\"";
     str_lower(text);
     return NULL;
 }

@@ -11,6 +11,8 @@ typedef const char *(*form_fn)(char *text);
 
 const char *form_fqdn(char *text);     /* RFC 1035 2.3.1 with "_", one dot at least */
 const char *form_host(char *text);     /* the same, dots or not; no address */
+const char *form_author(char *text);   /* a domain, "*." and a domain, or "*" */
+const char *form_selector(char *text); /* RFC 6376 3.1: labels with dots between them */
 const char *form_account(char *text);  /* a Unix user or group, a Postfix transport */
 const char *form_name(char *text);     /* of a section */
 const char *form_login(char *text);    /* anything without ":" */

@@ -13,6 +13,8 @@ libconfig_pn_a_SOURCES = \
 	common/config/rules_gateway.c common/config/rules_gateway.h \
 	common/config/rules_ingress.c common/config/rules_ingress.h \
 	common/config/rules_jail.c common/config/rules_jail.h \
+	common/config/rules_milter.c common/config/rules_milter.h \
+	common/config/rules_sign.c common/config/rules_sign.h \
 	common/config/same.c common/config/same.h \
 	common/config/schema.c common/config/schema.h \
 	common/config/secret.c common/config/secret.h \
@@ -23,7 +25,7 @@ libconfig_pn_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 
 if TESTS_BUILT
 config_tests = \
-	tests/unit/test_config tests/unit/test_config_ingress tests/unit/test_config_values tests/unit/test_options \
+	tests/unit/test_config tests/unit/test_config_ingress tests/unit/test_config_milter tests/unit/test_config_values tests/unit/test_options \
 	tests/unit/test_program \
 	tests/unit/test_schema tests/unit/test_secret
 check_PROGRAMS += $(config_tests)
@@ -34,6 +36,8 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c $(config_fixture)
 tests_unit_test_config_LDADD = $(config_test_libs)
 tests_unit_test_config_ingress_SOURCES = tests/unit/test_config_ingress.c $(config_fixture)
 tests_unit_test_config_ingress_LDADD = $(config_test_libs)
+tests_unit_test_config_milter_SOURCES = tests/unit/test_config_milter.c $(config_fixture)
+tests_unit_test_config_milter_LDADD = $(config_test_libs)
 tests_unit_test_config_values_SOURCES = tests/unit/test_config_values.c $(config_fixture)
 tests_unit_test_config_values_LDADD = $(config_test_libs)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c

@@ -37,7 +37,7 @@ static void string_texts(const struct option *option, const void *base,
 {
     const char *text = *(char *const *)value_field(option, base);
 
-    if (option->type == OPTION_SECRET)
+    if (option->type == OPTION_SECRET || option->type == OPTION_KEY)
         text = text != NULL ? SECRET_SHOWN : NULL;
     add_text(texts, text != NULL ? option->prefix : NULL, text != NULL ? text : "");
 }

@@ -12,6 +12,8 @@
 #include "common/config/rules_gateway.h"
 #include "common/config/rules_ingress.h"
 #include "common/config/rules_jail.h"
+#include "common/config/rules_milter.h"
+#include "common/config/rules_sign.h"
 
 #define PORT_SMTPS       465    /* RFC 8314: TLS from the first byte */
 #define TRANSPORT_SHARED "smtp" /* Postfix's own, of every relay that names none */
@@ -25,18 +27,6 @@ static void check_trusted(struct draft *draft, const struct draft_section *top)
             config_errors_add(draft->errors, draft_line(top, "trusted"),
                               "trusted holds the whole internet: mail from everywhere would be "
                               "local; your own networks are right");
-}
-
-/* What the file says of policyd's socket need not be said again. */
-static void complete_milter(struct draft *draft)
-{
-    struct config *config = draft->config;
-
-    if (draft_given(draft_next(draft, "milter", NULL), "report") != NULL)
-        return;
-    free(config->milter.report);
-    config->milter.report =
-        config->policyd.control == NULL ? NULL : x_strdup(config->policyd.control);
 }
 
 /* Whether the file gives an option something, be it right or wrong. */
@@ -167,26 +157,6 @@ static void check_tcp(struct draft *draft, const struct draft_section *in, const
                           "connect), or listen on a Unix socket",
                           in->where, option, text);
     }
-}
-
-/* libmilter accepts its connections itself and does not tell who connects. */
-static void check_milter(struct draft *draft)
-{
-    const struct draft_section *in = draft_next(draft, "milter", NULL);
-    const struct config_milter *milter = &draft->config->milter;
-    struct endpoint endpoint;
-    const char *reason;
-
-    if (milter->listen == NULL || milter->firewalled ||
-        endpoint_parse_milter(milter->listen, &endpoint, &reason) != 0 || endpoint.is_unix ||
-        addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK)
-        return;
-    config_errors_add(
-        draft->errors, draft_line(in, "listen"),
-        "%slisten \"%s\" is open to whoever can reach it, and the milter cannot see "
-        "who that is: listen on a Unix socket or on loopback, or let a firewall admit "
-        "the mail server alone and set firewalled = true",
-        in->where, milter->listen);
 }
 
 static void check_policyd(struct draft *draft)
@@ -351,9 +321,10 @@ void rules_apply(struct draft *draft)
 {
     check_trusted(draft, draft->sections);
     rules_check_gateways(draft);
-    complete_milter(draft);
+    rules_complete_milter(draft);
     check_listeners(draft);
-    check_milter(draft);
+    rules_check_milter(draft);
+    rules_check_signs(draft);
     check_policyd(draft);
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "http", in)) != NULL;) {
         check_http_service(draft, in);

@@ -43,14 +43,21 @@ static const struct option_word ingress_ways[] = {{"proxy", FORWARD_AS_PROXY},
                                                   {"transparent", FORWARD_AS_TRANSPARENT},
                                                   {"plain", FORWARD_AS_PLAIN},
                                                   {NULL, 0}};
-static const struct option_word actions[] = {{"accept", CONFIG_ACTION_ACCEPT},
-                                             {"reject", CONFIG_ACTION_REJECT},
-                                             {"tempfail", CONFIG_ACTION_TEMPFAIL},
-                                             {"quarantine", WORD_LATER},
-                                             {"header", WORD_LATER},
-                                             {NULL, 0}};
-static const struct option_word actions_for_now[] = {
-    {"accept", CONFIG_ACTION_ACCEPT}, {"tempfail", CONFIG_ACTION_TEMPFAIL}, {NULL, 0}};
+static const struct option_word actions[] = {
+    {"accept", CONFIG_ACTION_ACCEPT},     {"reject", CONFIG_ACTION_REJECT},
+    {"tempfail", CONFIG_ACTION_TEMPFAIL}, {"quarantine", CONFIG_ACTION_QUARANTINE},
+    {"header", CONFIG_ACTION_HEADER},     {NULL, 0}};
+static const struct option_word actions_for_now[] = {{"accept", CONFIG_ACTION_ACCEPT},
+                                                     {"tempfail", CONFIG_ACTION_TEMPFAIL},
+                                                     {"quarantine", CONFIG_ACTION_QUARANTINE},
+                                                     {"header", CONFIG_ACTION_HEADER},
+                                                     {NULL, 0}};
+static const struct option_word enforcements[] = {{"none", CONFIG_ENFORCEMENT_NONE},
+                                                  {"quarantine", CONFIG_ENFORCEMENT_QUARANTINE},
+                                                  {"reject", CONFIG_ENFORCEMENT_REJECT},
+                                                  {NULL, 0}};
+static const struct option_word milter_presets[] = {
+    {"", MILTER_PRESET_NONE}, {"verify_only", MILTER_PRESET_VERIFY_ONLY}, {NULL, 0}};
 static const struct option_word spf_engine_words[] = {{"rfc7208", CONFIG_SPF_RFC7208},
 #ifdef HAVE_LIBSPF2
                                                       {"libspf2", CONFIG_SPF_LIBSPF2},
@@ -65,6 +72,7 @@ static const struct option_word jail_events[] = {
     {"rcpt_rejected", WORD_LATER},
     {"spf_fail", WORD_LATER},
     {"dkim_fail", WORD_LATER},
+    {"dmarc_fail", WORD_LATER},
     {"connect", CONFIG_EVENT_CONNECT},
     {NULL, 0},
 };
@@ -200,6 +208,17 @@ static const struct option milter_options[] = {
     {"report", OPTION_STRING, RUN("control"), 0, 255, .form = form_unix_listener,
      FIELD(struct config_milter, report),
      .help = "policyd's control socket, to tell it of events; empty: off"},
+    {"authserv_id", OPTION_STRING, "", 0, 253, .form = form_host,
+     FIELD(struct config_milter, authserv_id),
+     .help = "whose results its Authentication-Results are; empty: hostname"},
+    {"upstream_authserv_ids", OPTION_STRINGS, "", 0, 64, .form = form_host,
+     FIELD(struct config_milter, upstream_authserv_ids),
+     .help = "whose Authentication-Results stay in mail from elsewhere; all others are removed"},
+    {"sign_nets", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix,
+     FIELD(struct config_milter, sign_nets),
+     .help = "whose mail is signed without a login: web applications on hosts of your own"},
+    {"preset", OPTION_WORD, "", .words = milter_presets, FIELD(struct config_milter, preset),
+     .help = "verify_only: it judges and writes what it found, and neither acts nor signs"},
     {.name = NULL},
 };
 
@@ -213,7 +232,46 @@ static const struct option spf_options[] = {
     {"permerror", OPTION_WORD, "accept", .words = actions, FIELD(struct config_spf, permerror),
      .help = "where the domain's record is broken"},
     {"temperror", OPTION_WORD, "accept", .words = actions_for_now,
-     FIELD(struct config_spf, temperror), .help = "where DNS does not answer: accept or tempfail"},
+     FIELD(struct config_spf, temperror), .help = "where DNS does not answer; never reject"},
+    {.name = NULL},
+};
+
+static const struct option dkim_options[] = {
+    {"none", OPTION_WORD, "accept", .words = actions, FIELD(struct config_dkim, none),
+     .help = "what becomes of mail without a signature"},
+    {"fail", OPTION_WORD, "accept", .words = actions, FIELD(struct config_dkim, fail),
+     .help = "and of mail whose signatures are all false"},
+    {"permerror", OPTION_WORD, "accept", .words = actions, FIELD(struct config_dkim, permerror),
+     .help = "whose signatures or keys are broken, missing or too weak"},
+    {"temperror", OPTION_WORD, "accept", .words = actions_for_now,
+     FIELD(struct config_dkim, temperror), .help = "where DNS does not answer; never reject"},
+    {.name = NULL},
+};
+
+static const struct option dmarc_options[] = {
+    {"enforcement", OPTION_WORD, "none", .words = enforcements,
+     FIELD(struct config_dmarc, enforcement),
+     .help = "how far the policy of the author's domain is followed: none, quarantine, reject"},
+    {"permerror", OPTION_WORD, "accept", .words = actions, FIELD(struct config_dmarc, permerror),
+     .help = "what becomes of mail whose From names no author for sure; enforcement at least"},
+    {"exempt_domains", OPTION_STRINGS, "", 0, LIST_MAX, .form = form_fqdn,
+     FIELD(struct config_dmarc, exempt_domains),
+     .help = "mailing lists and forwarders: mail that SPF or DKIM proves to be theirs is let in"},
+    {"exempt_clients", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix,
+     FIELD(struct config_dmarc, exempt_clients),
+     .help = "clients whose mail is let in, whatever the policy says"},
+    {.name = NULL},
+};
+
+static const struct option sign_options[] = {
+    {"from", OPTION_STRING, NULL, 1, 255, .form = form_author, FIELD(struct config_sign, from),
+     .help = "whose mail: example.com, *.example.com (the domains below it) or *"},
+    {"domain", OPTION_STRING, "", 0, 253, .form = form_fqdn, FIELD(struct config_sign, domain),
+     .help = "the domain that signs, which has the key in DNS; empty: that of From"},
+    {"selector", OPTION_STRING, NULL, 1, 63, .form = form_selector,
+     FIELD(struct config_sign, selector), .help = "the name of the key in DNS"},
+    {"key_file", OPTION_KEY, NULL, 1, PATH_LEN_MAX, FIELD(struct config_sign, key),
+     .help = "a file with the private key in PEM, rsa or ed25519; posternctl keygen makes one"},
     {.name = NULL},
 };
 
@@ -349,6 +407,12 @@ const struct section schema[] = {
      .help = "a port at home that lets the gateways in"},
     {.name = "milter", ONE(milter), .options = milter_options, .help = "postern-milter"},
     {.name = "spf", ONE(spf), .options = spf_options, .help = "what is done by SPF's result"},
+    {.name = "dkim", ONE(dkim), .options = dkim_options, .help = "what is done by DKIM's result"},
+    {.name = "dmarc", ONE(dmarc), .options = dmarc_options, .help = "what is done by DMARC"},
+    {.name = "sign",
+     MANY(struct config_sign, signs, sign_count),
+     .options = sign_options,
+     .help = "a key that signs what goes out, by DKIM"},
     {.name = "policyd", ONE(policyd), .options = policyd_options, .help = "postern-policyd"},
     {.name = "http",
      .titled = true,

@@ -22,7 +22,8 @@ enum option_type {
     OPTION_WORD,         /* one of words: unsigned, enum or bool */
     OPTION_WORDS,        /* a list of them: unsigned, or-ed */
     OPTION_STRING,       /* char *, NULL for "" */
-    OPTION_SECRET,       /* char *: the content of the file named */
+    OPTION_SECRET,       /* char *: the content of the file named, one line */
+    OPTION_KEY,          /* the same, any number of lines */
     OPTION_STRINGS,      /* struct config_strings */
     OPTION_PREFIXES,     /* struct prefixlist */
     OPTION_RELAYS,       /* const struct config_relay **; resolved by the rules */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,4 +143,19 @@ void secret_free(char **secret)
         explicit_bzero(*secret, strlen(*secret));
     free(*secret);
     *secret = NULL;
+}
+
+int secret_check_owner(const char *path, const char *user, struct error *error_r)
+{
+    const struct passwd *account = getpwnam(user);
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return error_set_errno(error_r, "%s", path);
+    if (st.st_uid == 0 || st.st_uid == geteuid() ||
+        (account != NULL && st.st_uid == account->pw_uid))
+        return 0;
+    return error_set(error_r, ERROR_CONFIG,
+                     "%s belongs to the user with number %u: chown it to root or %s", path,
+                     (unsigned)st.st_uid, user);
 }

@@ -18,4 +18,11 @@ char *secret_read(const char *path, struct error *error_r) __attribute__((warn_u
 char *secret_read_text(const char *path, struct error *error_r) __attribute__((warn_unused_result));
 void secret_free(char **secret);
 
+/*
+ * Whether a file belongs to root, to user, or to whom the process runs as: who else owns it
+ * could put another key there. 0, or -1 and the reason.
+ */
+int secret_check_owner(const char *path, const char *user, struct error *error_r)
+    __attribute__((warn_unused_result));
+
 #endif

@@ -177,7 +177,8 @@ static void set_string(struct setter *setter, char *text)
 }
 
 /* The text itself never shows: it could be the secret, put in the wrong place. */
-static void set_secret(struct setter *setter, char *text)
+static void set_content(struct setter *setter, const char *text,
+                        char *(*read)(const char *path, struct error *error_r))
 {
     const struct option *option = setter->option;
     struct error error;
@@ -192,11 +193,21 @@ static void set_secret(struct setter *setter, char *text)
                           setter->where, option->name);
         return;
     }
-    secret = secret_read(text, &error);
+    secret = read(text, &error);
     if (secret == NULL)
         config_errors_add(setter->errors, setter->line, "%s%s: %s", setter->where, option->name,
                           error.text);
     *(char **)value_field(option, setter->base) = secret;
+}
+
+static void set_secret(struct setter *setter, char *text)
+{
+    set_content(setter, text, secret_read);
+}
+
+static void set_key(struct setter *setter, char *text)
+{
+    set_content(setter, text, secret_read_text);
 }
 
 static void add_string(struct setter *setter, char *text)
@@ -245,8 +256,8 @@ static void set_text(struct setter *setter, char *text)
         [OPTION_SECONDS] = set_duration, [OPTION_MILLISECONDS] = set_duration,
         [OPTION_WORD] = set_word,        [OPTION_WORDS] = set_word,
         [OPTION_STRING] = set_string,    [OPTION_SECRET] = set_secret,
-        [OPTION_STRINGS] = add_string,   [OPTION_PREFIXES] = add_prefix,
-        [OPTION_RELAYS] = check_only,
+        [OPTION_KEY] = set_key,          [OPTION_STRINGS] = add_string,
+        [OPTION_PREFIXES] = add_prefix,  [OPTION_RELAYS] = check_only,
     };
 
     setters[setter->option->type](setter, text);
@@ -318,7 +329,7 @@ void value_fini(const struct option *option, void *base)
 
     if (option->type == OPTION_STRING)
         free(*(char **)field);
-    else if (option->type == OPTION_SECRET)
+    else if (option->type == OPTION_SECRET || option->type == OPTION_KEY)
         secret_free(field);
     else if (option->type == OPTION_STRINGS)
         fini_strings(field);

@@ -337,6 +337,7 @@ static void each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does(void 
         {CONFIG_EVENT_RCPT_REJECTED, STAT_EVENT_RCPT_REJECTED},
         {CONFIG_EVENT_SPF_FAIL, STAT_EVENT_SPF_FAIL},
         {CONFIG_EVENT_DKIM_FAIL, STAT_EVENT_DKIM_FAIL},
+        {CONFIG_EVENT_DMARC_FAIL, STAT_EVENT_DMARC_FAIL},
     };
     struct fixture *fixture = *state;
     struct told told;

@@ -281,7 +281,7 @@ static void events_have_names(void **state)
         {CONFIG_EVENT_AUTH_FAIL, "auth_fail"},       {CONFIG_EVENT_RCPT_UNKNOWN, "rcpt_unknown"},
         {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
         {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
-        {CONFIG_EVENT_CONNECT, "connect"},
+        {CONFIG_EVENT_DMARC_FAIL, "dmarc_fail"},     {CONFIG_EVENT_CONNECT, "connect"},
     };
 
     (void)state;

@@ -32,6 +32,7 @@ static const struct {
     const char *section, *option, *value;
 } samples[] = {
     {"", "hostname", "mx.example.com"},
+    {"", "domains", "example.com"},
     {"gateway", "public_addresses", "192.0.2.1"},
     {"gateway", "tunnel_addresses", "10.8.0.1"},
     {"gateway", "mta", "postfix"},
@@ -41,6 +42,9 @@ static const struct {
     {"http", "listen", "unix:/a"},
     {"http", "token_file", secret},
     {"jail", "action", "delay"},
+    {"sign", "from", "*"},
+    {"sign", "selector", "202611"},
+    {"sign", "key_file", secret},
     {"relay", "host", "relay.example"},
     {"relay", "login", "me"},
     {"relay", "password_file", secret},
@@ -348,7 +352,9 @@ static void test_count(void **state)
             if (!option_is_list(option))
                 continue;
             check_count(option, too_many, true);
-            check_count(option, none, option->min > 0);
+            /* Without any domain nothing can be signed, which section sign is complained of for. */
+            if (!str_eq(option->name, "domains"))
+                check_count(option, none, option->min > 0);
         }
     }
 }

@@ -64,7 +64,7 @@ static void put_tag(struct buf *page, const struct option *option)
         [OPTION_WORD] = "word",          [OPTION_WORDS] = "list of words",
         [OPTION_STRING] = "text",        [OPTION_SECRET] = "file",
         [OPTION_STRINGS] = "list",       [OPTION_PREFIXES] = "list",
-        [OPTION_RELAYS] = "list",
+        [OPTION_RELAYS] = "list",        [OPTION_KEY] = "file",
     };
     char least[VALUE_DURATION_MAX], most[VALUE_DURATION_MAX], fallback[256];
 
@@ -137,14 +137,27 @@ static size_t commented_option(const char *line)
     return name > 0 && strncmp(line + indent + 1 + name, " = ", 3) == 0 ? indent + 1 : 0;
 }
 
+/* "#name {": up to "#}" each line is one of a section that is an example. */
+static bool begins_example(const char *line)
+{
+    size_t name = strspn(line + (line[0] == '#'), "abcdefghijklmnopqrstuvwxyz");
+
+    return line[0] == '#' && name > 0 && strncmp(line + 1 + name, " {\n", 3) == 0;
+}
+
 static char *uncomment(const char *sample)
 {
+    bool in_example = false;
     struct buf text;
 
     buf_init(&text);
     for (const char *line = sample; *line != '\0'; line += strcspn(line, "\n") + 1) {
-        size_t hash = commented_option(line);
+        in_example = in_example || begins_example(line);
+        size_t hash = in_example ? 1 : commented_option(line);
         size_t len = strcspn(line, "\n") + 1;
+
+        assert_true(!in_example || line[0] == '#');
+        in_example = in_example && line[1] != '}';
 
         buf_put(&text, line + hash, len - hash);
     }
@@ -239,6 +252,8 @@ static bool is_explained(const char *sample, unsigned line)
         sample += strcspn(sample, "\n") + 1;
     }
     before += strspn(before, " ");
+    if (str_has_prefix(before, "#  #"))
+        before += 3;
     return before[0] == '#' && before[1] == ' ';
 }
 

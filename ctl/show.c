@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "common/config/config.h"
+#include "common/mailauth/sign_keys.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 
@@ -24,11 +25,12 @@ enum ctl_exit ctl_run_config(const struct ctl *ctl)
     struct config *config = NULL;
     struct config_errors errors = {0};
 
-    if (config_load(path, &config, &errors) < 0) {
+    if (config_load(path, &config, &errors) < 0 || sign_keys_check(config, &errors) < 0) {
         config_errors_print(&errors, path, stderr);
         if (ctl->json)
             output_json(errors_json(&errors, path), CTL_NO);
         config_errors_fini(&errors);
+        config_free(&config);
         return CTL_NO;
     }
     if (ctl->json)

@@ -34,10 +34,10 @@ static char macro_auth_authen[] = "{auth_authen}";
 static char macro_rcpt_mailer[] = "{rcpt_mailer}";
 static char macro_rcpt_host[] = "{rcpt_host}";
 static char macro_queue_id[] = "i";
-static char field_name[] = "Authentication-Results";
+static char signature_name[] = "DKIM-Signature";
 static char reply_code[] = "550";
 static char reply_status[] = "5.6.0";
-static char reply_text[] = "Too many Authentication-Results fields";
+static char reply_text[] = "Too many fields that only the receiving server may write";
 
 static void negotiate_macros(SMFICTX *ctx, unsigned long offered, unsigned long *actions_r)
 {
@@ -125,7 +125,7 @@ static sfsistat refuse_origin(const struct session *session)
 {
     char client[ADDR_TEXT_MAX];
     const struct origin *origin = &session->origin;
-    bool enforce = session->setup->config->enforce;
+    bool enforce = session->setup->config->milter.enforce;
 
     count(TALLY_ORIGIN_REFUSED);
     log_info(session->name, enforce ? "reject" : "would reject",
@@ -231,34 +231,72 @@ static sfsistat handle_body(struct session *session, const unsigned char *bytes,
     return wanted ? SMFIS_CONTINUE : SMFIS_SKIP;
 }
 
+/* libmilter takes char * and changes nothing. */
+static char *name_of(enum fields_kind kind)
+{
+    return (char *)(uintptr_t)fields_kind_name(kind);
+}
+
 /* From the highest number down: each removal changes the numbers behind it (CVE-2022-48521). */
 static int remove_fields(SMFICTX *ctx, const struct fields *fields)
 {
-    for (size_t i = fields->remove_count; i-- > 0;)
-        if (smfi_chgheader(ctx, field_name, (int)fields->remove[i], NULL) != MI_SUCCESS)
-            return -1;
+    for (enum fields_kind kind = 0; kind < FIELDS_KINDS; kind++) {
+        const struct fields_list *list = &fields->lists[kind];
+        for (size_t i = list->remove_count; i-- > 0;)
+            if (smfi_chgheader(ctx, name_of(kind), (int)list->remove[i], NULL) != MI_SUCCESS)
+                return -1;
+    }
     return 0;
 }
 
 /* At index 0, above the Received field that the server itself adds: RFC 8601 section 4. */
-static int add_field(SMFICTX *ctx, enum spacing spacing, const struct buf *value)
+static int add_field(SMFICTX *ctx, enum spacing spacing, char *name, const char *value)
 {
     struct buf field;
     int rc;
 
-    if (value->len == 0)
-        return 0;
     buf_init(&field);
     if (spacing == SPACING_KEPT)
         buf_putc(&field, ' ');
-    buf_puts(&field, buf_str(value));
-    rc = smfi_insheader(ctx, 0, field_name, (char *)field.data);
+    buf_puts(&field, value);
+    rc = smfi_insheader(ctx, 0, name, (char *)field.data);
     buf_fini(&field);
     return rc == MI_SUCCESS ? 0 : -1;
 }
 
-static sfsistat refuse_fields(SMFICTX *ctx, const char *queue_id, unsigned seen)
+static int add_action(SMFICTX *ctx, enum spacing spacing, const struct action *action)
 {
+    struct buf value;
+    int rc;
+
+    if (action->kind == CONFIG_ACTION_ACCEPT)
+        return 0;
+    buf_init(&value);
+    buf_printf(&value, "%s;\n\t%s: %s", action_name(action->kind), action->method, action->text);
+    rc = add_field(ctx, spacing, name_of(FIELDS_ACTION), buf_str(&value));
+    buf_fini(&value);
+    return rc;
+}
+
+static int change(SMFICTX *ctx, const struct session *session, const struct buf *results)
+{
+    const struct message *message = session->message;
+
+    if (remove_fields(ctx, &message->fields) != 0 ||
+        add_action(ctx, session->spacing, &message->action) != 0)
+        return -1;
+    for (size_t i = 0; i < message->signature_count; i++)
+        if (add_field(ctx, session->spacing, signature_name, buf_str(&message->signatures[i])) != 0)
+            return -1;
+    return results->len == 0
+               ? 0
+               : add_field(ctx, session->spacing, name_of(FIELDS_AUTHRES), buf_str(results));
+}
+
+static sfsistat refuse_fields(SMFICTX *ctx, const char *queue_id, const struct fields *fields)
+{
+    unsigned seen = fields->lists[FIELDS_AUTHRES].seen + fields->lists[FIELDS_ACTION].seen;
+
     count(TALLY_MESSAGE_REFUSED);
     log_info(queue_id, "reject", LOG_UINT("fields", seen),
              LOG_STR("reason", "more Authentication-Results to remove than can be"));
@@ -285,21 +323,19 @@ static sfsistat reply(SMFICTX *ctx, const struct action *action)
 static sfsistat end_message(SMFICTX *ctx, struct session *session, const char *queue_id)
 {
     struct message *message = session->message;
-    struct buf value;
+    struct buf results;
     int rc;
 
     if (message->fields.too_many)
-        return refuse_fields(ctx, queue_id, message->fields.seen);
-    buf_init(&value);
-    message_finish(message, queue_id, &value);
-    if (message->action.kind != CONFIG_ACTION_ACCEPT) {
-        buf_fini(&value);
+        return refuse_fields(ctx, queue_id, &message->fields);
+    buf_init(&results);
+    message_finish(message, queue_id, &results);
+    rc = message->action.code == NULL || message->action.kind == CONFIG_ACTION_ACCEPT
+             ? change(ctx, session, &results)
+             : 1;
+    buf_fini(&results);
+    if (rc > 0)
         return reply(ctx, &message->action);
-    }
-    rc = remove_fields(ctx, &message->fields);
-    if (rc == 0)
-        rc = add_field(ctx, session->spacing, &value);
-    buf_fini(&value);
     if (rc == 0)
         return SMFIS_CONTINUE;
     count(TALLY_CHANGE_FAILED);

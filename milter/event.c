@@ -70,3 +70,12 @@ struct event event_of_dkim(const struct judge_facts *facts, const struct judgeme
         return (struct event){.name = NULL};
     return (struct event){"dkim_fail", is_known_by_name(facts, judgement) ? 0 : 1};
 }
+
+struct event event_of_dmarc(const struct judge_facts *facts, const struct judgement *judgement)
+{
+    if (facts->origin->kind != ORIGIN_KNOWN || !judgement->has_dmarc ||
+        judgement->dmarc.result != AUTH_FAIL)
+        return (struct event){.name = NULL};
+    return (struct event){"dmarc_fail",
+                          has_dkim(facts, AUTH_PASS) || is_known_by_name(facts, judgement) ? 0 : 1};
+}

@@ -40,4 +40,7 @@ struct event event_of_refusal(const struct config_strings *domains,
 struct event event_of_spf(const struct judge_facts *facts, const struct judgement *judgement);
 struct event event_of_dkim(const struct judge_facts *facts, const struct judgement *judgement);
 
+/* dmarc_fail: the author's domain is not proven. It weighs nothing where anybody is. */
+struct event event_of_dmarc(const struct judge_facts *facts, const struct judgement *judgement);
+
 #endif

@@ -4,10 +4,14 @@
 #include "milter/judge.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "common/base/mem.h"
 #include "common/mailauth/authres.h"
 
 #define SUMMARY_SIGNATURES_MAX 5
+#define AUTHORS_AHEAD_MAX      2 /* more than one are rare, and none needs be good */
 
 static const char *gateway_name(const struct origin *origin)
 {
@@ -31,10 +35,71 @@ static void explain_masked(const struct judge_facts *facts, struct judgement *ju
                  facts->hidden == NULL ? "" : facts->hidden);
 }
 
+/* --- what is asked ahead ------------------------------------------------------ */
+
+struct batch {
+    struct dns_question questions[3 + DKIM_SIGNATURES_MAX + AUTHORS_AHEAD_MAX * DMARC_QUERIES_MAX];
+    size_t count;
+    char domains[2][DNS_NAME_MAX]; /* of sender and HELO */
+    char reverse[ADDR_REVERSE_MAX];
+    char records[AUTHORS_AHEAD_MAX][DMARC_QUERIES_MAX][DNS_NAME_MAX];
+};
+
+static void add_question(struct batch *batch, const char *name, uint16_t type)
+{
+    batch->questions[batch->count++] = (struct dns_question){name, type};
+}
+
+static void add_domain(struct batch *batch, const char *name, char domain[DNS_NAME_MAX])
+{
+    if (domain_normalize(name, strlen(name), domain) == DOMAIN_OK)
+        add_question(batch, domain, DNS_TYPE_TXT);
+}
+
+static void add_client(struct batch *batch, const struct judge_facts *facts)
+{
+    const char *at = facts->sender == NULL ? NULL : strrchr(facts->sender, '@');
+
+    if (facts->origin->kind != ORIGIN_KNOWN)
+        return;
+    if (at != NULL)
+        add_domain(batch, at + 1, batch->domains[0]);
+    if (facts->sender != NULL)
+        add_domain(batch, facts->helo, batch->domains[1]);
+    add_question(batch, addr_format_reverse(&facts->origin->addr, batch->reverse), DNS_TYPE_PTR);
+}
+
+static void add_author(struct batch *batch, const char *domain, char (*records)[DNS_NAME_MAX])
+{
+    size_t count = dmarc_walk_names(domain, records);
+
+    for (size_t i = 0; i < count; i++)
+        add_question(batch, records[i], DNS_TYPE_TXT);
+}
+
 static struct dns_budget take_share(const struct dns_budget *whole, int64_t share_ms)
 {
     return (struct dns_budget){.left_ms = share_ms < whole->left_ms ? share_ms : whole->left_ms};
 }
+
+void judge_ask_ahead(const struct judge_facts *facts, const char *const *key_names,
+                     size_t key_count, struct dns_memo *memo, struct dns_budget *budget)
+{
+    struct dns_budget share = take_share(budget, budget->left_ms / 2);
+    struct batch *batch = x_calloc(1, sizeof *batch);
+
+    add_client(batch, facts);
+    for (size_t i = 0; i < key_count && i < DKIM_SIGNATURES_MAX; i++)
+        add_question(batch, key_names[i], DNS_TYPE_TXT);
+    for (size_t i = 0; i < facts->author->count && i < AUTHORS_AHEAD_MAX; i++)
+        add_author(batch, facts->author->domains[i], batch->records[i]);
+    budget->left_ms -= share.left_ms;
+    dns_memo_ask_ahead(memo, batch->questions, batch->count, &share);
+    budget->left_ms += share.left_ms;
+    free(batch);
+}
+
+/* --- the judgement ------------------------------------------------------------ */
 
 static void check_spf(const struct judge_facts *facts, const struct spf_engine *engine,
                       struct dns *dns, struct dns_budget *budget, struct judgement *judgement)
@@ -46,7 +111,7 @@ static void check_spf(const struct judge_facts *facts, const struct spf_engine *
         .client = facts->origin->addr,
         .helo = facts->helo,
         .sender = facts->sender,
-        .receiver = facts->authserv_id,
+        .receiver = facts->receiver,
     };
     spf_verify(engine, &judgement->spf_request, dns, budget, &judgement->spf);
 }
@@ -74,6 +139,47 @@ void judge_client(const struct judge_facts *facts, const struct spf_engine *engi
     budget->left_ms += share.left_ms;
 }
 
+const char *judge_spf_domain(const struct judge_facts *facts, const struct judgement *judgement)
+{
+    const struct spf_check *check;
+
+    if (!judgement->has_spf)
+        return NULL;
+    check = *facts->sender == '\0' ? &judgement->spf.helo : &judgement->spf.mailfrom;
+    return check->ran && check->result == AUTH_PASS ? check->domain : NULL;
+}
+
+static bool spf_is_unknown(const struct judge_facts *facts, const struct judgement *judgement)
+{
+    if (!judgement->has_spf)
+        return judgement->is_masked;
+    return (*facts->sender == '\0' ? &judgement->spf.helo : &judgement->spf.mailfrom)->result ==
+           AUTH_TEMPERROR;
+}
+
+void judge_author(const struct judge_facts *facts, struct dns *dns, struct dns_budget *budget,
+                  struct judgement *judgement)
+{
+    const char **domains = x_calloc(facts->dkim_count * 2 + 1, sizeof *domains);
+    struct dmarc_facts asked = {
+        .author = facts->author,
+        .spf_domain = judge_spf_domain(facts, judgement),
+        .spf_unknown = spf_is_unknown(facts, judgement),
+        .dkim_domains = domains,
+        .dkim_unknown_domains = domains + facts->dkim_count,
+    };
+
+    for (size_t i = 0; i < facts->dkim_count; i++) {
+        if (facts->dkim[i].result == AUTH_PASS)
+            domains[asked.dkim_count++] = facts->dkim[i].domain;
+        else if (facts->dkim[i].result == AUTH_TEMPERROR)
+            domains[facts->dkim_count + asked.dkim_unknown_count++] = facts->dkim[i].domain;
+    }
+    judgement->has_dmarc = true;
+    dmarc_evaluate(&asked, dns, budget, &judgement->dmarc);
+    free(domains);
+}
+
 void judge_field(const struct judge_facts *facts, const struct judgement *judgement,
                  struct buf *out)
 {
@@ -89,6 +195,7 @@ void judge_field(const struct judge_facts *facts, const struct judgement *judgem
         .dkim = facts->dkim,
         .dkim_count = facts->dkim_count,
         .dkim_evaluated = true,
+        .dmarc = judgement->has_dmarc ? &judgement->dmarc : NULL,
     };
 
     if (origin->kind == ORIGIN_KNOWN && origin->gateway != NULL) {

@@ -10,6 +10,7 @@ libmilter_pn_a_SOURCES = \
 	milter/limit.c milter/limit.h \
 	milter/message.c milter/message.h \
 	milter/monitor.c milter/monitor.h \
+	milter/outbound.c milter/outbound.h \
 	milter/session.c milter/session.h \
 	milter/setup.c milter/setup.h \
 	milter/socket.c milter/socket.h \
@@ -24,7 +25,7 @@ postern_milter_LDADD = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
 EXTRA_DIST += tests/milter/dnsd.py tests/milter/fake_policyd.py \
 	tests/milter/harness.py tests/milter/mta.py \
 	tests/milter/session.lua tests/milter/signer.py
-milter_scripts = tests/milter/check-milter tests/milter/check-milter-hard tests/milter/check-milter-http \
+milter_scripts = tests/milter/check-milter tests/milter/check-milter-acts tests/milter/check-milter-hard tests/milter/check-milter-http \
 	tests/milter/check-milter-reports \
 	tests/milter/check-milter-server
 dist_check_SCRIPTS += $(milter_scripts)
@@ -34,7 +35,7 @@ if TESTS_BUILT
 milter_tests = \
 	tests/unit/test_milter_action \
 	tests/unit/test_milter_envelope tests/unit/test_milter_event tests/unit/test_milter_fields \
-	tests/unit/test_milter_limits tests/unit/test_milter_message \
+	tests/unit/test_milter_limits tests/unit/test_milter_message tests/unit/test_milter_outbound \
 	tests/unit/test_milter_setup tests/unit/test_milter_socket
 check_PROGRAMS += $(milter_tests)
 TESTS += $(milter_tests)
@@ -51,6 +52,8 @@ tests_unit_test_milter_limits_SOURCES = tests/unit/test_milter_limits.c
 tests_unit_test_milter_limits_LDADD = $(milter_test_libs)
 tests_unit_test_milter_message_SOURCES = tests/unit/test_milter_message.c
 tests_unit_test_milter_message_LDADD = $(milter_test_libs)
+tests_unit_test_milter_outbound_SOURCES = tests/unit/test_milter_outbound.c
+tests_unit_test_milter_outbound_LDADD = libfakedns.a $(milter_test_libs)
 tests_unit_test_milter_setup_SOURCES = tests/unit/test_milter_setup.c
 tests_unit_test_milter_setup_LDADD = $(milter_test_libs)
 tests_unit_test_milter_socket_SOURCES = tests/unit/test_milter_socket.c

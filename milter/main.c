@@ -14,7 +14,7 @@
 #include "milter/socket.h"
 
 #define PROGRAM "postern-milter"
-#define SUMMARY "find the origin of each SMTP session and judge mail by SPF and DKIM"
+#define SUMMARY "find the origin of each SMTP session and judge its mail"
 
 /* What needs root, or a place in the file system, comes before both are given up. */
 static int open_and_detach(struct milter *milter, const struct config *config, bool foreground,
@@ -62,7 +62,7 @@ static bool enforces(void *ctx)
 {
     struct milter *milter = ctx;
     struct setup *setup = setups_take(&milter->setups);
-    bool enforce = setup->config->enforce;
+    bool enforce = setup->config->milter.enforce;
 
     setup_release(&setup);
     return enforce;
@@ -125,7 +125,7 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
         setups_equip(&milter->setups, &milter->tools);
         log_info(NULL, "started", LOG_STR("version", PACKAGE_VERSION),
                  LOG_STR("listen", config->milter.listen),
-                 LOG_STR("enforce", config->enforce ? "yes" : "no"));
+                 LOG_STR("enforce", config->milter.enforce ? "yes" : "no"));
         rc = server_run(milter, drained_r, error_r);
         socket_remove(config->milter.listen);
         log_info(NULL, "stopped", LOG_STR("drained", *drained_r ? "yes" : "no"));
@@ -137,9 +137,10 @@ static int run(struct milter *milter, const struct config *config, bool foregrou
 
 int main(int argc, char **argv)
 {
+    static const struct program program = {
+        .name = PROGRAM, .summary = SUMMARY, .check = sign_keys_check};
     struct program_options options;
-    struct config *config =
-        program_start(argc, argv, &(struct program){.name = PROGRAM, .summary = SUMMARY}, &options);
+    struct config *config = program_start(argc, argv, &program, &options);
     static struct milter milter;
     struct error error = {.code = ERROR_NONE};
     bool drained;

@@ -15,6 +15,25 @@ static char *take_login(const char *login)
     return login == NULL || *login == '\0' ? NULL : x_strndup(login, ENVELOPE_LOGIN_MAX);
 }
 
+/*
+ * Only mail of our own users is: who logged in, sendmail(1), and nets that the file names. From
+ * loopback a content filter gives back strangers' mail, too.
+ */
+static bool may_sign(const struct message *message)
+{
+    const struct workbench *bench = message->bench;
+    const struct origin *origin = message->client.origin;
+
+    if (bench->config->sign_count == 0)
+        return false;
+    if (message->login != NULL)
+        return true;
+    if (origin->kind == ORIGIN_LOCAL && origin->addr.family == ADDR_NONE)
+        return true;
+    return (origin->kind == ORIGIN_LOCAL || origin->kind == ORIGIN_KNOWN) &&
+           prefixlist_contains(&bench->config->milter.sign_nets, &origin->addr);
+}
+
 struct message *message_new(const struct workbench *bench, const struct message_client *client,
                             const char *sender, const char *login)
 {
@@ -28,10 +47,14 @@ struct message *message_new(const struct workbench *bench, const struct message_
         message->hidden = "is missing";
     message->is_judged = client->origin->kind != ORIGIN_LOCAL && message->login == NULL;
     message->budget.left_ms = bench->config->dns_timeout_ms;
-    if (message->is_judged)
+    if (message->is_judged) {
+        dns_memo_init(&message->memo, bench->dns);
         message->verifier =
             dkim_verifier_new(bench->dkim, client->session, bench->config->milter.max_signatures,
-                              bench->dns, &message->budget);
+                              &message->memo.dns, &message->budget);
+    }
+    if (may_sign(message))
+        message->outbound = outbound_new(bench->sign_keys, bench->dkim, client->session);
     return message;
 }
 
@@ -42,6 +65,10 @@ void message_free(struct message **message)
     if (old == NULL)
         return;
     dkim_verifier_free(&old->verifier);
+    dns_memo_fini(&old->memo);
+    outbound_free(&old->outbound);
+    for (size_t i = 0; i < old->signature_count; i++)
+        buf_fini(&old->signatures[i]);
     fields_fini(&old->fields);
     free(old->helo);
     free(old->login);
@@ -95,18 +122,26 @@ static bool lacks_space(enum spacing spacing, const char *value)
            (spacing == SPACING_UNKNOWN && *value != ' ' && *value != '\t');
 }
 
-static void verify_header(struct message *message, const char *name, const char *value)
+static void read_field(struct message *message, const char *name, const char *value)
+{
+    if (message->verifier != NULL)
+        dkim_verifier_header(message->verifier, name, value);
+    if (message->outbound != NULL)
+        outbound_header(message->outbound, name, value);
+}
+
+static void read_spaced_field(struct message *message, const char *name, const char *value)
 {
     struct buf spaced;
 
     if (!lacks_space(message->client.spacing, value)) {
-        dkim_verifier_header(message->verifier, name, value);
+        read_field(message, name, value);
         return;
     }
     buf_init(&spaced);
     buf_putc(&spaced, ' ');
     buf_puts(&spaced, value);
-    dkim_verifier_header(message->verifier, name, buf_str(&spaced));
+    read_field(message, name, buf_str(&spaced));
     buf_fini(&spaced);
 }
 
@@ -129,37 +164,57 @@ static void restore_client(struct message *message, const char *value)
     free(text);
 }
 
+/*
+ * From this host, over SMTP: a content filter that gives back what it got from us, with the
+ * fields that we wrote. Nobody else comes from there.
+ */
+static bool comes_back(const struct message *message)
+{
+    const struct origin *origin = message->client.origin;
+
+    return origin->kind == ORIGIN_LOCAL && message->login == NULL &&
+           addr_scope(&origin->addr) == ADDR_SCOPE_LOOPBACK;
+}
+
 void message_header(struct message *message, const char *name, const char *value)
 {
-    fields_note(&message->fields, message->bench->config->hostname, name, value);
+    if (!comes_back(message))
+        fields_note(&message->fields, &message->bench->config->milter, name, value);
     if (message->hidden != NULL && !message->has_received && fields_name_is(name, "Received"))
         restore_client(message, value);
-    if (message->verifier == NULL)
-        return;
     if (fields_name_is(name, "DKIM-Signature"))
-        message->is_signed = true;
-    verify_header(message, name, value);
+        message->bears_signature = true;
+    if (message->is_judged && fields_name_is(name, "From"))
+        author_field(&message->author, value);
+    read_spaced_field(message, name, value);
 }
 
 static struct judge_facts facts_of(const struct message *message)
 {
     return (struct judge_facts){
-        .authserv_id = message->bench->config->hostname,
+        .authserv_id = message->bench->config->milter.authserv_id,
+        .receiver = message->bench->config->hostname,
         .origin = message->client.origin,
         .hidden = message->hidden,
         .helo = message->client.helo,
         .sender = message->sender,
+        .author = &message->author,
     };
 }
 
 static void judge_once(struct message *message)
 {
-    const struct workbench *bench = message->bench;
     struct judge_facts facts = facts_of(message);
+    const char *const *keys;
+    size_t count;
 
     if (message->has_judgement)
         return;
-    judge_client(&facts, bench->engine, bench->dns, &message->budget, &message->judgement);
+    dkim_verifier_select(message->verifier, &message->author);
+    count = dkim_verifier_key_names(message->verifier, &keys);
+    judge_ask_ahead(&facts, keys, count, &message->memo, &message->budget);
+    judge_client(&facts, message->bench->engine, &message->memo.dns, &message->budget,
+                 &message->judgement);
     message->has_judgement = true;
 }
 
@@ -167,6 +222,8 @@ void message_end_header(struct message *message)
 {
     int64_t began = clock_mono_ms(message->bench->clock);
 
+    if (message->outbound != NULL)
+        outbound_end_header(message->outbound);
     if (!message->is_judged)
         return;
     judge_once(message);
@@ -176,13 +233,16 @@ void message_end_header(struct message *message)
 
 bool message_wants_body(const struct message *message)
 {
-    return message->verifier != NULL && message->is_signed;
+    return (message->verifier != NULL && message->bears_signature) ||
+           (message->outbound != NULL && outbound_is_signed(message->outbound));
 }
 
 void message_body(struct message *message, const uint8_t *bytes, size_t len)
 {
-    if (message_wants_body(message))
+    if (message->verifier != NULL && message->bears_signature)
         dkim_verifier_body(message->verifier, bytes, len);
+    if (message->outbound != NULL)
+        outbound_body(message->outbound, bytes, len);
 }
 
 static const char *or_dash(const char *text)
@@ -203,7 +263,8 @@ static void log_unjudged(const struct message *message, const char *queue_id)
     log_info(queue_id, "message", LOG_STR("client", addr_format(&origin->addr, client)),
              LOG_STR("origin", origin_kind_name(origin->kind)),
              LOG_STR("login", or_dash(message->login)), LOG_STR("sender", sender_text(message)),
-             LOG_UINT("removed", message->fields.remove_count),
+             LOG_UINT("signed", message->signature_count),
+             LOG_UINT("removed", fields_remove_count(&message->fields)),
              LOG_STR("session", message->client.session));
 }
 
@@ -231,11 +292,13 @@ static void log_judged(const struct message *message, const char *queue_id,
              LOG_STR("spf", spf_name(judgement, &judgement->spf.mailfrom)),
              LOG_STR("spf_helo", spf_name(judgement, &judgement->spf.helo)),
              LOG_STR("dkim", buf_str(&dkim)),
+             LOG_STR("dmarc", auth_result_name(judgement->dmarc.result)),
+             LOG_STR("author", or_dash(judgement->dmarc.domain)),
              LOG_STR("iprev",
                      judgement->has_iprev ? auth_result_name(judgement->iprev.result) : "masked"),
              LOG_STR("action", action_name(message->action.kind)),
-             LOG_UINT("removed", message->fields.remove_count), LOG_INT("ms", message->busy_ms),
-             LOG_STR("session", message->client.session));
+             LOG_UINT("removed", fields_remove_count(&message->fields)),
+             LOG_INT("ms", message->busy_ms), LOG_STR("session", message->client.session));
     buf_fini(&dkim);
 }
 
@@ -261,7 +324,7 @@ static void count_all(const struct message *message)
         by_gateway_count(&message->bench->tally->gateways, message->client.origin);
     if (message->login != NULL)
         count(message, TALLY_AUTHENTICATED, 0);
-    tally_add(message->bench->tally, TALLY_FIELD_REMOVED, 0, message->fields.remove_count);
+    tally_add(message->bench->tally, TALLY_FIELD_REMOVED, 0, fields_remove_count(&message->fields));
 }
 
 static void count_judged(const struct message *message, const struct judge_facts *facts)
@@ -278,6 +341,7 @@ static void count_judged(const struct message *message, const struct judge_facts
         count(message, TALLY_DKIM, facts->dkim[i].result);
     if (facts->dkim_count == 0)
         count(message, TALLY_DKIM, AUTH_NONE);
+    count(message, TALLY_DMARC, judgement->dmarc.result);
     if (message->bench->tally != NULL)
         histogram_add(&message->bench->tally->message_time, message->busy_ms);
 }
@@ -287,32 +351,58 @@ static void report_failures(const struct message *message, const char *queue_id,
 {
     struct event spf = event_of_spf(facts, &message->judgement);
     struct event dkim = event_of_dkim(facts, &message->judgement);
+    struct event dmarc = event_of_dmarc(facts, &message->judgement);
 
     if (message->bench->report == NULL)
         return;
     report(message, &spf, queue_id, NULL);
     report(message, &dkim, queue_id, NULL);
+    report(message, &dmarc, queue_id, NULL);
 }
 
 /* Say what is done, and without enforce do not. */
 static void act(struct message *message, const char *queue_id)
 {
     static const enum tally_id ids[] = {
-        [CONFIG_ACTION_REJECT] = TALLY_REJECTED, [CONFIG_ACTION_TEMPFAIL] = TALLY_DELAYED};
+        [CONFIG_ACTION_HEADER] = TALLY_MARKED,
+        [CONFIG_ACTION_QUARANTINE] = TALLY_QUARANTINED,
+        [CONFIG_ACTION_TEMPFAIL] = TALLY_DELAYED,
+        [CONFIG_ACTION_REJECT] = TALLY_REJECTED,
+    };
     struct action *action = &message->action;
 
     if (action->kind == CONFIG_ACTION_ACCEPT)
         return;
-    bool enforce = message->bench->config->enforce;
+    bool enforce = message->bench->config->milter.enforce;
     log_info(queue_id,
-             action->kind == CONFIG_ACTION_REJECT ? (enforce ? "reject" : "would reject")
-                                                  : (enforce ? "tempfail" : "would tempfail"),
-             LOG_STR("status", action->status), LOG_STR("reason", action->text),
-             LOG_STR("session", message->client.session));
+             action->kind == CONFIG_ACTION_REJECT     ? (enforce ? "reject" : "would reject")
+             : action->kind == CONFIG_ACTION_TEMPFAIL ? (enforce ? "tempfail" : "would tempfail")
+             : action->kind == CONFIG_ACTION_QUARANTINE
+                 ? (enforce ? "quarantine" : "would quarantine")
+                 : (enforce ? "header" : "would header"),
+             LOG_STR("status", or_dash(action->status)), LOG_STR("reason", action->text),
+             LOG_STR("by", action->method), LOG_STR("session", message->client.session));
     if (enforce)
         count(message, ids[action->kind], 0);
     else
         action->kind = CONFIG_ACTION_ACCEPT;
+}
+
+static void sign(struct message *message, const char *queue_id)
+{
+    struct error error;
+
+    if (message->outbound == NULL)
+        return;
+    message->signature_count =
+        outbound_finish(message->outbound, clock_wall_ms(message->bench->clock) / 1000,
+                        message->signatures, &error);
+    if (error.code != ERROR_NONE) {
+        log_warning(queue_id, "not-signed", LOG_ERR(&error),
+                    LOG_STR("session", message->client.session));
+        count(message, TALLY_NOT_SIGNED, 0);
+    }
+    tally_add(message->bench->tally, TALLY_SIGNATURE, 0, message->signature_count);
 }
 
 void message_finish(struct message *message, const char *queue_id, struct buf *field)
@@ -320,6 +410,7 @@ void message_finish(struct message *message, const char *queue_id, struct buf *f
     struct judge_facts facts = facts_of(message);
     int64_t began = clock_mono_ms(message->bench->clock);
 
+    sign(message, queue_id);
     count_all(message);
     if (!message->is_judged) {
         log_unjudged(message, queue_id);
@@ -327,8 +418,9 @@ void message_finish(struct message *message, const char *queue_id, struct buf *f
     }
     judge_once(message); /* where the server told of no end of the header */
     facts.dkim = dkim_verifier_finish(message->verifier, &facts.dkim_count);
+    judge_author(&facts, &message->memo.dns, &message->budget, &message->judgement);
     judge_field(&facts, &message->judgement, field);
-    message->action = action_by_spf(&message->bench->config->spf, &facts, &message->judgement);
+    message->action = action_find(message->bench->config, &facts, &message->judgement);
     report_failures(message, queue_id, &facts);
     log_hidden(message, queue_id);
     message->busy_ms += clock_mono_ms(message->bench->clock) - began;

@@ -12,6 +12,7 @@
 #include "milter/action.h"
 #include "milter/fields.h"
 #include "milter/judge.h"
+#include "milter/outbound.h"
 #include "milter/tally.h"
 
 /* Tell policyd; never waits. Texts are borrowed for the call. */
@@ -24,6 +25,7 @@ struct workbench {
     const struct spf_engine *engine;
     struct dns *dns;
     struct dkim_library *dkim;
+    const struct sign_keys *sign_keys;
     const struct clock *clock;
     struct tally *tally;      /* NULL: nobody counts */
     message_report_fn report; /* NULL: nobody is told */
@@ -56,13 +58,18 @@ struct message {
     char *sender;           /* "" for the null sender; NULL: not to be judged */
     char *login;            /* NULL: not authenticated */
     bool is_judged;         /* neither local nor authenticated */
-    bool is_signed;
+    bool bears_signature;
     struct fields fields;
+    struct author author;
     struct dns_budget budget;
+    struct dns_memo memo;           /* only when judged */
     struct dkim_verifier *verifier; /* only when judged */
+    struct outbound *outbound;      /* only when it may be signed */
     bool has_judgement;
     struct judgement judgement;
     struct action action; /* once it is finished */
+    struct buf signatures[CONFIG_SIGNATURES_MAX];
+    size_t signature_count;
     int64_t busy_ms;
 };
 
@@ -90,10 +97,11 @@ void message_body(struct message *message, const uint8_t *bytes, size_t len);
 bool message_wants_body(const struct message *message);
 
 /*
- * Judge, append our field's value to field (nothing for a message that is not
+ * Judge, append the value of Authentication-Results to field (nothing for a message that is not
  * judged), report what is wrong with it, and write the line that the log has for each
- * message; queue_id is its first word, NULL when there is none. Then action says what is
- * to become of it; without enforce it is accepted, and the log says what would have.
+ * message; queue_id is its first word, NULL when there is none. Then signatures has the values
+ * of the DKIM-Signature fields that it gets, and action says what is to become of it; without
+ * enforce it is accepted, and the log says what would have.
  */
 void message_finish(struct message *message, const char *queue_id, struct buf *field);
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "common/base/bug.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/config/program.h"
@@ -17,11 +18,15 @@
 static struct setup *setup_new(struct config *config)
 {
     struct setup *setup = x_calloc(1, sizeof *setup);
+    struct config_errors errors = {0};
 
     setup->config = config;
     origin_rules_init(&setup->rules, config);
     setup->sessions = session_client_of(config, SESSION_ASK_MS);
     setup->rules.sessions = setup->sessions;
+    setup->sign_keys = sign_keys_new(config, &errors);
+    if (setup->sign_keys == NULL)
+        BUG("the keys were checked with the file");
     atomic_init(&setup->users, 1);
     return setup;
 }
@@ -35,6 +40,7 @@ void setup_release(struct setup **setup)
         return;
     origin_rules_fini(&old->rules);
     session_client_free(&old->sessions);
+    sign_keys_free(&old->sign_keys);
     config_free(&old->config);
     free(old);
 }
@@ -46,6 +52,7 @@ static void equip(struct setup *setup, const struct workbench *tools)
     setup->bench.engine =
         spf_engine_find(setup->config->spf.engine == CONFIG_SPF_LIBSPF2 ? "libspf2" : "rfc7208");
     setup->bench.rules = &setup->rules;
+    setup->bench.sign_keys = setup->sign_keys;
 }
 
 void setups_init(struct setups *setups, struct config *config)
@@ -108,14 +115,14 @@ static void name_what_stays(const struct config *was, const struct config *is, s
 
 int setups_reload(struct setups *setups, const char *path)
 {
-    struct config *config = program_reload(path);
+    struct config *config = program_reload(path, sign_keys_check);
     struct buf names;
 
     if (config == NULL)
         return -1;
     buf_init(&names);
     name_what_stays(setups->started->config, config, &names);
-    log_info(NULL, "reloaded", LOG_STR("enforce", config->enforce ? "yes" : "no"));
+    log_info(NULL, "reloaded", LOG_STR("enforce", config->milter.enforce ? "yes" : "no"));
     if (names.len > 0)
         log_warning(NULL, "restart-needed", LOG_STR("changed", buf_str(&names)));
     buf_fini(&names);

@@ -16,6 +16,7 @@ struct setup {
     struct config *config;
     struct origin_rules rules;
     struct session_client *sessions; /* of rules */
+    struct sign_keys *sign_keys;
     struct workbench bench;
     atomic_uint users;
 };

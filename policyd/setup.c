@@ -47,7 +47,7 @@ void setup_refresh(struct setup *setup)
 
 struct setup *setup_reload(const char *path)
 {
-    struct config *config = program_reload(path);
+    struct config *config = program_reload(path, NULL);
 
     return config ? setup_new(config) : NULL;
 }

@@ -45,27 +45,38 @@ static void print_help(const struct program *program)
            program->name);
 }
 
-static struct config *load_or_exit(const char *path)
+static int load(const char *path, program_check_fn check, struct config **config_r,
+                struct config_errors *errors_r)
+{
+    if (config_load(path, config_r, errors_r) != 0)
+        return -1;
+    if (!check || check(*config_r, errors_r) == 0)
+        return 0;
+    config_free(config_r);
+    return -1;
+}
+
+static struct config *load_or_exit(const char *path, program_check_fn check)
 {
     struct config_errors errors;
     struct config *config;
 
     if (process_has_predecessor()) { /* nobody reads stderr */
-        config = program_reload(path);
+        config = program_reload(path, check);
         if (config)
             return config;
         exit(EXIT_BAD_CONFIG);
     }
-    if (config_load(path, &config, &errors) == 0)
+    if (load(path, check, &config, &errors) == 0)
         return config;
     config_errors_print(&errors, path, stderr);
     config_errors_fini(&errors);
     exit(EXIT_BAD_CONFIG);
 }
 
-static void check_and_exit(const char *path)
+static void check_and_exit(const char *path, program_check_fn check)
 {
-    struct config *config = load_or_exit(path);
+    struct config *config = load_or_exit(path, check);
 
     config_free(&config);
     printf("%s: ok\n", path);
@@ -120,18 +131,18 @@ struct config *program_start(int argc, char **argv, const struct program *progra
         usage_and_exit(program);
     }
     if (check)
-        check_and_exit(options_r->config_path);
+        check_and_exit(options_r->config_path, program->check);
     log_open(program->name, options_r->foreground ? LOG_TARGET_STDERR : LOG_TARGET_SYSLOG,
              options_r->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-    return load_or_exit(options_r->config_path);
+    return load_or_exit(options_r->config_path, program->check);
 }
 
-struct config *program_reload(const char *path)
+struct config *program_reload(const char *path, program_check_fn check)
 {
     struct config_errors errors = {0};
     struct config *config;
 
-    if (config_load(path, &config, &errors) == 0)
+    if (load(path, check, &config, &errors) == 0)
         return config;
     for (size_t i = 0; i < errors.count; i++)
         log_error(NULL, "reload-failed", LOG_STR("file", path),

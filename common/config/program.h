@@ -6,12 +6,16 @@
 
 #include "common/config/config.h"
 
+/* What one program knows of a right file that the others do not: 0, or -1 and more errors. */
+typedef int (*program_check_fn)(const struct config *config, struct config_errors *errors_r);
+
 /* What every daemon takes on its command line: -c FILE, -t, -f, -V, -v and -h. */
 struct program {
     const char *name;
     const char *summary;
     const char *option; /* one more, a long one without its dashes; NULL: none */
     const char *option_help;
+    program_check_fn check; /* NULL: there is no more to check */
 };
 
 struct program_options {
@@ -30,7 +34,11 @@ struct program_options {
 struct config *program_start(int argc, char **argv, const struct program *program,
                              struct program_options *options_r);
 
-/* The file read again while the daemon runs; NULL when it has errors, each of which is logged. */
-struct config *program_reload(const char *path) __attribute__((warn_unused_result));
+/*
+ * The file read again while the daemon runs; NULL when it has errors, each of which is logged.
+ * check as above.
+ */
+struct config *program_reload(const char *path, program_check_fn check)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -21,6 +21,7 @@ libmailauth_a_SOURCES = \
 	common/mailauth/domain.c common/mailauth/domain.h \
 	common/mailauth/iprev.c common/mailauth/iprev.h \
 	common/mailauth/result.c common/mailauth/result.h \
+	common/mailauth/sign_keys.c common/mailauth/sign_keys.h \
 	common/mailauth/spf.c common/mailauth/spf.h \
 	common/mailauth/spf_engines.c common/mailauth/spf_engines.h \
 	common/mailauth/spf_macro.c common/mailauth/spf_macro.h \
@@ -46,7 +47,7 @@ mailauth_tests = \
 	tests/unit/test_author tests/unit/test_authres $(dkim_tests) \
 	tests/unit/test_dmarc tests/unit/test_dmarc_dns tests/unit/test_dmarc_findings \
 	tests/unit/test_dmarc_record tests/unit/test_dmarc_walk \
-	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
+	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_sign_keys tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
 if LIBSPF2
 mailauth_tests += tests/unit/test_spf_libspf2
 endif
@@ -99,6 +100,8 @@ tests_unit_test_dkim_tags_SOURCES = tests/unit/test_dkim_tags.c
 tests_unit_test_dkim_tags_LDADD = $(mailauth_test_libs)
 tests_unit_test_iprev_SOURCES = tests/unit/test_iprev.c
 tests_unit_test_iprev_LDADD = $(mailauth_test_libs)
+tests_unit_test_sign_keys_SOURCES = tests/unit/test_sign_keys.c
+tests_unit_test_sign_keys_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_SOURCES = tests/unit/test_spf.c
 tests_unit_test_spf_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_libspf2_SOURCES = tests/unit/test_spf.c

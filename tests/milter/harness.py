@@ -43,12 +43,14 @@ class Milter:
         self.process = None
 
     def write(self, enforce="true", max_sessions=100, timeout="5s", tunnel=TUNNEL, group="",
-              listen=None, report="", hostname=HOST, dnssec="false"):
+              listen=None, report="", hostname=HOST, dnssec="false", domains='"example.org"',
+              milter="", more=""):
+        """milter: more of that section; more: other sections."""
         listen = f"unix:{self.path}" if listen is None else listen
         with open(self.config, "w", encoding="ascii") as out:
             out.write(f'''
 hostname = "{hostname}"
-domains = {{"example.org"}}
+domains = {{{domains}}}
 user = "{USER}"
 resolver = {{"127.0.0.1@{self.dns_port}"}}
 dnssec = {dnssec}
@@ -65,7 +67,9 @@ milter {{
   group = "{group}"
   max_sessions = {max_sessions}
   report = "{report}"
+  {milter}
 }}
+{more}
 ''')
 
     def reload(self, **changes):
@@ -108,7 +112,7 @@ milter {{
 class World:
     """What all cases share: keys, names, one milter."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, zone):
         self.folder = folder
         self.signer = Signer(folder, "example.net")
         self.dns = Dns({
@@ -124,6 +128,7 @@ class World:
             "lies.example.net A": [GOOD],
             "s1._domainkey.example.net TXT": [self.signer.record],
             "slow._domainkey.example.net TXT": "SILENT",
+            **zone,
         })
         self.milter = Milter(folder, "main", self.dns.port).start()
 
@@ -167,11 +172,12 @@ def is_built_with(library):
         return f"#define HAVE_{library} 1" in config.read()
 
 
-def main():
+def main(zone=None):
+    """zone: more of it, as Dns takes it."""
     with tempfile.TemporaryDirectory(prefix="pn-milter-") as folder:
         if os.geteuid() == 0:
             os.chown(folder, pwd.getpwnam(USER).pw_uid, -1)
-        world = World(folder)
+        world = World(folder, zone or {})
         code = run(world, world.milter, "milter")
         world.close()
     return code

@@ -52,8 +52,9 @@ static int64_t fake_mono(const struct clock *clock)
 static char host_name[] = OURS;
 static char gateway_name[] = "vps1";
 static const struct config_gateway gateway = {.name = gateway_name};
-static struct config config = {
-    .hostname = host_name, .dns_timeout_ms = 1000, .milter = {.max_signatures = 8}};
+static struct config config = {.hostname = host_name,
+                               .dns_timeout_ms = 1000,
+                               .milter = {.max_signatures = 8, .authserv_id = host_name}};
 static struct dns dns = {.ask = fake_ask};
 static const struct clock fake_clock = {.wall_ms = fake_mono, .mono_ms = fake_mono};
 static struct workbench bench = {.config = &config, .dns = &dns, .clock = &fake_clock};
@@ -112,7 +113,7 @@ static char *judge(struct session *session, const char *sender, const char *logi
     message_end_header(session->message);
     message_body(session->message, (const uint8_t *)"x\r\n", 3);
     message_finish(session->message, "4QUEUE", &field);
-    assert_int_equal(session->message->fields.remove_count, 1);
+    assert_int_equal(fields_remove_count(&session->message->fields), 1);
     return buf_steal(&field);
 }
 
@@ -146,7 +147,8 @@ static void test_known(void **state)
     assert_has(field, "(through gateway vps1, proxy)");
     assert_true(str_has_prefix(buf_str(&logged), "4QUEUE message client=203.0.113.9 "));
     assert_has(buf_str(&logged), "origin=known source=proxy gateway=vps1 helo=helo.example.net "
-                                 "sender=a@example.net spf=pass spf_helo=none dkim=none iprev=");
+                                 "sender=a@example.net spf=pass spf_helo=none dkim=none dmarc=none "
+                                 "author=example.net iprev=");
     assert_has(buf_str(&logged), "removed=1 ms=");
     assert_lacks(buf_str(&logged), "ms=0");
     free(field);
@@ -187,7 +189,8 @@ static void test_masked(void **state)
         assert_has(field, cases[i].reason);
         assert_has(field, "dkim=none");
         assert_lacks(field, "iprev");
-        assert_has(buf_str(&logged), "spf=masked spf_helo=masked dkim=none iprev=masked");
+        assert_has(buf_str(&logged), "spf=masked spf_helo=masked dkim=none dmarc=none "
+                                     "author=example.net iprev=masked");
         free(field);
         session_free(&roster, &session);
     }

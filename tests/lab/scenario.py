@@ -145,9 +145,10 @@ class Lab:
     def wait_for_mail(self, mark, box=ALICE, seconds=20):
         return until(f"mail {mark} for {box}", lambda: self.find_mail(mark, box), seconds)
 
-    def find_mail(self, mark, box=ALICE):
+    def find_mail(self, mark, box=ALICE, folder=""):
+        """folder: of the mailbox, as Maildir++ writes it, ".Junk"."""
         user, domain = box.split("@")
-        return _find(self.home.path(f"/var/vmail/{domain}/{user}/new"), mark)
+        return _find(self.home.path(f"/var/vmail/{domain}/{user}/{folder}/new"), mark)
 
     def find_relayed(self, relay, mark):
         return _find(self.internet.path(f"/var/mail/{relay}/new"), mark)

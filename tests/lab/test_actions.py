@@ -10,9 +10,8 @@ from scenario import (ALICE, BOB, PASSWORDS, expect, expect_equal, main, marked,
                       ours)
 
 RIGHT, WRONG = "203.0.113.50", "203.0.113.51"
-STRICT = {'#fail = "accept"': 'fail = "reject"', '#softfail = "accept"': 'softfail = "tempfail"',
-          '#permerror = "accept"': 'permerror = "reject"',
-          '#temperror = "accept"': 'temperror = "tempfail"'}
+STRICT = {"\nspf {": '\nspf {\n  fail = "reject"  softfail = "tempfail"  permerror = "reject"'
+          '  temperror = "tempfail"'}
 
 
 def answer(lab, source, sender="joe@sender.example.net", mark=None):

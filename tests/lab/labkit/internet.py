@@ -78,12 +78,20 @@ virtual_minimum_uid = 1
 """
 
 
+def _strings(text):
+    """Of at most 255 bytes each."""
+    return " ".join(f'"{part}"' for part in re.findall(".{1,200}", text))
+
+
+def txt_line(name, text):
+    """A line of the zone."""
+    return f"{name} TXT {_strings(text)}\n"
+
+
 def zone_text(dkim_record):
-    """The zone, with the DKIM key cut into strings of at most 255 bytes."""
-    strings = " ".join(f'"{part}"' for part in re.findall(".{1,200}", dkim_record))
     text = source("tests/lab/zone")
     assert text.count("@DKIM_RECORD@") == 1
-    return text.replace("@DKIM_RECORD@", strings)
+    return text.replace("@DKIM_RECORD@", _strings(dkim_record))
 
 
 def start_dns(internet, dkim_record):

@@ -115,7 +115,7 @@ def compare(rounds):
               f"runs of {MILLISECONDS} ms, sessions at a time x size, key")
         with world() as (folder, signers, dns), contextlib.ExitStack() as stack:
             table(HEAD, list(rows(stack, dns, signers, folder, rounds)))
-    print("postern-milter does SPF, DKIM, the PTR of the client and its log; rspamd, in two "
-          "processes, SPF, DKIM\nand DMARC (and asks for that record each time: 45 us of the DNS "
+    print("postern-milter does SPF, DKIM, DMARC, the PTR of the client and its log; rspamd, in two "
+          "processes, the first\nthree (and asks for the DMARC record each time: 45 us of the DNS "
           "server here, not in its CPU);\nopendkim DKIM alone, with the key in a file. The last "
           "two write no log. Each put what it judges as pass\ninto every message.")

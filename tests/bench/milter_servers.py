@@ -129,7 +129,7 @@ class MilterServer(Server):
 
 class Postern(MilterServer):
     name = "postern-milter"
-    words = ["spf=pass", "dkim=pass"]
+    words = ["spf=pass", "dkim=pass", "dmarc=pass"]
     log = "log"     # or a path elsewhere
 
     def start(self):

@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "common/mailauth/authres.h"
+#include "common/mailauth/dmarc_findings.h"
 
 #define SUMMARY_SIGNATURES_MAX 5
 #define AUTHORS_AHEAD_MAX      2 /* more than one are rare, and none needs be good */
@@ -149,35 +150,22 @@ const char *judge_spf_domain(const struct judge_facts *facts, const struct judge
     return check->ran && check->result == AUTH_PASS ? check->domain : NULL;
 }
 
-static bool spf_is_unknown(const struct judge_facts *facts, const struct judgement *judgement)
-{
-    if (!judgement->has_spf)
-        return judgement->is_masked;
-    return (*facts->sender == '\0' ? &judgement->spf.helo : &judgement->spf.mailfrom)->result ==
-           AUTH_TEMPERROR;
-}
-
 void judge_author(const struct judge_facts *facts, struct dns *dns, struct dns_budget *budget,
                   struct judgement *judgement)
 {
-    const char **domains = x_calloc(facts->dkim_count * 2 + 1, sizeof *domains);
-    struct dmarc_facts asked = {
-        .author = facts->author,
-        .spf_domain = judge_spf_domain(facts, judgement),
-        .spf_unknown = spf_is_unknown(facts, judgement),
-        .dkim_domains = domains,
-        .dkim_unknown_domains = domains + facts->dkim_count,
+    struct dmarc_findings findings;
+    const struct spf_request request = {
+        .helo = facts->helo,
+        /* What cannot be used has no domain that could be proven. */
+        .sender = facts->sender == NULL ? "unusable" : facts->sender,
     };
 
-    for (size_t i = 0; i < facts->dkim_count; i++) {
-        if (facts->dkim[i].result == AUTH_PASS)
-            domains[asked.dkim_count++] = facts->dkim[i].domain;
-        else if (facts->dkim[i].result == AUTH_TEMPERROR)
-            domains[facts->dkim_count + asked.dkim_unknown_count++] = facts->dkim[i].domain;
-    }
+    dmarc_findings_init(&findings, facts->author, &request,
+                        judgement->has_spf ? &judgement->spf : NULL, facts->dkim,
+                        facts->dkim_count);
     judgement->has_dmarc = true;
-    dmarc_evaluate(&asked, dns, budget, &judgement->dmarc);
-    free(domains);
+    dmarc_evaluate(&findings.facts, dns, budget, &judgement->dmarc);
+    dmarc_findings_fini(&findings);
 }
 
 void judge_field(const struct judge_facts *facts, const struct judgement *judgement,

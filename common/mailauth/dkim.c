@@ -237,6 +237,20 @@ static void tell_signature(struct dkim_verifier *verifier, size_t index)
         judge(result, AUTH_PERMERROR, verifier->broken);
 }
 
+/* A message that is signed by what was not kept is not one without a signature. */
+static size_t choose(struct dkim_verifier *verifier, const struct author *author,
+                     struct dkim_choice **choices_r)
+{
+    size_t count =
+        dkim_fields_choose(&verifier->fields, author, verifier->max_signatures, choices_r);
+
+    if (count || !verifier->fields.lacks_signature || !verifier->max_signatures)
+        return count;
+    free(*choices_r);
+    *choices_r = x_calloc(1, sizeof(**choices_r));
+    return 1;
+}
+
 void dkim_verifier_select(struct dkim_verifier *verifier, const struct author *author)
 {
     struct dkim_choice *choices;
@@ -245,8 +259,7 @@ void dkim_verifier_select(struct dkim_verifier *verifier, const struct author *a
         return;
     verifier->phase = PHASE_SELECTED;
     verifier->broken = verifier->fields.broken;
-    verifier->count =
-        dkim_fields_choose(&verifier->fields, author, verifier->max_signatures, &choices);
+    verifier->count = choose(verifier, author, &choices);
     verifier->signatures = x_calloc(verifier->count, sizeof(verifier->signatures[0]));
     verifier->results = x_calloc(verifier->count, sizeof(verifier->results[0]));
     verifier->names = x_calloc(verifier->count, sizeof(verifier->names[0]));

@@ -56,11 +56,14 @@ void dkim_fields_add(struct dkim_fields *fields, const char *name, const char *v
 {
     struct dkim_field field = {.at = fields->text.len, .is_signature = is_signature(name)};
 
-    if (fields->broken)
+    if (fields->broken) {
+        fields->lacks_signature |= field.is_signature;
         return;
+    }
     /* What is not seen could be a second From: then nothing is judged. */
     if (fields->count == DKIM_FIELDS_MAX) {
         fields->broken = "the header has too many fields";
+        fields->lacks_signature = field.is_signature;
         return;
     }
     write_name(&fields->text, name);
@@ -71,6 +74,7 @@ void dkim_fields_add(struct dkim_fields *fields, const char *name, const char *v
     write_value(&fields->text, value, field.at + DKIM_HEADER_MAX);
     if (fields->text.len > DKIM_HEADERS_MAX) {
         fields->broken = "the header is too large";
+        fields->lacks_signature = field.is_signature;
         return;
     }
     field.len = fields->text.len - field.at;

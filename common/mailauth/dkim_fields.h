@@ -32,7 +32,8 @@ struct dkim_fields {
     struct buf text;
     struct dkim_field *fields;
     size_t count, size;
-    const char *broken; /* why it is not all here, or NULL; static text */
+    const char *broken;   /* why it is not all here, or NULL; static text */
+    bool lacks_signature; /* a DKIM-Signature is among what is not here */
 };
 
 void dkim_fields_fini(struct dkim_fields *fields);

@@ -155,12 +155,33 @@ static void test_starts(void **state)
     dkim_verifier_free(&verifier);
 }
 
+/* A signature that was not kept is not none. */
+static void test_too_many_fields(void **state)
+{
+    (void)state;
+    for (unsigned max = 0; max < 2; max++) {
+        struct dkim_verifier *verifier = dkim_verifier_new(library, "s", max, &fake.dns, &budget);
+        size_t count;
+        for (size_t i = 0; i < DKIM_FIELDS_MAX; i++)
+            dkim_verifier_header(verifier, "X", "");
+        give(verifier, "d.example", "s", "AAAA");
+        const struct dkim_result *results = dkim_verifier_finish(verifier, &count);
+        assert_int_equal(count, max);
+        if (max) {
+            assert_int_equal(results[0].result, AUTH_PERMERROR);
+            assert_string_equal(results[0].reason, "the header has too many fields");
+        }
+        dkim_verifier_free(&verifier);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_starts),
+        cmocka_unit_test(test_too_many_fields),
     };
     struct error error;
 

@@ -104,7 +104,10 @@ def test_others_are_not_signed(lab):
 
 def test_sendmail_is_signed(lab):
     with keys_in_place(lab) as records:
-        with lab.postfix_with("/etc/postfix/main.cf", "non_smtpd_milters = $smtpd_milters\n"):
+        with lab.postfix_with("/etc/postfix/main.cf", "non_smtpd_milters = $smtpd_milters\n"), \
+                lab.postfix_with("/etc/postfix/master.cf", ""):
+            lab.home.run("postconf", "-F", "cleanup/unix/chroot=n")
+            lab.reload_postfix()
             mark = new_mark("local")
             lab.home.run("sh", "-c", f"sendmail -f {ALICE} {FRIEND}",
                          stdin=marked(mark, message(author=ALICE)).decode().replace("\r\n", "\n"))

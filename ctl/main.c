@@ -43,7 +43,7 @@ static const struct ctl_option ban_options[] = {
     }
 #define OPTION_ENGINE                                                                              \
     {                                                                                              \
-        "engine", 0, "NAME", "which implementation judges (libspf2)"                               \
+        "engine", 0, "NAME", "which implementation judges (rfc7208)"                               \
     }
 
 static const struct ctl_option spf_options[] = {

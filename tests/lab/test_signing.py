@@ -92,6 +92,16 @@ def test_the_far_side_has_dmarc_pass(lab):
         expect_equal(len(signers(lab, records, text)), 2, "signatures")
 
 
+def test_what_postfix_adds_is_signed_too(lab):
+    """A relay that added Date and Message-ID behind the signature would make it false."""
+    bare = b"From: Alice <" + ALICE.encode() + b">\r\nSubject: bare\r\n\r\nNo date.\r\n"
+    with keys_in_place(lab) as records:
+        text = send(lab, text=bare)
+        names = [name.lower() for name, _ in fields(text)]
+        expect_equal((names.count("date"), names.count("message-id")), (1, 1), "added by Postfix")
+        expect_equal(len(signers(lab, records, text)), 2, "signatures")
+
+
 def test_others_are_not_signed(lab):
     with keys_in_place(lab):
         for author in ("x@friend.example.org", "x@sub.of.nobody.example.org"):

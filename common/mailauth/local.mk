@@ -47,9 +47,10 @@ mailauth_tests = \
 	tests/unit/test_author tests/unit/test_authres $(dkim_tests) \
 	tests/unit/test_dmarc tests/unit/test_dmarc_dns tests/unit/test_dmarc_findings \
 	tests/unit/test_dmarc_record tests/unit/test_dmarc_walk \
-	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_sign_keys tests/unit/test_spf tests/unit/test_spf_macro tests/unit/test_spf_record
+	tests/unit/test_domain tests/unit/test_iprev tests/unit/test_sign_keys tests/unit/test_spf \
+	tests/unit/test_spf_hostile tests/unit/test_spf_macro tests/unit/test_spf_record
 if LIBSPF2
-mailauth_tests += tests/unit/test_spf_libspf2
+mailauth_tests += tests/unit/test_spf_libspf2 tests/unit/test_spf_hostile_libspf2
 endif
 check_PROGRAMS += $(mailauth_tests) tests/spf/check_cases
 TESTS += $(mailauth_tests) tests/dkim/interop.py tests/dkim/verify.py tests/spf/rfc7208.py
@@ -107,6 +108,11 @@ tests_unit_test_spf_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_libspf2_SOURCES = tests/unit/test_spf.c
 tests_unit_test_spf_libspf2_CPPFLAGS = $(AM_CPPFLAGS) -DENGINE='"libspf2"'
 tests_unit_test_spf_libspf2_LDADD = $(mailauth_test_libs)
+tests_unit_test_spf_hostile_SOURCES = tests/unit/test_spf_hostile.c
+tests_unit_test_spf_hostile_LDADD = $(mailauth_test_libs)
+tests_unit_test_spf_hostile_libspf2_SOURCES = tests/unit/test_spf_hostile.c
+tests_unit_test_spf_hostile_libspf2_CPPFLAGS = $(AM_CPPFLAGS) -DENGINE='"libspf2"'
+tests_unit_test_spf_hostile_libspf2_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_macro_SOURCES = tests/unit/test_spf_macro.c
 tests_unit_test_spf_macro_LDADD = $(mailauth_test_libs)
 tests_unit_test_spf_record_SOURCES = tests/unit/test_spf_record.c

@@ -21,6 +21,7 @@
 
 #include "common/base/clock.h"
 #include "common/net/resolver.h"
+#include "tests/unit/unit.h"
 
 /*
  * A real server on a port that the system chose; what it answers is in the first label:
@@ -30,6 +31,9 @@
  *     key*  TXT "one", for 2 s; all others are good for 300 s
  *     cn*   CNAME a1.<rest>, with the A behind it
  *     late* as a*, after 150 ms, and only once, however often it is asked
+ *     chainN CNAME chain<N-1>.<rest>, one digit; chain0 as a*
+ *     ring1 CNAME ring2.<rest>, and ring2 CNAME ring1.<rest>
+ *     bad*  an answer as a*, spoiled as spoil() says
  */
 struct server {
     int fd;
@@ -62,6 +66,49 @@ static bool begins(const uint8_t *query, const char *label)
            strncasecmp((const char *)query + 13, label, strlen(label)) == 0;
 }
 
+/* An alias of one more label of the same length in front of the same rest. */
+static size_t put_alias(uint8_t *packet, size_t at, const char *label)
+{
+    uint8_t len = (uint8_t)strlen(label), to_rest[2] = {0xc0, (uint8_t)(13 + packet[12])};
+    uint8_t rdlength[2] = {0, (uint8_t)(len + 3)};
+
+    at = put(packet, at, "\xc0\x0c\x00\x05\x00\x01\x00\x00\x01\x2c", 10);
+    at = put(packet, at, rdlength, 2);
+    at = put(packet, at, &len, 1);
+    return put(packet, put(packet, at, label, len), to_rest, 2);
+}
+
+/* What no answer to the question is; end is where the record begins. */
+static size_t spoil(uint8_t *packet, size_t name_end, size_t end)
+{
+    size_t len = put_a(packet, end);
+
+    packet[7] = 1;
+    if (begins(packet, "badid"))
+        packet[0] ^= 0x55;
+    else if (begins(packet, "badname"))
+        packet[13] = 'x';
+    else if (begins(packet, "badtype"))
+        packet[name_end + 2] = DNS_TYPE_TXT;
+    else if (begins(packet, "badowner")) /* a record of the name above */
+        packet[end + 1] = (uint8_t)(13 + packet[12]);
+    else if (begins(packet, "badtrunc")) /* and nobody answers over TCP */
+        packet[2] |= 2;
+    else if (begins(packet, "badcut"))
+        len -= 3;
+    else if (begins(packet, "badcount"))
+        packet[6] = packet[7] = 0xff;
+    else if (begins(packet, "badquery"))
+        packet[2] &= 0x7f;
+    else if (begins(packet, "badpointer"))
+        packet[end + 1] = (uint8_t)end;
+    else if (begins(packet, "badlength"))
+        packet[end + 11] = 0xff;
+    else
+        len = 11;
+    return len;
+}
+
 /* Turns the query of len bytes into its answer; 0: say nothing. */
 static size_t answer(uint8_t *packet, size_t len)
 {
@@ -77,6 +124,16 @@ static size_t answer(uint8_t *packet, size_t len)
     memset(packet + 6, 0, 6);
     if (begins(packet, "mute"))
         return 0;
+    if (begins(packet, "bad"))
+        return spoil(packet, name_end, end);
+    if (begins(packet, "ring") || (begins(packet, "chain") && packet[18] > '0')) {
+        char label[] = {"chain0"};
+        packet[7] = 1;
+        if (begins(packet, "ring"))
+            return put_alias(packet, end, packet[17] == '1' ? "ring2" : "ring1");
+        label[5] = (char)(packet[18] - 1);
+        return put_alias(packet, end, label);
+    }
     if (begins(packet, "nx"))
         packet[3] |= 3;
     if (begins(packet, "sf"))
@@ -105,7 +162,8 @@ static size_t answer(uint8_t *packet, size_t len)
         end = put(packet, end, target, 2);
         return put(packet, end, "\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04\xc0\x00\x02\x01", 14);
     }
-    if ((begins(packet, "a") || begins(packet, "late")) && type == DNS_TYPE_A) {
+    if ((begins(packet, "a") || begins(packet, "late") || begins(packet, "chain")) &&
+        type == DNS_TYPE_A) {
         packet[7] = 1;
         return put_a(packet, end);
     }
@@ -253,6 +311,48 @@ static void test_records(void **state)
     assert_int_equal(got.count, 1);
     assert_memory_equal(got.records[0].addr, addr, 4);
     dns_answer_fini(&got);
+}
+
+/* An alias of an alias, as far as a zone may go, and one without an end. */
+static void test_aliases(void **state)
+{
+    static const uint8_t addr[4] = {192, 0, 2, 1};
+    struct dns_answer got = ask("chain6.lab.example", DNS_TYPE_A, 5000);
+
+    (void)state;
+    assert_int_equal(got.status, DNS_FOUND);
+    assert_int_equal(got.count, 1);
+    assert_memory_equal(got.records[0].addr, addr, 4);
+    dns_answer_fini(&got);
+    unsigned before = asked();
+    assert_int_equal(status_of("ring1.lab.example", DNS_TYPE_A), DNS_SERVFAIL);
+    assert_in_range(asked() - before, 2, 50);
+}
+
+/* Never found, and never "no": a record that was kept back would be none then. */
+static void test_answers_that_are_none(void **state)
+{
+    static const char *const labels[] = {"badid",    "badname",  "badtype",    "badtrunc",
+                                         "badcut",   "badcount", "badpointer", "badlength",
+                                         "badquery", "badshort"};
+    struct dns_question questions[COUNT(labels)];
+    struct dns_answer answers[COUNT(labels)];
+    char names[COUNT(labels)][40];
+    struct dns_budget budget = {1500};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(labels); i++) {
+        snprintf(names[i], sizeof(names[i]), "%s.spoiled.example", labels[i]);
+        questions[i] = (struct dns_question){names[i], DNS_TYPE_A};
+    }
+    dns_ask(dns, questions, COUNT(labels), &budget, answers);
+    for (size_t i = 0; i < COUNT(labels); i++) {
+        CASE(labels[i], answers[i].status == DNS_SERVFAIL || answers[i].status == DNS_TIMEOUT);
+        dns_answer_fini(&answers[i]);
+    }
+    /* Of another name, it is not taken for this one's. */
+    assert_int_not_equal(status_of("badowner.spoiled.example", DNS_TYPE_A), DNS_FOUND);
+    assert_int_equal(status_of("a6.spoiled.example", DNS_TYPE_A), DNS_FOUND);
 }
 
 static void test_cache(void **state)
@@ -456,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_records),
+        cmocka_unit_test(test_aliases),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_cache_honours_ttl),
         cmocka_unit_test(test_impossible_names),
@@ -467,6 +568,7 @@ int main(void)
         has_root_key ? (struct CMUnitTest)cmocka_unit_test(test_bogus)
                      : (struct CMUnitTest)cmocka_unit_test(test_no_root_key),
         cmocka_unit_test(test_bad_configuration),
+        cmocka_unit_test(test_answers_that_are_none),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

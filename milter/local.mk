@@ -25,9 +25,10 @@ postern_milter_LDADD = libmilter_pn.a $(mailauth_libs) $(MILTER_LIBS)
 EXTRA_DIST += tests/milter/dnsd.py tests/milter/fake_policyd.py \
 	tests/milter/harness.py tests/milter/mta.py \
 	tests/milter/session.lua tests/milter/signer.py
-milter_scripts = tests/milter/check-milter tests/milter/check-milter-acts tests/milter/check-milter-hard tests/milter/check-milter-http \
-	tests/milter/check-milter-reports \
-	tests/milter/check-milter-server
+milter_scripts = \
+	tests/milter/check-milter tests/milter/check-milter-acts tests/milter/check-milter-dns \
+	tests/milter/check-milter-hard tests/milter/check-milter-http \
+	tests/milter/check-milter-reports tests/milter/check-milter-server
 dist_check_SCRIPTS += $(milter_scripts)
 TESTS += $(milter_scripts)
 

@@ -40,11 +40,35 @@ def rdata(kind, value):
                     for i in range(0, max(len(raw), 1), 255))
 
 
-class Dns:
-    """zone: {"name TYPE": [values] | "SERVFAIL" | "SILENT"}; a name without records does not exist."""
+def kind_of(number):
+    return {v: k for k, v in TYPES.items()}.get(number, str(number))
 
-    def __init__(self, zone):
-        self.zone = {}
+
+def spoiled(how, number, question):
+    """An answer with a TXT record that passes all and forbids nothing, and that is none."""
+    text = rdata("TXT", "v=spf1 +all")
+    record = b"\xc0\x0c" + struct.pack("!HHIH", TYPES["TXT"], 1, 60, len(text)) + text
+    flags = 0x8580
+    if how == "WRONG-ID":
+        number = bytes(x ^ 0x55 for x in number)
+    elif how == "WRONG-NAME":
+        question = b"\1x" + question[question[0] + 1:]
+    elif how == "TRUNCATED":
+        flags, record = flags | 0x200, record[:-4]
+    elif how == "CUT":
+        record = record[:-4]
+    else:
+        raise ValueError(how)
+    return number + struct.pack("!HHHHH", flags, 1, 1, 0, 0) + question + record
+
+
+class Dns:
+    """zone: {"name TYPE": [values] | "SERVFAIL" | "SILENT" | how it is spoiled}; a name without
+    records does not exist. A CNAME answers for all types. default: for all names that have
+    no records."""
+
+    def __init__(self, zone, default=None):
+        self.zone, self.default = {}, default
         for key, values in zone.items():
             name, kind = key.split()
             self.zone[(name.lower(), kind)] = values
@@ -87,18 +111,22 @@ class Dns:
     def answer(self, packet, limit):
         name, at = decode_name(packet, 12)
         number, = struct.unpack("!H", packet[at:at + 2])
-        kind = {v: k for k, v in TYPES.items()}.get(number, str(number))
+        kind = kind_of(number)
         question = packet[12:at + 4]
         self.asked.append((name, kind))
-        found = self.zone.get((name, kind))
+        found = self.zone.get((name, kind), self.default)
+        if (name, kind) not in self.zone and (name, "CNAME") in self.zone:
+            found, number = self.zone[(name, "CNAME")], TYPES["CNAME"]
         if found == "SILENT":
             return None
         if found == "SERVFAIL":
             return packet[:2] + struct.pack("!HHHHH", 0x8582, 1, 0, 0, 0) + question
+        if isinstance(found, str):
+            return spoiled(found, packet[:2], question)
         if found:
             records = b"".join(
-                b"\xc0\x0c" + struct.pack("!HHIH", number, 1, 60, len(rdata(kind, v))) +
-                rdata(kind, v) for v in found)
+                b"\xc0\x0c" + struct.pack("!HHIH", number, 1, 60, len(rdata(kind_of(number), v))) +
+                rdata(kind_of(number), v) for v in found)
             if 12 + len(question) + len(records) > limit:
                 return packet[:2] + struct.pack("!HHHHH", 0x8780, 1, 0, 0, 0) + question
             return (packet[:2] + struct.pack("!HHHHH", 0x8580, 1, len(found), 0, 0) + question +

@@ -31,6 +31,14 @@ struct watch {
 
 /* --- what policyd says ------------------------------------------------------------------- */
 
+/* One that acts on mail or on logins alone is not for the ingress, which would cut both. */
+static bool acts_here(const struct attr_list *record)
+{
+    const char *acts = attr_get(record, "acts");
+
+    return !acts || str_eq(acts, "all");
+}
+
 static int take_ban(struct watch *watch, const char *text, const struct attr_list *record)
 {
     struct bantable *bans = watch->options.bans;
@@ -41,7 +49,9 @@ static int take_ban(struct watch *watch, const char *text, const struct attr_lis
     if (prefix_parse(text, &prefix) ||
         str_parse_u64(attr_get_or_empty(record, "seconds"), 1, SECONDS_MAX, &seconds))
         return -1;
-    if (bantable_put(bans, &prefix, now_ms + (int64_t)seconds * 1000))
+    if (!acts_here(record))
+        bantable_remove(bans, &prefix);
+    else if (bantable_put(bans, &prefix, now_ms + (int64_t)seconds * 1000))
         watch->options.on_ban(&prefix, watch->options.ctx);
     return 0;
 }

@@ -236,7 +236,7 @@ static void allow(struct http_request *http, struct engine *engine,
         [VERDICT_BANNED] = STAT_AUTH_BANNED,
         [VERDICT_REFUSED] = STAT_AUTH_REFUSED,
     };
-    struct judgement judgement = engine_judge(engine, peer);
+    struct judgement judgement = engine_judge(engine, peer, CONFIG_ACTS_AUTH);
     unsigned delay_sec = delay_of(engine, request, &judgement);
     char *json = auth_format(&judgement, delay_sec);
 

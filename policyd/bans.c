@@ -192,7 +192,7 @@ static struct ban *add(struct bans *bans, const struct prefix *prefix, int64_t u
 }
 
 struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
-                     int64_t since_wall_ms, int64_t until_mono_ms)
+                     unsigned acts, int64_t since_wall_ms, int64_t until_mono_ms)
 {
     struct ban *ban = bans_find(bans, prefix);
 
@@ -201,6 +201,7 @@ struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char 
     if (!ban)
         ban = add(bans, prefix, until_mono_ms);
     snprintf(ban->jail, sizeof(ban->jail), "%s", jail);
+    ban->acts = acts;
     ban->since_wall_ms = since_wall_ms;
     ban->until_mono_ms = until_mono_ms;
     ban->stored = false;
@@ -223,9 +224,13 @@ struct ban *bans_find(const struct bans *bans, const struct prefix *prefix)
     return ban_of(prefixset_find(&bans->set, prefix));
 }
 
-struct ban *bans_match(const struct bans *bans, const struct addr *addr)
+struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigned acts)
 {
-    return ban_of(prefixset_match(&bans->set, addr));
+    struct ban *ban = ban_of(prefixset_match(&bans->set, addr));
+
+    while (ban && !(ban->acts & acts))
+        ban = ban_of(prefixset_match_wider(&bans->set, addr, &ban->node.prefix));
+    return ban;
 }
 
 struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/base/prefixset.h"
+#include "common/config/config.h"
 
 /*
  * The bans that hold, in memory: the answer to "is it banned" never waits.
@@ -22,6 +23,7 @@
 struct ban {
     struct prefixset_node node; /* node.prefix is who */
     char jail[BANS_JAIL_MAX];
+    unsigned acts; /* CONFIG_ACTS_* */
     int64_t until_mono_ms;
     int64_t since_wall_ms;
     bool stored;       /* on disk as it is here */
@@ -54,19 +56,21 @@ void bans_init(struct bans *bans);
 void bans_fini(struct bans *bans);
 
 /*
- * Set a ban, or give one of this prefix a new jail, start and end. NULL when
+ * Set a ban, or give one of this prefix a new jail, acts, start and end. NULL when
  * BANS_MAX others hold. The result is the table's, until it is removed or expires.
  */
 struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
-                     int64_t since_wall_ms, int64_t until_mono_ms);
+                     unsigned acts, int64_t since_wall_ms, int64_t until_mono_ms);
 void bans_remove(struct bans *bans, struct ban *ban);
 
 /* The ban of exactly this prefix, or NULL. */
 struct ban *bans_find(const struct bans *bans, const struct prefix *prefix);
 
-/* The ban that covers addr, the narrowest one, or NULL. Call bans_next_expired() to the end first.
+/*
+ * The ban that covers addr and acts on any of these, the narrowest one, or NULL. Call
+ * bans_next_expired() to the end first.
  */
-struct ban *bans_match(const struct bans *bans, const struct addr *addr);
+struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigned acts);
 
 /* A ban whose end has come, for the caller to remove, or NULL. */
 struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms);

@@ -69,11 +69,13 @@ void control_put_route(const struct config *config, const struct attr_list *requ
 
 void control_put_ban(const struct ban *ban, int64_t now_mono_ms, struct buf *out)
 {
+    static const char *const acts[] = {"all", "smtp", "auth", "all"};
     char text[PREFIX_TEXT_MAX];
 
     attr_put(out, "ban", prefix_format(&ban->node.prefix, text));
     attr_put_uint(out, "seconds", bans_seconds_left(ban, now_mono_ms));
     attr_put(out, "jail", ban->jail);
+    attr_put(out, "acts", acts[ban->acts]);
     attr_put_uint(out, "since", ban->since_wall_ms > 0 ? (uint64_t)ban->since_wall_ms / 1000 : 0);
     put_yes_no(out, "stored", ban->stored);
     attr_end(out);

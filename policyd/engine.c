@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "policyd/event_log.h"
 #include "policyd/jails.h"
 #include "policyd/saver.h"
 
@@ -95,13 +96,13 @@ void engine_reconfigure(struct engine *engine, const struct config *config,
 
 /* --- questions ---------------------------------------------------------------------- */
 
-static enum verdict judge(struct engine *engine, struct judgement *judgement)
+static enum verdict judge(struct engine *engine, struct judgement *judgement, unsigned act)
 {
     if (judgement->origin.kind == ORIGIN_REFUSED)
         return VERDICT_REFUSED;
     if (judgement->origin.kind != ORIGIN_KNOWN)
         return VERDICT_GO_ON;
-    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr);
+    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr, act);
     if (!judgement->ban)
         return VERDICT_GO_ON;
     judgement->seconds = bans_seconds_left(judgement->ban, engine_now_mono_ms(engine));
@@ -109,21 +110,22 @@ static enum verdict judge(struct engine *engine, struct judgement *judgement)
 }
 
 /* The origin is known already. */
-static struct judgement judge_origin(struct engine *engine, const struct origin *origin)
+static struct judgement judge_origin(struct engine *engine, const struct origin *origin,
+                                     unsigned act)
 {
     struct judgement judgement = {.origin = *origin};
 
     keeper_expire(engine->keeper);
-    judgement.unforced = judge(engine, &judgement);
+    judgement.unforced = judge(engine, &judgement, act);
     judgement.verdict = engine->config->enforce ? judgement.unforced : VERDICT_GO_ON;
     return judgement;
 }
 
-struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer)
+struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer, unsigned act)
 {
     struct origin origin = origin_find(engine->rules, peer);
 
-    return judge_origin(engine, &origin);
+    return judge_origin(engine, &origin, act);
 }
 
 /* --- bans ----------------------------------------------------------------------------- */
@@ -166,9 +168,9 @@ static void fail(struct request *request, enum engine_status status, const char 
 }
 
 static void set_ban(struct request *request, const struct prefix *prefix, uint64_t seconds,
-                    const char *session, const char *jail)
+                    const char *session, const char *jail, unsigned acts)
 {
-    if (keeper_put(request->change, prefix, seconds, jail) == 0) {
+    if (keeper_put(request->change, prefix, seconds, jail, acts) == 0) {
         log_ban("ban", session, prefix, jail, seconds);
         return;
     }
@@ -190,14 +192,15 @@ void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t sec
                     LOG_STR("reason", why));
         fail(request, ENGINE_PROTECTED, why);
     } else {
-        set_ban(request, prefix, seconds, NULL, BANS_OPERATOR);
+        set_ban(request, prefix, seconds, NULL, BANS_OPERATOR, CONFIG_ACTS_ALL);
     }
     keeper_end(request->change);
 }
 
 static void fail_unban(struct engine *engine, struct request *request, const struct prefix *prefix)
 {
-    const struct ban *wider = bans_match(keeper_bans(engine->keeper), &prefix->addr);
+    const struct ban *wider =
+        bans_match(keeper_bans(engine->keeper), &prefix->addr, CONFIG_ACTS_ALL);
     char text[PREFIX_TEXT_MAX] = "";
 
     if (wider && wider->node.prefix.bits < prefix->bits)
@@ -241,38 +244,30 @@ struct report {
     struct request *request; /* NULL before the first ban */
 };
 
+/* One of this prefix that holds goes on where it acts, and both end with the later end. */
 static void ban_by_jail(struct engine *engine, struct report *report,
                         const struct config_jail *jail, const struct prefix *key)
 {
     const struct event *event = report->event;
     const struct ban *held = bans_find(keeper_bans(engine->keeper), key);
-    int64_t until_ms = engine_now_mono_ms(engine) + (int64_t)jail->bantime_sec * 1000;
+    uint64_t seconds = jail->bantime_sec;
+    uint64_t held_sec = held ? bans_seconds_left(held, engine_now_mono_ms(engine)) : 0;
+    unsigned acts = jail->acts | (held ? held->acts : 0);
 
     if (!engine->config->enforce)
-        log_ban("would ban", event->session, key, jail->name, jail->bantime_sec);
-    if (!engine->config->enforce || (held && held->until_mono_ms >= until_ms))
+        log_ban("would ban", event->session, key, jail->name, seconds);
+    if (!engine->config->enforce || (held && held_sec >= seconds && held->acts == acts))
         return;
     if (!report->request)
         report->request = request_new(engine, report->done, report->ctx);
-    set_ban(report->request, key, jail->bantime_sec, event->session, jail->name);
+    set_ban(report->request, key, seconds > held_sec ? seconds : held_sec, event->session,
+            jail->name, acts);
 }
 
-/* A connection is what everybody makes, a wrong password is not. */
-static enum log_level level_of(const struct event *event)
+static void leave_uncounted(struct engine *engine, const struct event *event, const char *reason)
 {
-    return event->kind == CONFIG_EVENT_CONNECT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
-}
-
-static void log_uncounted(struct engine *engine, const struct event *event, const char *reason)
-{
-    char text[ADDR_TEXT_MAX];
-
     engine->stats.count[STAT_EVENT_UNCOUNTED]++;
-    log_write(level_of(event), event->session, "event-uncounted",
-              LOG_FIELDS(LOG_STR("event", event_name(event->kind)),
-                         LOG_STR("client", addr_format(&event->client, text)),
-                         LOG_ORIGIN(event->origin), LOG_STR("login", event->login),
-                         LOG_STR("reason", reason)));
+    event_log_uncounted(event, reason);
 }
 
 /* Replayed after an outage, it counts at the time when it was; a clock set back is now. */
@@ -284,56 +279,19 @@ static int64_t age_of(const struct engine *engine, const struct event *event)
     return event->at_wall_ms < now_ms ? now_ms - event->at_wall_ms : 0;
 }
 
-static void log_taken(const struct event *event)
-{
-    char client[ADDR_TEXT_MAX];
-
-    if (!log_wants(LOG_LEVEL_DEBUG))
-        return;
-    log_debug(event->session, "event-taken", LOG_STR("event", event_name(event->kind)),
-              LOG_STR("client", addr_format(&event->client, client)), LOG_ORIGIN(event->origin),
-              LOG_STR("login", event->login), LOG_STR("recipient", event->recipient),
-              LOG_UINT("weight", event->weight));
-}
-
-static const char *key_text(const struct config_jail *jail, const struct event *event,
-                            const struct prefix *key, char text[PREFIX_TEXT_MAX])
-{
-    return jail->count_by == COUNT_BY_LOGIN ? event->login : prefix_format(key, text);
-}
-
-static void log_event(const struct config_jail *jail, const struct event *event,
-                      const struct prefix *key, bool is_new, uint64_t count)
-{
-    char text[PREFIX_TEXT_MAX], client[ADDR_TEXT_MAX];
-
-    if (!log_wants(level_of(event)))
-        return;
-    log_write(level_of(event), event->session, "event",
-              LOG_FIELDS(LOG_STR("event", event_name(event->kind)),
-                         LOG_STR("client", addr_format(&event->client, client)),
-                         LOG_ORIGIN(event->origin), LOG_STR("protocol", event->protocol),
-                         LOG_STR("login", event->login), LOG_STR("jail", jail->name),
-                         LOG_STR("key", key_text(jail, event, key, text)),
-                         LOG_STR("new", is_new ? "yes" : "no"), LOG_UINT("count", count),
-                         LOG_UINT("maxretry", jail->maxretry)));
-}
-
 /* What the jail does about the one too many. A delay is found by the count, and asked for later. */
 static void act(struct engine *engine, struct report *report, size_t index,
                 const struct prefix *key, uint64_t count)
 {
     const struct config_jail *jail = &engine->config->jails[index];
     const struct event *event = report->event;
-    char text[PREFIX_TEXT_MAX];
 
     if (jail->action == JAIL_ACTION_BAN) {
         counters_forget(&engine->jails.counters[index], key);
         saver_forget(engine->saver, index, key);
         ban_by_jail(engine, report, jail, key);
     } else if (count == jail->maxretry) {
-        log_info(event->session, "jail-reached", LOG_STR("jail", jail->name),
-                 LOG_STR("key", key_text(jail, event, key, text)), LOG_UINT("count", count));
+        event_log_reached(jail, event, key, count);
     }
 }
 
@@ -351,38 +309,15 @@ static void hit_jail(struct engine *engine, struct report *report, size_t index)
     if (!why_not && age_ms >= (int64_t)jail->findtime_sec * 1000)
         why_not = "older than findtime";
     if (why_not) {
-        log_uncounted(engine, event, why_not);
+        leave_uncounted(engine, event, why_not);
         return;
     }
     struct window *window = counters_window(&engine->jails.counters[index], &key, now_ms);
     enum jail_decision decision = jail_hit(jail, window, event, now_ms - age_ms);
     uint64_t count = window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms);
-    log_event(jail, event, &key, decision != JAIL_IGNORED, count);
+    event_log_counted(jail, event, &key, decision != JAIL_IGNORED, count);
     if (decision == JAIL_REACHED)
         act(engine, report, index, &key, count);
-}
-
-static enum stat stat_of(unsigned kind)
-{
-    switch (kind) {
-    case CONFIG_EVENT_AUTH_FAIL:
-        return STAT_EVENT_AUTH_FAIL;
-    case CONFIG_EVENT_RCPT_UNKNOWN:
-        return STAT_EVENT_RCPT_UNKNOWN;
-    case CONFIG_EVENT_RELAY_DENIED:
-        return STAT_EVENT_RELAY_DENIED;
-    case CONFIG_EVENT_RCPT_REJECTED:
-        return STAT_EVENT_RCPT_REJECTED;
-    case CONFIG_EVENT_SPF_FAIL:
-        return STAT_EVENT_SPF_FAIL;
-    case CONFIG_EVENT_DKIM_FAIL:
-        return STAT_EVENT_DKIM_FAIL;
-    case CONFIG_EVENT_DMARC_FAIL:
-        return STAT_EVENT_DMARC_FAIL;
-    case CONFIG_EVENT_CONNECT:
-        return STAT_EVENT_CONNECT;
-    }
-    BUG("an event of unknown kind %u", kind);
 }
 
 /* Whether a jail counts what such a client does; of a masked one only those by login do. */
@@ -402,7 +337,8 @@ static const char *uncounted(struct engine *engine, const struct origin *origin,
 {
     if (origin->kind != ORIGIN_KNOWN)
         return is_counted(engine, origin, event) ? NULL : origin_kind_name(origin->kind);
-    return bans_match(keeper_bans(engine->keeper), &origin->addr) ? "banned already" : NULL;
+    unsigned act = event->kind == CONFIG_EVENT_AUTH_FAIL ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
+    return bans_match(keeper_bans(engine->keeper), &origin->addr, act) ? "banned already" : NULL;
 }
 
 static void count_event(struct engine *engine, const struct origin *origin,
@@ -415,11 +351,11 @@ static void count_event(struct engine *engine, const struct origin *origin,
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     event->origin = origin;
     if (why_not) {
-        log_uncounted(engine, event, why_not);
+        leave_uncounted(engine, event, why_not);
         return;
     }
-    engine->stats.count[stat_of(event->kind)]++;
-    log_taken(event);
+    engine->stats.count[stats_of_event(event->kind)]++;
+    event_log_taken(event);
     for (size_t i = 0; i < engine->config->jail_count; i++) {
         const struct config_jail *jail = &engine->config->jails[i];
         if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
@@ -485,7 +421,7 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
 
     if (wants(engine, event.kind))
         count_event(engine, &origin, peer, &report);
-    *judgement_r = judge_origin(engine, &origin);
+    *judgement_r = judge_origin(engine, &origin, CONFIG_ACTS_SMTP);
     return end_admission(&report);
 }
 

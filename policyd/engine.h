@@ -71,7 +71,8 @@ struct judgement {
     uint64_t seconds;      /* that it still holds */
 };
 
-struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer);
+/* act is where it is asked, one of CONFIG_ACTS_*: bans that act elsewhere alone do not count. */
+struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer, unsigned act);
 
 /*
  * Seconds that a login from origin must wait before it is tried, as the jail says that is

@@ -41,6 +41,12 @@ bool jail_wants(const struct config_jail *jail, unsigned kind)
     return (jail->events & kind) != 0;
 }
 
+unsigned jail_weight(const struct config_jail *jail, unsigned kind)
+{
+    unsigned weight = jail->weights[__builtin_ctz(kind)];
+    return weight ? weight : 1;
+}
+
 bool jail_applies(const struct config_jail *jail, enum origin_kind origin, const char *login)
 {
     if (jail->count_by == COUNT_BY_LOGIN)
@@ -126,7 +132,8 @@ static bool count(const struct config_jail *jail, struct window *window, const s
     else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), hash_max(jail),
                                   now_ms))
         return false;
-    for (unsigned i = 1; i < event->weight; i++)
+    unsigned weight = event->weight * jail_weight(jail, event->kind);
+    for (unsigned i = 1; i < weight; i++)
         window_add(window, findtime_ms(jail), now_ms);
     return true;
 }

@@ -37,8 +37,9 @@ enum jail_decision {
     JAIL_REACHED, /* counted, and it was the one too many, or there were too many before */
 };
 
-/* Whether the jail asks for events of this kind. */
+/* Whether the jail asks for events of this kind, and how many each counts as there. */
 bool jail_wants(const struct config_jail *jail, unsigned kind);
+unsigned jail_weight(const struct config_jail *jail, unsigned kind);
 
 /*
  * The same for jails that count alike, over restarts: name, key and time. Which events it

@@ -177,6 +177,7 @@ static void write_ban(struct keeper_change *change, const struct ban *ban)
     int64_t left_ms = ban->until_mono_ms - now_ms;
     struct store_ban record = {
         .prefix = ban->node.prefix,
+        .acts = ban->acts,
         .since_wall_ms = ban->since_wall_ms,
         .until_wall_ms = clock_wall_ms(keeper->clock) + left_ms,
     };
@@ -215,10 +216,10 @@ static void note_last(struct keeper *keeper, const struct ban *ban)
 }
 
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
-               const char *jail)
+               const char *jail, unsigned acts)
 {
     struct keeper *keeper = change->keeper;
-    struct ban *ban = bans_put(&keeper->bans, prefix, jail, clock_wall_ms(keeper->clock),
+    struct ban *ban = bans_put(&keeper->bans, prefix, jail, acts, clock_wall_ms(keeper->clock),
                                clock_mono_ms(keeper->clock) + (int64_t)seconds * 1000);
 
     if (!ban)
@@ -334,7 +335,8 @@ static void restore_ban(const struct store_ban *record, void *ctx)
         delete_unasked(keeper, &record->prefix);
         return;
     }
-    struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail, record->since_wall_ms,
+    struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail,
+                               record->acts ? record->acts : CONFIG_ACTS_ALL, record->since_wall_ms,
                                clock_mono_ms(keeper->clock) + left_ms);
     if (!ban) {
         restoring->unplaced++;

@@ -54,7 +54,7 @@ typedef void (*keeper_done_fn)(const struct error *error, void *ctx);
 struct keeper_change *keeper_begin(struct keeper *keeper, keeper_done_fn done, void *ctx);
 /* 0, or -1 when the table is full. */
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
-               const char *jail) __attribute__((warn_unused_result));
+               const char *jail, unsigned acts) __attribute__((warn_unused_result));
 void keeper_remove(struct keeper_change *change, struct ban *ban);
 /* Before the end: whether done comes later than that. */
 bool keeper_waits(const struct keeper_change *change);

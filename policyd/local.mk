@@ -7,6 +7,7 @@ libpolicyd_a_SOURCES = \
 	policyd/bans.c policyd/bans.h \
 	policyd/control.c policyd/control.h \
 	policyd/counters.c policyd/counters.h \
+	policyd/event_log.c policyd/event_log.h \
 	policyd/jails.c policyd/jails.h \
 	policyd/engine.c policyd/engine.h \
 	policyd/jail.c policyd/jail.h \

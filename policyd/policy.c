@@ -116,7 +116,7 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
     if (is_connection(request))
         is_later = engine_admit(engine, &peer, done, ctx, &judgement);
     else
-        judgement = engine_judge(engine, &peer);
+        judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
     count(engine_stats(engine), &judgement);
     log_decision(request, &judgement);
     put_action(&judgement, out);

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+#include "common/base/bug.h"
+#include "common/config/config.h"
+
 #define METRIC(name) "postern_policyd_" name "_total"
 
 static const struct {
@@ -56,4 +59,27 @@ const char *stat_metric(enum stat stat)
 const char *stat_label(enum stat stat)
 {
     return rows[stat].label;
+}
+
+enum stat stats_of_event(unsigned kind)
+{
+    switch (kind) {
+    case CONFIG_EVENT_AUTH_FAIL:
+        return STAT_EVENT_AUTH_FAIL;
+    case CONFIG_EVENT_RCPT_UNKNOWN:
+        return STAT_EVENT_RCPT_UNKNOWN;
+    case CONFIG_EVENT_RELAY_DENIED:
+        return STAT_EVENT_RELAY_DENIED;
+    case CONFIG_EVENT_RCPT_REJECTED:
+        return STAT_EVENT_RCPT_REJECTED;
+    case CONFIG_EVENT_SPF_FAIL:
+        return STAT_EVENT_SPF_FAIL;
+    case CONFIG_EVENT_DKIM_FAIL:
+        return STAT_EVENT_DKIM_FAIL;
+    case CONFIG_EVENT_DMARC_FAIL:
+        return STAT_EVENT_DMARC_FAIL;
+    case CONFIG_EVENT_CONNECT:
+        return STAT_EVENT_CONNECT;
+    }
+    BUG("an event of unknown kind %u", kind);
 }

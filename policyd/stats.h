@@ -51,6 +51,9 @@ struct stats {
     struct log_limit auth_refusals;
 };
 
+/* Of an event, by its CONFIG_EVENT_*. */
+enum stat stats_of_event(unsigned kind);
+
 /* "policy_go_on" and kin: names that the control protocol fixes. */
 const char *stat_name(enum stat stat);
 /* The metric that it is a sample of, and the value of that metric's label, NULL without one. */

@@ -12,6 +12,7 @@
 struct store_ban {
     struct prefix prefix;
     char jail[BANS_JAIL_MAX];
+    unsigned acts; /* CONFIG_ACTS_*; 0 is all */
     int64_t since_wall_ms;
     int64_t until_wall_ms;
 };

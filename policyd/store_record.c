@@ -47,7 +47,11 @@ size_t store_record_value(const struct store_ban *ban, uint8_t out[STORE_VALUE_M
     put_be64(out, ban->until_wall_ms);
     put_be64(out + 8, ban->since_wall_ms);
     memcpy(out + STORE_VALUE_MIN, ban->jail, jail_len);
-    return STORE_VALUE_MIN + jail_len;
+    if (!ban->acts || ban->acts == CONFIG_ACTS_ALL)
+        return STORE_VALUE_MIN + jail_len;
+    out[STORE_VALUE_MIN + jail_len] = '\0';
+    out[STORE_VALUE_MIN + jail_len + 1] = (uint8_t)ban->acts;
+    return STORE_VALUE_MIN + jail_len + 2;
 }
 
 static int read_prefix(const uint8_t *key, struct prefix *prefix_r)
@@ -66,19 +70,33 @@ static int read_prefix(const uint8_t *key, struct prefix *prefix_r)
     return memcmp(again, key, STORE_KEY_LEN) == 0 ? 0 : -1;
 }
 
+/* The jail, and what follows it. */
+static int read_jail(const uint8_t *text, size_t len, struct store_ban *ban)
+{
+    const uint8_t *nul = len ? memchr(text, '\0', len) : NULL;
+    size_t jail_len = nul ? (size_t)(nul - text) : len;
+
+    ban->acts = CONFIG_ACTS_ALL;
+    if (jail_len >= BANS_JAIL_MAX || (nul && len != jail_len + 2))
+        return -1;
+    memcpy(ban->jail, text, jail_len);
+    if (nul)
+        ban->acts = nul[1];
+    return !nul || ban->acts == CONFIG_ACTS_SMTP || ban->acts == CONFIG_ACTS_AUTH ? 0 : -1;
+}
+
 int store_record_read(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len,
                       struct store_ban *ban_r)
 {
     *ban_r = (struct store_ban){0};
     if (key_len != STORE_KEY_LEN || value_len < STORE_VALUE_MIN || value_len > STORE_VALUE_MAX)
         return -1;
-    if (memchr(value + STORE_VALUE_MIN, '\0', value_len - STORE_VALUE_MIN))
-        return -1;
     ban_r->until_wall_ms = get_be64(value);
     ban_r->since_wall_ms = get_be64(value + 8);
     if (ban_r->until_wall_ms < 0 || ban_r->since_wall_ms < 0)
         return -1;
-    memcpy(ban_r->jail, value + STORE_VALUE_MIN, value_len - STORE_VALUE_MIN);
+    if (read_jail(value + STORE_VALUE_MIN, value_len - STORE_VALUE_MIN, ban_r))
+        return -1;
     return read_prefix(key, &ban_r->prefix);
 }
 

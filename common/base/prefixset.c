@@ -67,21 +67,35 @@ struct prefixset_node *prefixset_find(const struct prefixset *set, const struct 
     return node ? MAP_ENTRY(node, struct prefixset_node, in_map) : NULL;
 }
 
-struct prefixset_node *prefixset_match(const struct prefixset *set, const struct addr *addr)
+static struct prefixset_node *match_from(const struct prefixset *set, const struct addr *addr,
+                                         int from_bits)
 {
     const struct prefixset_lengths *lengths = addr->family == ADDR_IPV4 ? &set->ipv4 : &set->ipv6;
     uint32_t left = addr->family == ADDR_NONE ? 0 : lengths->all;
 
-    for (int bits = (int)addr_bits(addr); left; bits--) {
+    for (int bits = (int)addr_bits(addr); left && bits >= 0; bits--) {
         if (!lengths->of[bits])
             continue;
         left -= lengths->of[bits];
+        if (bits > from_bits)
+            continue;
         struct prefix prefix = prefix_of(addr, (unsigned)bits);
         struct prefixset_node *node = prefixset_find(set, &prefix);
         if (node)
             return node;
     }
     return NULL;
+}
+
+struct prefixset_node *prefixset_match(const struct prefixset *set, const struct addr *addr)
+{
+    return match_from(set, addr, (int)addr_bits(addr));
+}
+
+struct prefixset_node *prefixset_match_wider(const struct prefixset *set, const struct addr *addr,
+                                             const struct prefix *than)
+{
+    return match_from(set, addr, (int)than->bits - 1);
 }
 
 struct prefixset_node *prefixset_next(const struct prefixset *set,

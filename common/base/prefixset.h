@@ -42,6 +42,10 @@ struct prefixset_node *prefixset_find(const struct prefixset *set, const struct 
 /* The longest prefix that contains addr, or NULL. */
 struct prefixset_node *prefixset_match(const struct prefixset *set, const struct addr *addr);
 
+/* The same, of those shorter than a prefix that contains it. */
+struct prefixset_node *prefixset_match_wider(const struct prefixset *set, const struct addr *addr,
+                                             const struct prefix *than);
+
 /* As map_next(). */
 struct prefixset_node *prefixset_next(const struct prefixset *set,
                                       const struct prefixset_node *after);

@@ -195,6 +195,17 @@ struct config_http {
 #define CONFIG_EVENT_DKIM_FAIL     32u
 #define CONFIG_EVENT_CONNECT       64u
 #define CONFIG_EVENT_DMARC_FAIL    128u
+#define CONFIG_EVENT_COUNT         8 /* so many bits */
+
+/* What a message shows: others can have a part in it. */
+#define CONFIG_EVENTS_OF_MAIL                                                                      \
+    (CONFIG_EVENT_RCPT_UNKNOWN | CONFIG_EVENT_RELAY_DENIED | CONFIG_EVENT_RCPT_REJECTED |          \
+     CONFIG_EVENT_SPF_FAIL | CONFIG_EVENT_DKIM_FAIL | CONFIG_EVENT_DMARC_FAIL)
+
+/* Where a ban acts. */
+#define CONFIG_ACTS_SMTP 1u /* Postfix's policy requests */
+#define CONFIG_ACTS_AUTH 2u /* Dovecot's questions */
+#define CONFIG_ACTS_ALL  3u /* those, and before them the ingress */
 
 enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN };
 
@@ -204,13 +215,15 @@ enum config_jail_action { JAIL_ACTION_BAN, JAIL_ACTION_DELAY, JAIL_ACTION_LOG };
 /* A rule that turns events into a ban; the words are fail2ban's. */
 struct config_jail {
     char *name;
-    unsigned events; /* CONFIG_EVENT_* */
+    unsigned events;                     /* CONFIG_EVENT_* */
+    uint8_t weights[CONFIG_EVENT_COUNT]; /* of each bit of events; 0, as where none is given: 1 */
     enum config_count_by count_by;
     bool distinct_password; /* the same wrong password again is one event */
     unsigned maxretry;
     unsigned findtime_sec;
     unsigned bantime_sec;
     enum config_jail_action action;
+    unsigned acts;      /* CONFIG_ACTS_* */
     unsigned delay_sec; /* of a login, before it is tried */
     unsigned prefix4;
     unsigned prefix6;

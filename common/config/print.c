@@ -42,6 +42,16 @@ static void string_texts(const struct option *option, const void *base,
     add_text(texts, text != NULL ? option->prefix : NULL, text != NULL ? text : "");
 }
 
+static void add_word(const struct option *option, const void *base, const struct option_word *word,
+                     struct config_strings *texts)
+{
+    unsigned weight = option->weights != 0 ? *value_weight(option, base, word->value) : 0;
+    char text[64];
+
+    snprintf(text, sizeof(text), "%s=%u", word->word, weight);
+    add_text(texts, NULL, weight > 1 ? text : word->word);
+}
+
 static void word_texts(const struct option *option, const void *base, struct config_strings *texts)
 {
     unsigned number = value_number(option, base);
@@ -51,7 +61,7 @@ static void word_texts(const struct option *option, const void *base, struct con
             option->type == OPTION_WORDS ? (number & word->value) != 0 : number == word->value;
 
         if (word->value != WORD_LATER && is_set)
-            add_text(texts, NULL, word->word);
+            add_word(option, base, word, texts);
     }
 }
 

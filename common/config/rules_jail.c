@@ -36,9 +36,24 @@ static void check_delay(struct draft *draft, const struct draft_section *in)
                           "%sdelay is of action \"delay\" alone; take it out", in->where);
 }
 
+/* Whoever writes a message is not whom it hits: a stranger must not close the mailboxes. */
+static void settle_acts(struct draft *draft, const struct draft_section *in)
+{
+    struct config_jail *jail = in->base;
+    bool is_of_mail = (jail->events & CONFIG_EVENTS_OF_MAIL) != 0;
+
+    if (jail->acts == 0)
+        jail->acts = is_of_mail ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL;
+    else if (is_of_mail && jail->acts != CONFIG_ACTS_SMTP)
+        config_errors_add(draft->errors, draft_line(in, "acts"),
+                          "%sacts may only be \"smtp\" with events of mail: others can have a part "
+                          "in them; put what a client does at logins into a jail of its own",
+                          in->where);
+}
+
 void rules_check_jails(struct draft *draft)
 {
-    static const char *const options[] = {"events", "count_by", "action", "delay", NULL};
+    static const char *const options[] = {"events", "count_by", "action", "acts", "delay", NULL};
 
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "jail", in)) != NULL;) {
         if (!draft_is_right(in, options))
@@ -46,5 +61,6 @@ void rules_check_jails(struct draft *draft)
         if (((const struct config_jail *)in->base)->count_by == COUNT_BY_LOGIN)
             check_by_login(draft, in);
         check_delay(draft, in);
+        settle_acts(draft, in);
     }
 }

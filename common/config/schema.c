@@ -67,12 +67,12 @@ static const struct option_word spf_engine_words[] = {{"rfc7208", CONFIG_SPF_RFC
                                                       {NULL, 0}};
 static const struct option_word jail_events[] = {
     {"auth_fail", CONFIG_EVENT_AUTH_FAIL},
-    {"rcpt_unknown", WORD_LATER},
-    {"relay_denied", WORD_LATER},
-    {"rcpt_rejected", WORD_LATER},
-    {"spf_fail", WORD_LATER},
-    {"dkim_fail", WORD_LATER},
-    {"dmarc_fail", WORD_LATER},
+    {"rcpt_unknown", CONFIG_EVENT_RCPT_UNKNOWN},
+    {"relay_denied", CONFIG_EVENT_RELAY_DENIED},
+    {"rcpt_rejected", CONFIG_EVENT_RCPT_REJECTED},
+    {"spf_fail", CONFIG_EVENT_SPF_FAIL},
+    {"dkim_fail", CONFIG_EVENT_DKIM_FAIL},
+    {"dmarc_fail", CONFIG_EVENT_DMARC_FAIL},
     {"connect", CONFIG_EVENT_CONNECT},
     {NULL, 0},
 };
@@ -87,6 +87,11 @@ static const struct option_word jail_actions[] = {{"ban", JAIL_ACTION_BAN},
                                                   {"log", JAIL_ACTION_LOG},
                                                   {"defer", WORD_LATER},
                                                   {NULL, 0}};
+static const struct option_word jail_acts[] = {{"", 0},
+                                               {"smtp", CONFIG_ACTS_SMTP},
+                                               {"auth", CONFIG_ACTS_AUTH},
+                                               {"all", CONFIG_ACTS_ALL},
+                                               {NULL, 0}};
 static const struct option_word jail_distinct[] = {{"", false}, {"password", true}, {NULL, 0}};
 static const struct option_word relay_presets[] = {
     {"", PRESET_NONE},
@@ -338,9 +343,9 @@ static const struct option http_options[] = {
 };
 
 static const struct option jail_options[] = {
-    {"events", OPTION_WORDS, "auth_fail", 1, 8, .words = jail_events,
-     FIELD(struct config_jail, events),
-     .help = "what is counted: auth_fail (a wrong password), connect (a connection to Postfix)"},
+    {"events", OPTION_WORDS, "auth_fail", 1, CONFIG_EVENT_COUNT, .words = jail_events,
+     .weights = offsetof(struct config_jail, weights), FIELD(struct config_jail, events),
+     .help = "what is counted, each as one or, \"auth_fail=3\", as more"},
     {"count_by", OPTION_WORD, "client", .words = jail_keys, FIELD(struct config_jail, count_by),
      .help = "whom it is counted against: client, login"},
     {"distinct", OPTION_WORD, "password", .words = jail_distinct,
@@ -354,6 +359,8 @@ static const struct option jail_options[] = {
      .help = "how long a ban lasts"},
     {"action", OPTION_WORD, "ban", .words = jail_actions, FIELD(struct config_jail, action),
      .help = "what follows: ban, delay (logins wait before they are tried), log"},
+    {"acts", OPTION_WORD, "", .words = jail_acts, FIELD(struct config_jail, acts),
+     .help = "where a ban acts: smtp, auth, all; empty: smtp with events of mail, else all"},
     {"delay", OPTION_SECONDS, "5s", 1, 7, FIELD(struct config_jail, delay_sec),
      .help = "with action delay: how long they wait"},
     {"prefix4", OPTION_NUMBER, "32", 8, 32, FIELD(struct config_jail, prefix4),

@@ -20,7 +20,7 @@ enum option_type {
     OPTION_SECONDS,      /* unsigned; a duration */
     OPTION_MILLISECONDS, /* the same */
     OPTION_WORD,         /* one of words: unsigned, enum or bool */
-    OPTION_WORDS,        /* a list of them: unsigned, or-ed */
+    OPTION_WORDS,        /* a list of them, "word=2" where they have weights: unsigned, or-ed */
     OPTION_STRING,       /* char *, NULL for "" */
     OPTION_SECRET,       /* char *: the content of the file named, one line */
     OPTION_KEY,          /* the same, any number of lines */
@@ -47,6 +47,7 @@ struct option {
     uint64_t max;
     form_fn form; /* of a string, of each in a list */
     const struct option_word *words;
+    size_t weights; /* of words: where the weight of each bit goes, an uint8_t; 0: they have none */
     const char *prefix; /* what the form takes off and printing puts back */
     size_t offset;
     size_t size;
@@ -73,6 +74,8 @@ extern const struct section schema[];
 const struct section *schema_section(const char *name);
 const struct option *schema_option(const struct section *section, const char *name,
                                    size_t *index_r);
+
+#define OPTION_WEIGHT_MAX 100
 
 bool option_is_list(const struct option *option);
 /* The word for a value, NULL when none has it. */

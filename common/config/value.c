@@ -125,18 +125,48 @@ static void list_words(const struct option *option, struct buf *phrase)
             buf_printf(phrase, "%s\"%s\"", word == option->words ? "" : ", ", word->word);
 }
 
+uint8_t *value_weight(const struct option *option, const void *base, unsigned bit)
+{
+    return (uint8_t *)(uintptr_t)base + option->weights + __builtin_ctz(bit);
+}
+
+/* Takes "=2" off text; 0 when there is none, and -1 for no weight. */
+static int cut_weight(const struct option *option, char *text, uint64_t *weight_r)
+{
+    char *sign = option->weights != 0 ? strchr(text, '=') : NULL;
+
+    *weight_r = 0;
+    if (sign == NULL)
+        return 0;
+    *sign = '\0';
+    return str_parse_u64(sign + 1, 1, OPTION_WEIGHT_MAX, weight_r);
+}
+
+static void store_word(struct setter *setter, const struct option_word *word, uint64_t weight)
+{
+    const struct option *option = setter->option;
+    unsigned before = option->type == OPTION_WORDS ? value_number(option, setter->base) : 0;
+
+    store_number(setter, before | word->value);
+    if (option->weights != 0)
+        *value_weight(option, setter->base, word->value) = (uint8_t)weight;
+}
+
 static void set_word(struct setter *setter, char *text)
 {
     const struct option *option = setter->option;
     const struct option_word *word = option->words;
     struct buf phrase;
+    uint64_t weight;
 
+    if (cut_weight(option, text, &weight) != 0) {
+        is_not(setter, text, "followed by a weight from 1 to 100");
+        return;
+    }
     while (word->word != NULL && !str_eq(word->word, text))
         word++;
     if (word->word != NULL && word->value != WORD_LATER) {
-        unsigned before = option->type == OPTION_WORDS ? value_number(option, setter->base) : 0;
-
-        store_number(setter, before | word->value);
+        store_word(setter, word, weight);
         return;
     }
     buf_init(&phrase);

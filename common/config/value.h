@@ -19,6 +19,9 @@ void value_set(const struct option *option, const struct syntax_item *item, unsi
 void value_fini(const struct option *option, void *base);
 
 void *value_field(const struct option *option, const void *base);
+/* Of an option whose words have weights. */
+uint8_t *value_weight(const struct option *option, const void *base, unsigned bit);
+
 /* Of OPTION_BOOL, OPTION_NUMBER, durations, OPTION_WORD and OPTION_WORDS. */
 unsigned value_number(const struct option *option, const void *base);
 

@@ -109,6 +109,7 @@ static void fixture_configure(struct fixture *fixture)
 
     fixture->gateway.name = gateway_name;
     fixture->jail = (struct config_jail){
+        .acts = CONFIG_ACTS_ALL,
         .name = jail_name,
         .events = CONFIG_EVENT_AUTH_FAIL,
         .distinct_password = true,
@@ -229,7 +230,7 @@ struct told *fixture_fail(struct fixture *fixture, const char *client, const cha
 enum verdict fixture_verdict(struct fixture *fixture, const char *client)
 {
     struct origin_peer peer = fixture_peer(client);
-    return engine_judge(fixture->engine, &peer).verdict;
+    return engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP).verdict;
 }
 
 bool fixture_logged(const struct fixture *fixture, const char *part)

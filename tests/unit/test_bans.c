@@ -25,7 +25,7 @@ static struct prefix prefix_from(const char *text)
 static struct ban *put(struct bans *bans, const char *text, int64_t until_ms)
 {
     struct prefix prefix = prefix_from(text);
-    return bans_put(bans, &prefix, "logins", 1000, until_ms);
+    return bans_put(bans, &prefix, "logins", CONFIG_ACTS_ALL, 1000, until_ms);
 }
 
 static struct prefix numbered(unsigned number)
@@ -60,11 +60,28 @@ static void the_narrowest_ban_of_an_address_is_found(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct addr addr;
         assert_int_equal(addr_parse(cases[i].addr, &addr), 0);
-        struct ban *ban = bans_match(&bans, &addr);
+        struct ban *ban = bans_match(&bans, &addr, CONFIG_ACTS_ALL);
         CASE(cases[i].addr, (ban != NULL) == (cases[i].ban != NULL));
         if (ban)
             assert_string_equal(prefix_format(&ban->node.prefix, text), cases[i].ban);
     }
+    bans_fini(&bans);
+}
+
+static void a_ban_that_acts_elsewhere_hides_none(void **state)
+{
+    struct prefix narrow = prefix_from("203.0.113.7"), wide = prefix_from("203.0.113.0/24");
+    struct addr addr = narrow.addr;
+    struct bans bans;
+
+    (void)state;
+    bans_init(&bans);
+    struct ban *mail = bans_put(&bans, &narrow, "mail", CONFIG_ACTS_SMTP, 0, 1);
+    assert_null(bans_match(&bans, &addr, CONFIG_ACTS_AUTH));
+    struct ban *all = bans_put(&bans, &wide, "logins", CONFIG_ACTS_ALL, 0, 1);
+    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_SMTP), mail);
+    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_ALL), mail);
+    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_AUTH), all);
     bans_fini(&bans);
 }
 
@@ -77,7 +94,7 @@ static void a_ban_again_replaces_the_first(void **state)
     bans_init(&bans);
     struct ban *ban = put(&bans, "203.0.113.7", 10000);
     ban->stored = true;
-    assert_ptr_equal(bans_put(&bans, &prefix, "operator", 7, 5000), ban);
+    assert_ptr_equal(bans_put(&bans, &prefix, "operator", CONFIG_ACTS_ALL, 7, 5000), ban);
     assert_int_equal(bans.count, 1);
     assert_string_equal(ban->jail, "operator");
     assert_int_equal(ban->since_wall_ms, 7);
@@ -96,7 +113,7 @@ static void a_long_jail_name_is_cut(void **state)
     memset(name, 'j', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
     bans_init(&bans);
-    struct ban *ban = bans_put(&bans, &prefix, name, 0, 1);
+    struct ban *ban = bans_put(&bans, &prefix, name, CONFIG_ACTS_ALL, 0, 1);
     assert_int_equal(strlen(ban->jail), BANS_JAIL_MAX - 1);
     bans_fini(&bans);
 }
@@ -114,11 +131,11 @@ static void bans_end_in_the_order_of_their_ends(void **state)
     bans_init(&bans);
     for (unsigned i = 0; i < MANY; i++) {
         struct prefix prefix = numbered(i);
-        bans_put(&bans, &prefix, "logins", 0, 1 + rand() % 100000);
+        bans_put(&bans, &prefix, "logins", CONFIG_ACTS_ALL, 0, 1 + rand() % 100000);
     }
     for (unsigned i = 0; i < MANY; i += 3) {
         struct prefix prefix = numbered(i);
-        bans_put(&bans, &prefix, "logins", 0, 1 + rand() % 100000);
+        bans_put(&bans, &prefix, "logins", CONFIG_ACTS_ALL, 0, 1 + rand() % 100000);
     }
     for (unsigned i = 1; i < MANY; i += 3) {
         struct prefix prefix = numbered(i);
@@ -160,7 +177,7 @@ static void a_cursor_sees_what_stays_once_whatever_goes(void **state)
     bans_init(&bans);
     for (unsigned i = 0; i < MANY; i++) {
         struct prefix prefix = numbered(i);
-        bans_put(&bans, &prefix, "logins", 0, 1);
+        bans_put(&bans, &prefix, "logins", CONFIG_ACTS_ALL, 0, 1);
     }
     bans_cursor_open(&bans, &cursor);
     bans_cursor_open(&bans, &other);
@@ -196,7 +213,7 @@ static void the_table_has_a_limit(void **state)
         const uint8_t bytes[4] = {1, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
         struct addr addr = addr_from_ipv4(bytes);
         struct prefix prefix = prefix_of(&addr, 32);
-        assert_non_null(bans_put(&bans, &prefix, "logins", 0, 1000 - i % 1000));
+        assert_non_null(bans_put(&bans, &prefix, "logins", CONFIG_ACTS_ALL, 0, 1000 - i % 1000));
     }
     assert_null(put(&bans, "203.0.113.7", 1));
     assert_non_null(put(&bans, "1.0.0.1", 77));
@@ -208,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_narrowest_ban_of_an_address_is_found),
+        cmocka_unit_test(a_ban_that_acts_elsewhere_hides_none),
         cmocka_unit_test(a_ban_again_replaces_the_first),
         cmocka_unit_test(a_long_jail_name_is_cut),
         cmocka_unit_test(bans_end_in_the_order_of_their_ends),

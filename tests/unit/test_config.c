@@ -289,6 +289,20 @@ static void test_rules_of_jails(void **state)
          "login\n"},
         {"jail \"a\" { events = connect\naction = delay }",
          "3: jail \"a\": action \"delay\" is for logins: \"auth_fail\" must be in events\n"},
+        {"jail \"a\" { events = {\"rcpt_unknown\", \"relay_denied=100\"} }", ""},
+        {"jail \"a\" { events = dmarc_fail acts = smtp }", ""},
+        {"jail \"a\" { events = {auth_fail, spf_fail}\nacts = all }",
+         "3: jail \"a\": acts may only be \"smtp\" with events of mail: others can have a part in "
+         "them; put what a client does at logins into a jail of its own\n"},
+        {"jail \"a\" { events = dkim_fail\nacts = auth }",
+         "3: jail \"a\": acts may only be \"smtp\" with events of mail: others can have a part in "
+         "them; put what a client does at logins into a jail of its own\n"},
+        {"jail \"a\" { events = \"auth_fail=0\" }",
+         "2: jail \"a\": events \"auth_fail\" is not followed by a weight from 1 to 100\n"},
+        {"jail \"a\" { events = \"auth_fail=101\" }",
+         "2: jail \"a\": events \"auth_fail\" is not followed by a weight from 1 to 100\n"},
+        {"jail \"a\" { events = \"auth_fail=\" }",
+         "2: jail \"a\": events \"auth_fail\" is not followed by a weight from 1 to 100\n"},
         {"jail \"a\" {\ndelay = 7s }",
          "3: jail \"a\": delay is of action \"delay\" alone; take it out\n"},
     };

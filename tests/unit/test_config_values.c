@@ -38,6 +38,7 @@ static void test_defaults(void **state)
     assert_string_equal(config->jails[0].name, "j");
     assert_int_equal(config->jails[0].events, CONFIG_EVENT_AUTH_FAIL);
     assert_true(config->jails[0].distinct_password);
+    assert_int_equal(config->jails[0].acts, CONFIG_ACTS_ALL);
     assert_int_equal(config->jails[0].findtime_sec, 600);
     assert_int_equal(config->jails[0].prefix6, 64);
     assert_null(config->https[0].listen);

@@ -96,7 +96,7 @@ static void a_restart_leaves_what_is_left(void **state)
 
     guess(fixture, CLIENT, 5, &told);
     fixture_restart(fixture, 1800000);
-    struct judgement judgement = engine_judge(fixture->engine, &peer);
+    struct judgement judgement = engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP);
     assert_int_equal(judgement.verdict, VERDICT_BANNED);
     assert_int_equal(judgement.seconds, 1800);
     assert_true(judgement.ban->stored);
@@ -114,7 +114,7 @@ static void a_clock_set_back_during_a_restart_makes_no_ban_longer(void **state)
 
     guess(fixture, CLIENT, 5, &told);
     fixture_restart(fixture, INT64_C(-50) * 365 * 86400000);
-    assert_int_equal(engine_judge(fixture->engine, &peer).seconds, 3600);
+    assert_int_equal(engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP).seconds, 3600);
 }
 
 static void a_stored_ban_of_what_became_a_gateway_is_dropped(void **state)
@@ -174,7 +174,7 @@ static void without_enforce_nothing_is_done(void **state)
     assert_int_equal(engine_bans(fixture->engine)->count, 0);
     assert_true(fixture_logged(fixture, "would ban ban=203.0.113.7"));
     engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
-    struct judgement judgement = engine_judge(fixture->engine, &peer);
+    struct judgement judgement = engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP);
     assert_int_equal(judgement.verdict, VERDICT_GO_ON);
     assert_int_equal(judgement.unforced, VERDICT_BANNED);
     fixture_commit(fixture); /* told ends with this function */
@@ -352,6 +352,49 @@ static void each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does(void 
     assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
 }
 
+static enum verdict verdict_at(struct fixture *fixture, unsigned act)
+{
+    struct origin_peer peer = fixture_peer(CLIENT);
+
+    return engine_judge(fixture->engine, &peer, act).verdict;
+}
+
+static void a_ban_by_mail_shuts_no_mailbox(void **state)
+{
+    struct fixture *fixture = *state;
+    static char mail_name[] = "mail";
+    struct config_jail jails[2] = {fixture->jail, fixture->jail};
+    struct told told;
+
+    jails[1].name = mail_name;
+    jails[1].events = CONFIG_EVENTS_OF_MAIL;
+    jails[1].acts = CONFIG_ACTS_SMTP;
+    jails[1].bantime_sec = 7200;
+    engine_free(&fixture->engine);
+    fixture->config.jails = jails;
+    fixture->config.jail_count = COUNT(jails);
+    fixture_start(fixture);
+    for (int i = 0; i < 5; i++)
+        tell(fixture, (struct event){.kind = CONFIG_EVENT_SPF_FAIL, .weight = 1}, 0, &told);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_SMTP), VERDICT_BANNED);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_AUTH), VERDICT_GO_ON);
+    fixture_restart(fixture, 0);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_SMTP), VERDICT_BANNED);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_AUTH), VERDICT_GO_ON);
+    /* What it does at logins is counted still; the two bans become one, until the later end. */
+    guess(fixture, CLIENT, 5, &told);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_AUTH), VERDICT_BANNED);
+    fixture_commit(fixture);
+    fixture_pass(fixture, 7199000);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_SMTP), VERDICT_BANNED);
+    fixture_pass(fixture, 1000);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_SMTP), VERDICT_GO_ON);
+    fixture_commit(fixture);
+    engine_free(&fixture->engine);
+    fixture->config.jail_count = 0;
+    fixture_start(fixture);
+}
+
 /* Seconds that this login of the client must wait. */
 static unsigned delay(struct fixture *fixture, const char *client, const char *login)
 {
@@ -505,6 +548,7 @@ int main(void)
         ENGINE_TEST(an_event_counts_at_the_time_when_it_was),
         ENGINE_TEST(a_reload_keeps_counts_whatever_they_lead_to),
         ENGINE_TEST(a_reload_forgets_what_would_be_counted_otherwise),
+        ENGINE_TEST(a_ban_by_mail_shuts_no_mailbox),
         ENGINE_TEST(each_kind_has_a_counter_and_no_jail_asks_for_it_unless_it_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,6 +272,25 @@ static void an_event_counts_as_its_weight(void **state)
     window_fini(&window);
 }
 
+static void an_event_counts_as_often_as_the_jail_says(void **state)
+{
+    struct config_jail jail = logins;
+    struct event event = {.kind = CONFIG_EVENT_RELAY_DENIED, .login = "", .fingerprint = ""};
+    struct window window = {0};
+
+    (void)state;
+    jail.events |= CONFIG_EVENT_RELAY_DENIED;
+    jail.weights[__builtin_ctz(CONFIG_EVENT_RELAY_DENIED)] = 2;
+    assert_int_equal(jail_hit(&jail, &window, &event, 0), JAIL_IGNORED);
+    event.weight = 1;
+    assert_int_equal(jail_hit(&jail, &window, &event, 0), JAIL_COUNTED);
+    assert_int_equal(window_count(&window, 600000, 0), 2);
+    assert_int_equal(hit(&jail, &window, "alice", "1", 0), JAIL_COUNTED);
+    assert_int_equal(window_count(&window, 600000, 0), 3);
+    assert_int_equal(jail_hit(&jail, &window, &event, 0), JAIL_REACHED);
+    window_fini(&window);
+}
+
 static void events_have_names(void **state)
 {
     static const struct {
@@ -310,6 +329,7 @@ int main(void)
         cmocka_unit_test(no_maxretry_makes_a_window_large),
         cmocka_unit_test(other_events_are_not_its_business),
         cmocka_unit_test(an_event_counts_as_its_weight),
+        cmocka_unit_test(an_event_counts_as_often_as_the_jail_says),
         cmocka_unit_test(events_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

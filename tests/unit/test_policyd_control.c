@@ -188,7 +188,7 @@ static void a_ban_is_shown_whole(void **state)
     (void)state;
     ban.node.prefix = fixture_prefix("2001:db8:1:2::/64");
     control_put_ban(&ban, 1000, &out);
-    assert_string_equal(buf_str(&out), "ban=2001:db8:1:2::/64\nseconds=60\njail=logins\n"
+    assert_string_equal(buf_str(&out), "ban=2001:db8:1:2::/64\nseconds=60\njail=logins\nacts=all\n"
                                        "since=1790000000\nstored=no\n\n");
     buf_fini(&out);
 }

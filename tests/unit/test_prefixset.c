@@ -59,6 +59,26 @@ static void test_longest_match(void **state)
     prefixset_fini(&set);
 }
 
+static void test_wider_match(void **state)
+{
+    static const char *const wanted[] = {"203.0.113.7", "203.0.113.0/24", "0.0.0.0/0"};
+    struct prefixset set;
+    char out[PREFIX_TEXT_MAX];
+    struct addr addr;
+
+    (void)state;
+    fill(&set);
+    assert_int_equal(addr_parse("203.0.113.7", &addr), 0);
+    struct prefixset_node *node = prefixset_match(&set, &addr);
+    for (size_t i = 0; i < COUNT(wanted); i++) {
+        assert_non_null(node);
+        assert_string_equal(prefix_format(&node->prefix, out), wanted[i]);
+        node = prefixset_match_wider(&set, &addr, &node->prefix);
+    }
+    assert_null(node);
+    prefixset_fini(&set);
+}
+
 static void test_remove(void **state)
 {
     (void)state;
@@ -134,9 +154,9 @@ static void test_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_longest_match), cmocka_unit_test(test_remove),
-        cmocka_unit_test(test_find),          cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_longest_match), cmocka_unit_test(test_wider_match),
+        cmocka_unit_test(test_remove),        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_walk),          cmocka_unit_test(test_list),
     };
     return cmocka_run_group_tests_name("prefixset", tests, NULL, NULL);
 }

@@ -60,6 +60,41 @@ static void what_was_written_reads_the_same(void **state)
     }
 }
 
+static void where_a_ban_acts_is_behind_a_nul(void **state)
+{
+    static const uint8_t key[STORE_KEY_LEN] = {4, 24, 203, 0, 113};
+    static const struct {
+        const char *tail;
+        size_t len;
+        unsigned acts; /* 0: refused */
+    } cases[] = {
+        {"mail", 4, CONFIG_ACTS_ALL},
+        {"mail\0\1", 6, CONFIG_ACTS_SMTP},
+        {"mail\0\2", 6, CONFIG_ACTS_AUTH},
+        {"\0\2", 2, CONFIG_ACTS_AUTH},
+        {"mail\0", 5, 0},
+        {"mail\0\3", 6, 0},
+        {"mail\0\0", 6, 0},
+        {"mail\0\1\1", 7, 0},
+        {"mail\0\4", 6, 0},
+    };
+    uint8_t value[STORE_VALUE_MAX] = {0};
+    struct store_ban ban;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        memcpy(value + STORE_VALUE_MIN, cases[i].tail, cases[i].len);
+        int rc = store_record_read(key, sizeof(key), value, STORE_VALUE_MIN + cases[i].len, &ban);
+        if (rc != (cases[i].acts ? 0 : -1) || (rc == 0 && ban.acts != cases[i].acts))
+            fail_msg("case %zu", i);
+        if (rc)
+            continue;
+        uint8_t again[STORE_VALUE_MAX];
+        assert_int_equal(store_record_value(&ban, again), STORE_VALUE_MIN + cases[i].len);
+        assert_memory_equal(again, value, STORE_VALUE_MIN + cases[i].len);
+    }
+}
+
 static void other_bytes_are_refused(void **state)
 {
     static const uint8_t good_key[STORE_KEY_LEN] = {4, 24, 203, 0, 113};
@@ -86,8 +121,10 @@ static void other_bytes_are_refused(void **state)
         assert_int_equal(store_record_read(good_key, len, value, STORE_VALUE_MIN, &ban), -1);
     for (size_t len = 0; len < STORE_VALUE_MIN; len++)
         assert_int_equal(store_record_read(good_key, STORE_KEY_LEN, value, len, &ban), -1);
-    memset(value + STORE_VALUE_MIN, 'j', BANS_JAIL_MAX);
-    assert_int_equal(store_record_read(good_key, STORE_KEY_LEN, value, STORE_VALUE_MAX, &ban), 0);
+    memset(value + STORE_VALUE_MIN, 'j', BANS_JAIL_MAX + 2);
+    assert_int_equal(store_record_read(good_key, STORE_KEY_LEN, value, STORE_VALUE_MAX, &ban), -1);
+    assert_int_equal(store_record_read(good_key, STORE_KEY_LEN, value, STORE_VALUE_MAX - 2, &ban),
+                     0);
     assert_int_equal(store_record_read(good_key, STORE_KEY_LEN, value, STORE_VALUE_MAX + 1, &ban),
                      -1);
     value[STORE_VALUE_MIN + 3] = '\0';
@@ -221,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bytes_are_these),
         cmocka_unit_test(what_was_written_reads_the_same),
+        cmocka_unit_test(where_a_ban_acts_is_behind_a_nul),
         cmocka_unit_test(other_bytes_are_refused),
         cmocka_unit_test(the_bytes_of_a_counter_are_these),
         cmocka_unit_test(a_counter_reads_the_same),

@@ -13,10 +13,11 @@
 
 #include "common/base/log.h"
 #include "common/base/process.h"
+#include "common/net/resolver.h"
 
 #define DRAIN_EXTRA_MS  1000
 #define LAST_REPLY_MS   200
-#define DESCRIPTORS_OWN 256 /* for all that is not a session, DNS above all */
+#define DESCRIPTORS_OWN 256 /* for all that is no session and not DNS */
 
 static atomic_bool libmilter_failed;
 
@@ -47,12 +48,14 @@ void server_block_signals(void)
 
 void server_reserve_descriptors(const struct config *config)
 {
-    uint64_t wanted = (uint64_t)config->milter.max_sessions * 2 + DESCRIPTORS_OWN;
+    uint64_t wanted =
+        (uint64_t)config->milter.max_sessions * 2 + DESCRIPTORS_OWN + RESOLVER_SOCKETS_MAX;
 
     for (size_t i = 0; i < config->http_count; i++)
         if (config->https[i].program == CONFIG_MILTER)
             wanted += config->https[i].max_connections;
-    process_raise_descriptors(wanted, "sessions may be refused before max_sessions");
+    process_raise_descriptors(wanted, "sessions may be refused before max_sessions, and DNS be "
+                                      "held up by servers that do not answer");
 }
 
 /*

@@ -13,8 +13,8 @@
 void server_block_signals(void);
 
 /*
- * Allow this process the descriptors that max_sessions need, and those that are told to
- * come back: libmilter ends when it gets none. Says so when the system allows fewer.
+ * Allow this process the descriptors that DNS and max_sessions need, and those that are told
+ * to come back: libmilter ends when it gets none. Says so when the system allows fewer.
  */
 void server_reserve_descriptors(const struct config *config);
 

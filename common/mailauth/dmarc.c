@@ -25,6 +25,7 @@ struct author_case {
     struct dmarc_walk walk;
     const struct dmarc_step *policy; /* NULL: DMARC is not applied */
     const struct dmarc_step *gap;    /* then it is not known what to apply */
+    enum dns_status existence;       /* of the domain, where the policy depends on it */
 };
 
 struct evaluation {
@@ -40,6 +41,17 @@ struct evaluation {
 };
 
 enum alignment { ALIGNMENT_NO, ALIGNMENT_UNKNOWN, ALIGNMENT_YES };
+
+/* All at once, and their silence leaves time for what is asked after them. */
+static void ask_walks(struct evaluation *evaluation)
+{
+    struct dns_budget *whole = evaluation->budget;
+    struct dns_budget share = {.left_ms = whole->left_ms / 2};
+
+    whole->left_ms -= share.left_ms;
+    evaluation->queries += dmarc_walks_ask(evaluation->walks, evaluation->dns, &share);
+    whole->left_ms += share.left_ms;
+}
 
 /* --- who vouches for the message ----------------------------------------- */
 
@@ -117,7 +129,7 @@ static void walk_identifiers(struct evaluation *evaluation)
             continue;
         dmarc_walks_add(evaluation->walks, identifier->domain, &identifier->walk);
     }
-    evaluation->queries += dmarc_walks_ask(evaluation->walks, evaluation->dns, evaluation->budget);
+    ask_walks(evaluation);
 }
 
 static bool is_same_organization(const struct author_case *author,
@@ -186,24 +198,18 @@ static void weigh(const struct author_case *author, const struct identifier *ide
     set_gap(verdict, gap ? gap : dmarc_walk_gap(&author->walk));
 }
 
-/* RFC 9989 3.2.12: a name that does not exist, not one without records of some type. */
-static enum dns_status ask_existence(struct evaluation *evaluation,
-                                     const struct author_case *author)
+/* Not so where a record of some type is known of it. */
+static bool depends_on_existence(const struct author_case *author)
 {
-    struct dns_question question = {author->walk.domain, DNS_TYPE_A};
-    struct dns_answer answer;
+    const struct dmarc_step *policy = author->policy;
 
-    if (author->walk.steps[0]->exists)
-        return DNS_NODATA;
-    dns_ask(evaluation->dns, &question, 1, evaluation->budget, &answer);
-    enum dns_status status = answer.status;
-    dns_answer_fini(&answer);
-    return status;
+    return policy && !author->gap && policy != author->walk.steps[0] &&
+           policy->record.nonexistent_policy != policy->record.subdomain_policy &&
+           !author->walk.steps[0]->exists;
 }
 
 /* p of the domain's own record, sp or np of another's. */
-static void choose_policy(struct evaluation *evaluation, const struct author_case *author,
-                          struct dmarc_verdict *verdict)
+static void choose_policy(const struct author_case *author, struct dmarc_verdict *verdict)
 {
     const struct dmarc_record *record = &author->policy->record;
 
@@ -211,13 +217,12 @@ static void choose_policy(struct evaluation *evaluation, const struct author_cas
     if (author->policy == author->walk.steps[0])
         return;
     verdict->published = record->subdomain_policy;
-    if (record->nonexistent_policy == record->subdomain_policy)
+    if (!depends_on_existence(author))
         return;
-    enum dns_status status = ask_existence(evaluation, author);
-    if (status == DNS_NXDOMAIN)
+    if (author->existence == DNS_NXDOMAIN)
         verdict->published = record->nonexistent_policy;
-    else if (status != DNS_FOUND && status != DNS_NODATA)
-        set_temperror(verdict, "%s: %s", dns_strstatus(status), author->walk.domain);
+    else if (author->existence != DNS_FOUND && author->existence != DNS_NODATA)
+        set_temperror(verdict, "%s: %s", dns_strstatus(author->existence), author->walk.domain);
 }
 
 static enum dmarc_policy lower(enum dmarc_policy policy)
@@ -231,7 +236,7 @@ static void apply(struct evaluation *evaluation, const struct author_case *autho
 {
     verdict->result = AUTH_FAIL;
     snprintf(verdict->record_domain, DNS_NAME_MAX, "%s", author->policy->domain);
-    choose_policy(evaluation, author, verdict);
+    choose_policy(author, verdict);
     verdict->testing = author->policy->record.testing;
     verdict->policy = verdict->testing ? lower(verdict->published) : verdict->published;
     for (size_t i = 0; i < evaluation->count; i++)
@@ -262,12 +267,36 @@ static void find_policies(struct evaluation *evaluation, const struct author *au
     evaluation->case_count = author->count;
     for (size_t i = 0; i < author->count; i++)
         dmarc_walks_add(evaluation->walks, author->domains[i], &evaluation->cases[i].walk);
-    evaluation->queries += dmarc_walks_ask(evaluation->walks, evaluation->dns, evaluation->budget);
+    ask_walks(evaluation);
     for (size_t i = 0; i < author->count; i++) {
         struct author_case *found = &evaluation->cases[i];
         found->policy = dmarc_walk_policy(&found->walk, &found->gap);
         if (found->policy && !found->policy->record.applies)
             found->policy = NULL;
+    }
+}
+
+/* RFC 9989 3.2.12: a name that does not exist, not one without records of some type. */
+static void ask_existence(struct evaluation *evaluation)
+{
+    struct dns_question questions[AUTHOR_DOMAINS_MAX];
+    struct dns_answer answers[AUTHOR_DOMAINS_MAX];
+    struct author_case *asked[AUTHOR_DOMAINS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < evaluation->case_count; i++) {
+        struct author_case *author = &evaluation->cases[i];
+        if (!depends_on_existence(author))
+            continue;
+        questions[count] = (struct dns_question){author->walk.domain, DNS_TYPE_A};
+        asked[count++] = author;
+    }
+    if (count == 0)
+        return;
+    dns_ask(evaluation->dns, questions, count, evaluation->budget, answers);
+    for (size_t i = 0; i < count; i++) {
+        asked[i]->existence = answers[i].status;
+        dns_answer_fini(&answers[i]);
     }
 }
 
@@ -311,6 +340,7 @@ void dmarc_evaluate(const struct dmarc_facts *facts, struct dns *dns, struct dns
     find_policies(&evaluation, facts->author);
     add_identifiers(&evaluation, facts);
     walk_identifiers(&evaluation);
+    ask_existence(&evaluation);
     judge_all(&evaluation, verdict_r);
     free(evaluation.identifiers);
     dmarc_walks_free(&evaluation.walks);

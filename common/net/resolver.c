@@ -4,10 +4,13 @@
 #include "common/net/resolver.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +25,8 @@
 #include "common/net/loop.h"
 
 #define ROOT_KEY_FILE "/usr/share/dns/root.key"
-#define SEC_BOGUS     1 /* how libunbound tells the callback */
+#define SEC_BOGUS     1  /* how libunbound tells the callback */
+#define TCP_PART      16 /* of the sockets; long answers and those of few servers need it */
 
 /* A question that libunbound works on. Belongs to the loop's thread. */
 struct pending {
@@ -260,6 +264,25 @@ static int set_option(struct ub_ctx *ub, const char *name, const char *value, st
     return 0;
 }
 
+/*
+ * Each question that is on its way has a socket. Left alone libunbound has 16, 2 of TCP, which one
+ * message that names silent servers would hold, and all others wait.
+ */
+static int set_sockets(struct ub_ctx *ub, struct error *error_r)
+{
+    struct rlimit limit;
+    uint64_t most = RESOLVER_SOCKETS_MAX;
+    char udp[24], tcp[24];
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 < most)
+        most = limit.rlim_cur / 2;
+    snprintf(udp, sizeof(udp), "%" PRIu64, most - most / TCP_PART);
+    snprintf(tcp, sizeof(tcp), "%" PRIu64, most / TCP_PART);
+    if (set_option(ub, "outgoing-range:", udp, error_r) < 0)
+        return -1;
+    return set_option(ub, "outgoing-num-tcp:", tcp, error_r);
+}
+
 static int set_servers(struct ub_ctx *ub, const struct config_strings *servers,
                        struct error *error_r)
 {
@@ -318,6 +341,8 @@ static int set_up(struct ub_ctx *ub, const struct config_strings *servers, bool 
         return -1;
     /* A server that comes back is used again at once, not after a quarter of an hour. */
     if (set_option(ub, "infra-keep-probing:", "yes", error_r) < 0)
+        return -1;
+    if (set_sockets(ub, error_r) < 0)
         return -1;
     if (set_servers(ub, servers, error_r) < 0 || set_validation(ub, dnssec, error_r) < 0)
         return -1;

@@ -14,6 +14,9 @@
  */
 struct resolver;
 
+/* That it opens at once, and at most half of the descriptors that the process may have. */
+#define RESOLVER_SOCKETS_MAX 4096
+
 /*
  * servers: "ADDRESS" or "ADDRESS@PORT" to forward to; none: /etc/resolv.conf.
  * dnssec: validate with Debian's root key (bogus only where validation was asked for:

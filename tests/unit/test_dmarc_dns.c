@@ -73,6 +73,12 @@ static void test_dns_failure(void **state)
         {"whether the author exists, and a pass",
          "example.com p=none; np=reject\na.example.com A-SERVFAIL", "a.example.com", "",
          "a.example.com", "pass a.example.com by example.com none, dkim"},
+        {"whether the author exists, after another author's silence",
+         "org TIMEOUT\nexample.com p=none; np=reject", "a.example.com b.org", "", "",
+         "fail a.example.com by example.com reject"},
+        {"whether each of two exists, and one is not told",
+         "example.com p=none; np=reject\nexample.org p=none; np=reject\na.example.org A-TIMEOUT",
+         "a.example.com a.example.org", "", "", "fail a.example.com by example.com reject"},
         {"a record that is not applied, and the top", "com SERVFAIL\nexample.com adkim=s",
          "example.com", "", "", "none example.com"},
     };

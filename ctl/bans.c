@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/addr.h"
 #include "common/base/str.h"
@@ -16,8 +15,8 @@
 #define BAN_MAX_SEC     315360000 /* ten years; postern-control(7) */
 
 static const struct daemon_field ban_fields[] = {
-    {"ban", DAEMON_TEXT},     {"seconds", DAEMON_NUMBER}, {"jail", DAEMON_TEXT},
-    {"since", DAEMON_NUMBER}, {"stored", DAEMON_FLAG},
+    {"ban", DAEMON_TEXT},  {"seconds", DAEMON_NUMBER}, {"jail", DAEMON_TEXT},
+    {"acts", DAEMON_TEXT}, {"since", DAEMON_NUMBER},   {"stored", DAEMON_FLAG},
 };
 static const struct daemon_field change_fields[] = {
     {"stored", DAEMON_FLAG},
@@ -25,34 +24,6 @@ static const struct daemon_field change_fields[] = {
     {"warning", DAEMON_TEXT},
 };
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* "59m 12s"; the text itself where it is no number. */
-static void add_duration(struct table *table, const char *seconds)
-{
-    char out[STR_DURATION_MAX];
-    uint64_t sec;
-
-    table_add(table, str_parse_u64(seconds, 0, UINT64_MAX, &sec) == 0
-                         ? str_format_duration(sec, out)
-                         : seconds);
-}
-
-/* Local time; the text itself where it is no time. */
-static void add_time(struct table *table, const char *seconds)
-{
-    char out[64];
-    uint64_t sec;
-    struct tm tm;
-
-    if (str_parse_u64(seconds, 0, INT32_MAX * (uint64_t)1000, &sec) == 0) {
-        time_t at = (time_t)sec;
-        if (localtime_r(&at, &tm) && strftime(out, sizeof(out), "%Y-%m-%d %H:%M:%S", &tm)) {
-            table_add(table, out);
-            return;
-        }
-    }
-    table_add(table, seconds);
-}
 
 struct ban_list {
     struct table table;
@@ -66,9 +37,9 @@ static void take_ban(const struct attr_list *record, void *ctx)
 
     json_array_append_new(list->json, daemon_json(record, ban_fields, COUNT(ban_fields)));
     table_add(table, attr_get_or_empty(record, "ban"));
-    add_duration(table, attr_get_or_empty(record, "seconds"));
+    table_add_duration(table, attr_get_or_empty(record, "seconds"));
     table_add(table, attr_get_or_empty(record, "jail"));
-    add_time(table, attr_get_or_empty(record, "since"));
+    table_add_time(table, attr_get_or_empty(record, "since"));
     table_add(table, str_eq(attr_get_or_empty(record, "stored"), "no") ? "in memory only" : "");
 }
 
@@ -101,30 +72,6 @@ enum ctl_exit ctl_run_bans(const struct ctl *ctl)
     return CTL_YES;
 }
 
-/* The prefix of the command line; host bits are a mistake worth its own words. */
-static int read_prefix(const char *text, struct prefix *prefix_r, struct error *error_r)
-{
-    char host[ADDR_TEXT_MAX], out[PREFIX_TEXT_MAX];
-    const char *slash = strchr(text, '/');
-    struct addr addr;
-    uint64_t bits;
-
-    if (prefix_parse(text, prefix_r) == 0)
-        return 0;
-    if (slash && (size_t)(slash - text) < sizeof(host)) {
-        memcpy(host, text, (size_t)(slash - text));
-        host[slash - text] = 0;
-        if (addr_parse(host, &addr) == 0 &&
-            str_parse_u64(slash + 1, 0, addr_bits(&addr), &bits) == 0) {
-            struct prefix meant = prefix_of(&addr, (unsigned)bits);
-            return error_set(error_r, ERROR_CONFIG, "%s lies within a network: do you mean %s?",
-                             text, prefix_format(&meant, out));
-        }
-    }
-    return error_set(error_r, ERROR_CONFIG,
-                     "\"%s\" is no address or network, such as 203.0.113.7 or 2001:db8::/64", text);
-}
-
 static void tell_reservations(const struct attr_list *answer)
 {
     const char *warning = attr_get(answer, "warning");
@@ -145,7 +92,7 @@ static enum ctl_exit change(const struct ctl *ctl, const char *request_name, uin
     struct error error = {0};
     char text[PREFIX_TEXT_MAX], duration[STR_DURATION_MAX];
 
-    if (read_prefix(ctl->args[0], &prefix, &error) < 0)
+    if (daemon_read_prefix(ctl->args[0], &prefix, &error) < 0)
         return ctl_fail(ctl, &error);
     prefix_format(&prefix, text);
     attr_put(&request, "request", request_name);

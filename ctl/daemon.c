@@ -14,8 +14,9 @@
 #include "common/net/control.h"
 #include "ctl/output.h"
 
-#define CONTROL_DEFAULT "unix:" PN_RUNSTATEDIR "/postern/control"
-#define TIMEOUT_MS      10000
+#define CONTROL_DEFAULT  "unix:" PN_RUNSTATEDIR "/postern/control"
+#define TIMEOUT_MS       10000
+#define WATCH_TIMEOUT_MS 40000 /* something comes every 15 s; postern-control(7) */
 
 /* The socket's address, to be freed; NULL when the file switches it off. */
 static char *find_address(const struct ctl *ctl, struct error *error_r)
@@ -71,21 +72,86 @@ static int ask(struct control *control, const struct buf *request, daemon_record
     return rc;
 }
 
-int daemon_ask(const struct ctl *ctl, const struct buf *request, daemon_record_fn fn, void *ctx,
-               struct attr_list *last_r, struct error *error_r)
+static struct control *open_control(const struct ctl *ctl, int timeout_ms, struct error *error_r)
 {
     char *address = find_address(ctl, error_r);
 
     if (!address)
-        return -1;
-    struct control *control = control_open(address, TIMEOUT_MS, error_r);
+        return NULL;
+    struct control *control = control_open(address, timeout_ms, error_r);
     if (!control)
         explain(address, error_r);
-    int rc = control ? ask(control, request, fn, ctx, last_r, error_r) : -1;
-    if (control)
-        control_close(&control);
     free(address);
+    return control;
+}
+
+int daemon_ask(const struct ctl *ctl, const struct buf *request, daemon_record_fn fn, void *ctx,
+               struct attr_list *last_r, struct error *error_r)
+{
+    struct control *control = open_control(ctl, TIMEOUT_MS, error_r);
+
+    if (!control)
+        return -1;
+    int rc = ask(control, request, fn, ctx, last_r, error_r);
+    control_close(&control);
     return rc;
+}
+
+static int follow(struct control *control, const struct buf *request, daemon_watch_fn fn, void *ctx,
+                  struct error *error_r)
+{
+    struct attr_list record;
+    struct error why = {0};
+    int rc = control_send(control, request, error_r);
+
+    if (rc < 0)
+        return -1;
+    while ((rc = control_next(control, &record, &why)) > 0) {
+        if (!fn(&record, ctx))
+            return 0;
+    }
+    if (rc == 0)
+        return error_set(error_r, ERROR_PEER, "postern-policyd has ended the watch");
+    if (why.code == ERROR_REFUSED)
+        *error_r = why;
+    else
+        error_set(error_r, why.code, "postern-policyd has gone away: %s", why.text);
+    return -1;
+}
+
+int daemon_watch(const struct ctl *ctl, const struct buf *request, daemon_watch_fn fn, void *ctx,
+                 struct error *error_r)
+{
+    struct control *control = open_control(ctl, WATCH_TIMEOUT_MS, error_r);
+
+    if (!control)
+        return -1;
+    int rc = follow(control, request, fn, ctx, error_r);
+    control_close(&control);
+    return rc;
+}
+
+int daemon_read_prefix(const char *text, struct prefix *prefix_r, struct error *error_r)
+{
+    char host[ADDR_TEXT_MAX], out[PREFIX_TEXT_MAX];
+    const char *slash = strchr(text, '/');
+    struct addr addr;
+    uint64_t bits;
+
+    if (prefix_parse(text, prefix_r) == 0)
+        return 0;
+    if (slash && (size_t)(slash - text) < sizeof(host)) {
+        memcpy(host, text, (size_t)(slash - text));
+        host[slash - text] = 0;
+        if (addr_parse(host, &addr) == 0 &&
+            str_parse_u64(slash + 1, 0, addr_bits(&addr), &bits) == 0) {
+            struct prefix meant = prefix_of(&addr, (unsigned)bits);
+            return error_set(error_r, ERROR_CONFIG, "%s lies within a network: do you mean %s?",
+                             text, prefix_format(&meant, out));
+        }
+    }
+    return error_set(error_r, ERROR_CONFIG,
+                     "\"%s\" is no address or network, such as 203.0.113.7 or 2001:db8::/64", text);
 }
 
 json_t *daemon_value_json(const char *value, enum daemon_kind kind)

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "common/base/addr.h"
 #include "common/base/buf.h"
 #include "common/wire/attr.h"
 #include "ctl/ctl.h"
@@ -20,6 +21,18 @@ typedef void (*daemon_record_fn)(const struct attr_list *record, void *ctx);
  */
 int daemon_ask(const struct ctl *ctl, const struct buf *request, daemon_record_fn fn, void *ctx,
                struct attr_list *last_r, struct error *error_r) __attribute__((warn_unused_result));
+
+/*
+ * The same for request=watch, whose answer never ends: returns when the daemon goes away, or
+ * when fn returns false. 0: fn has said so; -1 as above.
+ */
+typedef bool (*daemon_watch_fn)(const struct attr_list *record, void *ctx);
+int daemon_watch(const struct ctl *ctl, const struct buf *request, daemon_watch_fn fn, void *ctx,
+                 struct error *error_r) __attribute__((warn_unused_result));
+
+/* The address or network of a command line; host bits are a mistake worth its own words. */
+int daemon_read_prefix(const char *text, struct prefix *prefix_r, struct error *error_r)
+    __attribute__((warn_unused_result));
 
 /* What a value of an answer is in JSON. */
 enum daemon_kind { DAEMON_TEXT, DAEMON_NUMBER, DAEMON_FLAG /* yes, no */ };

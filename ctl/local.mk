@@ -2,10 +2,12 @@
 bin_PROGRAMS += posternctl
 posternctl_SOURCES = \
 	ctl/bans.c \
+	ctl/counters.c \
 	ctl/ctl.h \
 	ctl/daemon.c ctl/daemon.h \
 	ctl/keyfile.c ctl/keyfile.h \
 	ctl/keygen.c \
+	ctl/list.c ctl/list.h \
 	ctl/lookup.c ctl/lookup.h \
 	ctl/main.c \
 	ctl/message.c ctl/message.h \
@@ -18,7 +20,9 @@ posternctl_SOURCES = \
 	ctl/signing.c ctl/signing.h \
 	ctl/spf.c \
 	ctl/status.c \
-	ctl/verify.c
+	ctl/verify.c \
+	ctl/watch.c \
+	ctl/why.c
 posternctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 posternctl_LDADD = $(mailauth_libs)
 dist_man_MANS += doc/posternctl.1

@@ -25,6 +25,11 @@ static const struct ctl_option ban_options[] = {
     OPTION_CONTROL,
 };
 
+static const struct ctl_option watch_options[] = {
+    {"events", 0, NULL, "what clients do, too, whether it is counted or not"},
+    OPTION_CONTROL,
+};
+
 #define OPTION_IP                                                                                  \
     {                                                                                              \
         "ip", 0, "ADDRESS", "the client"                                                           \
@@ -82,6 +87,18 @@ const struct ctl_command ctl_commands[] = {
      ban_options, COUNT(ban_options), 1, 1, ctl_run_ban},
     {"unban", "PREFIX", "Lift a ban", "PREFIX as `posternctl bans` shows it.\n", daemon_options,
      COUNT(daemon_options), 1, 1, ctl_run_unban},
+    {"why", "ADDRESS", "Tell why somebody is banned, or what is known of him",
+     "The events that led to it, the newest first, and what jails count now. ADDRESS may be a\n"
+     "network as `posternctl bans` shows it. Exit status 1 when it is not banned.\n",
+     daemon_options, COUNT(daemon_options), 1, 1, ctl_run_why},
+    {"counters", "KEY", "Print what jails count of an address, a network or a login",
+     "Exit status 1 when they count nothing.\n", daemon_options, COUNT(daemon_options), 1, 1,
+     ctl_run_counters},
+    {"jails", "", "List the jails, what they count and whom they hold", "", daemon_options,
+     COUNT(daemon_options), 0, 0, ctl_run_jails},
+    {"watch", "", "Print bans as they are set and end, until interrupted",
+     "With --json one document a line. Exit status 2 when the daemon goes away.\n", watch_options,
+     COUNT(watch_options), 0, 0, ctl_run_watch},
     {"route", "SENDER [RECIPIENT]", "Print by which relays a sender's mail leaves",
      "Exit status 1 when no route matches. \"<>\" is the null sender.\n", daemon_options,
      COUNT(daemon_options), 1, 2, ctl_run_route},

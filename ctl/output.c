@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/bug.h"
 #include "common/base/mem.h"
@@ -25,18 +26,83 @@ void table_fini(struct table *table)
     *table = (struct table){0};
 }
 
-void table_add(struct table *table, const char *text)
+/* A copy that cannot move the terminal. */
+static char *printable(const char *text)
 {
-    char *cell = x_strdup(text);
-    bool utf8 = str_is_utf8(cell);
+    char *copy = x_strdup(text);
+    bool utf8 = str_is_utf8(copy);
 
-    for (char *p = cell; *p; p++) {
+    for (char *p = copy; *p; p++) {
         unsigned char c = (unsigned char)*p;
         if (c < ' ' || c == 0x7f || (c > 0x7f && !utf8))
             *p = '?';
     }
+    return copy;
+}
+
+void table_add(struct table *table, const char *text)
+{
+    char *cell = printable(text);
+
     table->cells = x_reallocarray(table->cells, table->count + 1, sizeof(*table->cells));
     table->cells[table->count++] = cell;
+}
+
+void table_add_duration(struct table *table, const char *seconds)
+{
+    char out[STR_DURATION_MAX];
+    uint64_t sec;
+
+    table_add(table, str_parse_u64(seconds, 0, UINT64_MAX, &sec) == 0
+                         ? str_format_duration(sec, out)
+                         : seconds);
+}
+
+void table_add_time(struct table *table, const char *seconds)
+{
+    char out[64];
+    uint64_t sec;
+    struct tm tm;
+
+    if (str_parse_u64(seconds, 0, INT32_MAX * (uint64_t)1000, &sec) == 0) {
+        time_t at = (time_t)sec;
+        if (localtime_r(&at, &tm) && strftime(out, sizeof(out), "%Y-%m-%d %H:%M:%S", &tm)) {
+            table_add(table, out);
+            return;
+        }
+    }
+    table_add(table, seconds);
+}
+
+static bool is_empty(const struct table *table, size_t column)
+{
+    for (size_t i = table->columns + column; i < table->count; i += table->columns) {
+        if (*table->cells[i])
+            return false;
+    }
+    return true;
+}
+
+static void omit_column(struct table *table, size_t column)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        if (i % table->columns == column)
+            free(table->cells[i]);
+        else
+            table->cells[kept++] = table->cells[i];
+    }
+    table->count = kept;
+    table->columns--;
+}
+
+void table_omit_empty(struct table *table)
+{
+    for (size_t column = table->columns; column-- > 0;) {
+        if (table->columns > 1 && is_empty(table, column))
+            omit_column(table, column);
+    }
 }
 
 /* Characters, so that a name in UTF-8 stands as wide as it looks in most scripts. */
@@ -88,6 +154,23 @@ enum ctl_exit output_json(json_t *document, enum ctl_exit rc)
     return rc;
 }
 
+void output_json_line(json_t *document)
+{
+    json_dumpf(document, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(document);
+}
+
+void output_line(const char *text)
+{
+    char *line = printable(text);
+
+    puts(line);
+    fflush(stdout);
+    free(line);
+}
+
 json_t *output_json_text(const char *text)
 {
     if (str_is_utf8(text))
@@ -116,6 +199,6 @@ enum ctl_exit ctl_fail(const struct ctl *ctl, const struct error *error)
 {
     fprintf(stderr, "posternctl: %s\n", error->text);
     if (ctl->json)
-        output_json(json_pack("{s:o}", "error", output_json_text(error->text)), CTL_FAILED);
+        output_json_line(json_pack("{s:o}", "error", output_json_text(error->text)));
     return error->code == ERROR_REFUSED ? CTL_NO : CTL_FAILED;
 }

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "policyd/route.h"
+#include "policyd/show.h"
 #include "policyd/watch.h"
 
 /* --- what the answers say --------------------------------------------------------- */
@@ -69,15 +70,7 @@ void control_put_route(const struct config *config, const struct attr_list *requ
 
 void control_put_ban(const struct ban *ban, int64_t now_mono_ms, struct buf *out)
 {
-    static const char *const acts[] = {"all", "smtp", "auth", "all"};
-    char text[PREFIX_TEXT_MAX];
-
-    attr_put(out, "ban", prefix_format(&ban->node.prefix, text));
-    attr_put_uint(out, "seconds", bans_seconds_left(ban, now_mono_ms));
-    attr_put(out, "jail", ban->jail);
-    attr_put(out, "acts", acts[ban->acts]);
-    attr_put_uint(out, "since", ban->since_wall_ms > 0 ? (uint64_t)ban->since_wall_ms / 1000 : 0);
-    put_yes_no(out, "stored", ban->stored);
+    show_ban(ban, now_mono_ms, out);
     attr_end(out);
 }
 
@@ -253,32 +246,30 @@ static enum service_step do_report(struct service_conn *conn, const struct attr_
     return SERVICE_WAIT;
 }
 
-/* --- the list of bans: as fast as the peer reads --------------------------------------- */
+/* --- lists: as fast as the peer reads -------------------------------------------------- */
 
 struct listing {
-    struct bans_cursor cursor;
+    /* One record; false: there is no more. */
+    bool (*next)(struct engine *engine, struct listing *listing, struct buf *out);
+    struct bans_cursor bans;
+    struct show_cursor keys;
+    char *login; /* what keys borrows */
+    bool is_why;
+    size_t jail;
     uint64_t count;
     struct watch *watch; /* instead of a list that ends */
 };
 
-static enum service_step do_bans(struct service_conn *conn, const struct attr_list *request)
+static struct listing *start_listing(struct service_conn *conn,
+                                     bool (*next)(struct engine *engine, struct listing *listing,
+                                                  struct buf *out))
 {
     struct listing *listing = x_calloc(1, sizeof(*listing));
 
-    (void)request;
-    bans_cursor_open(engine_bans(engine_of(conn)), &listing->cursor);
+    listing->next = next;
+    bans_cursor_open(engine_bans(engine_of(conn)), &listing->bans);
     *service_conn_state(conn) = listing;
-    return SERVICE_STREAM;
-}
-
-static enum service_step do_watch(struct service_conn *conn, const struct attr_list *request)
-{
-    enum service_step step = do_bans(conn, request);
-    struct listing *listing = *service_conn_state(conn);
-
-    count_answer(conn, true);
-    listing->watch = watch_new(conn, engine_of(conn));
-    return step;
+    return listing;
 }
 
 static void end_listing(struct service_conn *conn)
@@ -286,42 +277,126 @@ static void end_listing(struct service_conn *conn)
     struct listing *listing = *service_conn_state(conn);
 
     watch_free(&listing->watch);
-
-    bans_cursor_close(engine_bans(engine_of(conn)), &listing->cursor);
+    bans_cursor_close(engine_bans(engine_of(conn)), &listing->bans);
+    free(listing->login);
     free(listing);
     *service_conn_state(conn) = NULL;
 }
 
-static bool end_of_bans(struct service_conn *conn, struct buf *out)
+static bool next_ban(struct engine *engine, struct listing *listing, struct buf *out)
 {
-    struct listing *listing = *service_conn_state(conn);
+    int64_t now_ms = engine_now_mono_ms(engine);
+    const struct ban *ban;
+
+    while ((ban = bans_cursor_step(&listing->bans)) && ban->until_mono_ms <= now_ms)
+        ;
+    if (ban)
+        control_put_ban(ban, now_ms, out);
+    return ban != NULL;
+}
+
+static bool next_jail(struct engine *engine, struct listing *listing, struct buf *out)
+{
+    return show_jail(engine, listing->jail++, out);
+}
+
+static bool next_counter(struct engine *engine, struct listing *listing, struct buf *out)
+{
+    return show_counter(engine, &listing->keys, out);
+}
+
+static enum service_step do_bans(struct service_conn *conn, const struct attr_list *request)
+{
+    (void)request;
+    start_listing(conn, next_ban);
+    return SERVICE_STREAM;
+}
+
+static enum service_step do_jails(struct service_conn *conn, const struct attr_list *request)
+{
+    (void)request;
+    start_listing(conn, next_jail);
+    return SERVICE_STREAM;
+}
+
+static enum service_step do_counters(struct service_conn *conn, const struct attr_list *request)
+{
+    const char *key = attr_get_or_empty(request, "key");
+    struct prefix within;
+
+    if (!*key)
+        return answer_error(conn, "key is missing: an address, a network or a login");
+    bool is_login = prefix_parse(key, &within) != 0;
+    struct listing *listing = start_listing(conn, next_counter);
+    if (is_login)
+        listing->keys.login = listing->login = x_strdup(key);
+    else
+        listing->keys.within = within;
+    return SERVICE_STREAM;
+}
+
+static enum service_step do_why(struct service_conn *conn, const struct attr_list *request)
+{
+    struct prefix prefix;
+    const char *wrong = control_take_prefix(request, &prefix);
+
+    if (wrong)
+        return answer_error(conn, wrong);
+    struct listing *listing = start_listing(conn, next_counter);
+    listing->is_why = true;
+    listing->keys.within = prefix;
+    show_why_events(engine_of(conn), &prefix, service_conn_output(conn));
+    return SERVICE_STREAM;
+}
+
+/* Without the bans that hold already, where they are not wanted. */
+static bool next_nothing(struct engine *engine, struct listing *listing, struct buf *out)
+{
+    (void)engine;
+    (void)listing;
+    (void)out;
+    return false;
+}
+
+static enum service_step do_watch(struct service_conn *conn, const struct attr_list *request)
+{
+    bool wants_bans = !str_eq(attr_get_or_empty(request, "bans"), "no");
+    bool wants_events = str_eq(attr_get_or_empty(request, "events"), "yes");
+    struct listing *listing = start_listing(conn, wants_bans ? next_ban : next_nothing);
+
+    count_answer(conn, true);
+    listing->watch = watch_new(conn, engine_of(conn), wants_events);
+    return SERVICE_STREAM;
+}
+
+static bool end_of_list(struct service_conn *conn, struct listing *listing, struct buf *out)
+{
+    struct engine *engine = engine_of(conn);
 
     if (listing->watch) {
-        watch_put_sync(out);
+        watch_put_sync(listing->watch, out);
         return true;
     }
-    put_ok(out);
-    attr_put_uint(out, "count", listing->count);
-    attr_end(out);
+    if (listing->is_why) {
+        show_why(engine, &listing->keys.within, out);
+    } else {
+        put_ok(out);
+        attr_put_uint(out, "count", listing->count);
+        attr_end(out);
+    }
     count_answer(conn, true);
     end_listing(conn);
     return true;
 }
 
-static bool more_bans(struct service_conn *conn)
+static bool more_of_list(struct service_conn *conn)
 {
     struct listing *listing = *service_conn_state(conn);
     struct buf *out = service_conn_output(conn);
-    int64_t now_ms = engine_now_mono_ms(engine_of(conn));
 
-    while (out->len < CONTROL_PIECE) {
-        const struct ban *ban = bans_cursor_step(&listing->cursor);
-        if (!ban)
-            return end_of_bans(conn, out);
-        if (ban->until_mono_ms <= now_ms)
-            continue;
-        control_put_ban(ban, now_ms, out);
-        listing->count++;
+    for (; out->len < CONTROL_PIECE; listing->count++) {
+        if (!listing->next(engine_of(conn), listing, out))
+            return end_of_list(conn, listing, out);
     }
     return false;
 }
@@ -332,8 +407,9 @@ static const struct {
     const char *name;
     enum service_step (*fn)(struct service_conn *conn, const struct attr_list *request);
 } requests[] = {
-    {"status", do_status}, {"bans", do_bans},     {"ban", do_ban},     {"unban", do_unban},
-    {"route", do_route},   {"report", do_report}, {"watch", do_watch},
+    {"status", do_status}, {"bans", do_bans},         {"ban", do_ban},     {"unban", do_unban},
+    {"why", do_why},       {"counters", do_counters}, {"jails", do_jails}, {"route", do_route},
+    {"report", do_report}, {"watch", do_watch},
 };
 
 static enum service_step dispatch(struct service_conn *conn, const struct attr_list *request)
@@ -346,8 +422,8 @@ static enum service_step dispatch(struct service_conn *conn, const struct attr_l
         if (str_eq(requests[i].name, name))
             return requests[i].fn(conn, request);
     }
-    return answer_error(conn, "no such request: there are status, bans, ban, unban, route, report, "
-                              "watch");
+    return answer_error(conn, "no such request: there are status, bans, ban, unban, why, counters, "
+                              "jails, route, report, watch");
 }
 
 static enum service_step control_step(struct service_conn *conn, struct buf *in,
@@ -372,6 +448,6 @@ const struct service_protocol control_protocol = {
     .input_max = ATTR_LIST_MAX,
     .output_max = CONTROL_OUTPUT_MAX,
     .step = control_step,
-    .more = more_bans,
+    .more = more_of_list,
     .abandon = end_listing,
 };

@@ -128,6 +128,7 @@ static struct counter *counter_new(struct counters *counters)
 static void counter_free(struct counters *counters, uint32_t number)
 {
     window_fini(&counter_at(counters, number)->window);
+    counter_at(counters, number)->key = (struct prefix){0}; /* what a walk passes by */
     links_at(counters, number)->newer = counters->unused;
     counters->unused = number;
 }
@@ -275,6 +276,20 @@ void counters_sweep(struct counters *counters, int64_t now_ms)
 size_t counters_count(const struct counters *counters)
 {
     return counters->map.count;
+}
+
+bool counters_next_within(const struct counters *counters, const struct prefix *prefix,
+                          uint32_t *at, const struct prefix **key_r, const struct window **window_r)
+{
+    while (*at < counters->taken) {
+        const struct counter *counter = counter_at(counters, (*at)++);
+        if (counter->key.bits < prefix->bits || !prefix_contains(prefix, &counter->key.addr))
+            continue;
+        *key_r = &counter->key;
+        *window_r = &counter->window;
+        return true;
+    }
+    return false;
 }
 
 static size_t take_of_word(struct counters *counters, size_t max, counters_fn fn, void *ctx)

@@ -61,6 +61,14 @@ void counters_sweep(struct counters *counters, int64_t now_ms);
 size_t counters_count(const struct counters *counters);
 
 /*
+ * Walks the keys that prefix contains, over any time, from *at = 0: what is there throughout
+ * is seen exactly once. False at the end. Borrowed until the next call here.
+ */
+bool counters_next_within(const struct counters *counters, const struct prefix *prefix,
+                          uint32_t *at, const struct prefix **key_r,
+                          const struct window **window_r);
+
+/*
  * Hand over up to max keys whose window was asked for since it was last handed over;
  * the next call goes on behind. Fewer than max: there are no more. fn may be NULL.
  */

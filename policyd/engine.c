@@ -21,6 +21,7 @@ struct engine {
     struct keeper *keeper;
     struct jails jails;
     struct saver *saver;
+    struct history *history;
     struct stats stats;
     int64_t started_mono_ms;
 };
@@ -47,6 +48,7 @@ struct engine *engine_new(const struct engine_options *options)
     jails_init(&engine->jails, config);
     engine->saver = saver_new(options->clock, options->store);
     saver_use(engine->saver, config, engine->jails.counters);
+    engine->history = history_new();
     return engine;
 }
 
@@ -54,6 +56,7 @@ void engine_free(struct engine **engine)
 {
     if (!*engine)
         return;
+    history_free(&(*engine)->history);
     saver_free(&(*engine)->saver);
     jails_fini(&(*engine)->jails);
     keeper_free(&(*engine)->keeper);
@@ -262,6 +265,8 @@ static void ban_by_jail(struct engine *engine, struct report *report,
         report->request = request_new(engine, report->done, report->ctx);
     set_ban(report->request, key, seconds > held_sec ? seconds : held_sec, event->session,
             jail->name, acts);
+    jails_note_ban(&engine->jails, jail);
+    history_keep(engine->history, &event->client);
 }
 
 static void leave_uncounted(struct engine *engine, const struct event *event, const char *reason)
@@ -316,6 +321,8 @@ static void hit_jail(struct engine *engine, struct report *report, size_t index)
     enum jail_decision decision = jail_hit(jail, window, event, now_ms - age_ms);
     uint64_t count = window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms);
     event_log_counted(jail, event, &key, decision != JAIL_IGNORED, count);
+    if (decision != JAIL_IGNORED)
+        history_add_jail(engine->history, jail->name);
     if (decision == JAIL_REACHED)
         act(engine, report, index, &key, count);
 }
@@ -356,6 +363,7 @@ static void count_event(struct engine *engine, const struct origin *origin,
     }
     engine->stats.count[stats_of_event(event->kind)]++;
     event_log_taken(event);
+    history_add(engine->history, event, clock_wall_ms(engine->clock) - age_of(engine, event));
     for (size_t i = 0; i < engine->config->jail_count; i++) {
         const struct config_jail *jail = &engine->config->jails[i];
         if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
@@ -438,9 +446,25 @@ const struct last_ban *engine_last_ban(const struct engine *engine)
     return keeper_last_ban(engine->keeper);
 }
 
-struct bans *engine_bans(struct engine *engine)
+struct bans *engine_bans(const struct engine *engine)
 {
     return keeper_bans(engine->keeper);
+}
+
+const struct jails *engine_jails(const struct engine *engine)
+{
+    return &engine->jails;
+}
+
+const struct history *engine_history(const struct engine *engine)
+{
+    return engine->history;
+}
+
+const char *engine_protects(const struct engine *engine, const struct prefix *prefix,
+                            char reason[ORIGIN_REASON_MAX])
+{
+    return origin_protects(engine->rules, prefix, reason);
 }
 
 struct stats *engine_stats(struct engine *engine)
@@ -456,6 +480,11 @@ const struct config *engine_config(const struct engine *engine)
 int64_t engine_now_mono_ms(const struct engine *engine)
 {
     return clock_mono_ms(engine->clock);
+}
+
+int64_t engine_now_wall_ms(const struct engine *engine)
+{
+    return clock_wall_ms(engine->clock);
 }
 
 int64_t engine_uptime_sec(const struct engine *engine)

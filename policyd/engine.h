@@ -10,7 +10,9 @@
 #include "common/config/config.h"
 #include "common/net/origin.h"
 #include "policyd/bans.h"
+#include "policyd/history.h"
 #include "policyd/jail.h"
+#include "policyd/jails.h"
 #include "policyd/keeper.h"
 #include "policyd/stats.h"
 #include "policyd/store.h"
@@ -119,11 +121,17 @@ void engine_unban(struct engine *engine, const struct prefix *prefix, engine_don
 
 /* --- for those who show it -------------------------------------------------------- */
 
-struct bans *engine_bans(struct engine *engine);
+struct bans *engine_bans(const struct engine *engine);
+const struct jails *engine_jails(const struct engine *engine);
+const struct history *engine_history(const struct engine *engine);
+/* Why prefix is never banned, or NULL: origin_protects(). */
+const char *engine_protects(const struct engine *engine, const struct prefix *prefix,
+                            char reason[ORIGIN_REASON_MAX]);
 const struct last_ban *engine_last_ban(const struct engine *engine);
 struct stats *engine_stats(struct engine *engine);
 const struct config *engine_config(const struct engine *engine);
 int64_t engine_now_mono_ms(const struct engine *engine);
+int64_t engine_now_wall_ms(const struct engine *engine);
 int64_t engine_uptime_sec(const struct engine *engine);
 size_t engine_key_count(const struct engine *engine);
 /* Why bans cannot be written now, or NULL while they can. */

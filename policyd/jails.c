@@ -21,6 +21,7 @@ void jails_init(struct jails *jails, const struct config *config)
 {
     jails->config = config;
     jails->counters = counters_for(config);
+    jails->bans = x_calloc(config->jail_count, sizeof(*jails->bans));
 }
 
 void jails_fini(struct jails *jails)
@@ -28,6 +29,7 @@ void jails_fini(struct jails *jails)
     for (size_t i = 0; i < jails->config->jail_count; i++)
         counters_fini(&jails->counters[i]);
     free(jails->counters);
+    free(jails->bans);
 }
 
 static void take_over_counts(struct jails *jails, struct jails *old)
@@ -40,6 +42,7 @@ static void take_over_counts(struct jails *jails, struct jails *old)
             jails->counters[i] = old->counters[n];
             old->counters[n] = empty;
             jails->counters[i].max = jails->config->policyd.max_keys;
+            jails->bans[i] = old->bans[n];
         }
     }
 }
@@ -51,6 +54,11 @@ void jails_reconfigure(struct jails *jails, const struct config *config)
     jails_init(jails, config);
     take_over_counts(jails, &old);
     jails_fini(&old);
+}
+
+void jails_note_ban(struct jails *jails, const struct config_jail *jail)
+{
+    jails->bans[jail - jails->config->jails]++;
 }
 
 void jails_sweep(struct jails *jails, int64_t now_ms)

@@ -13,6 +13,7 @@
 struct jails {
     const struct config *config;
     struct counters *counters; /* one for each jail, in its order */
+    uint64_t *bans;            /* that each has made */
 };
 
 void jails_init(struct jails *jails, const struct config *config);
@@ -20,6 +21,9 @@ void jails_fini(struct jails *jails);
 
 /* Another configuration: a jail that counts as one did before, by jail_identity(), goes on. */
 void jails_reconfigure(struct jails *jails, const struct config *config);
+
+/* One of its jails has banned somebody. */
+void jails_note_ban(struct jails *jails, const struct config_jail *jail);
 
 /* Forget idle keys of all. */
 void jails_sweep(struct jails *jails, int64_t now_ms);

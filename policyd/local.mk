@@ -10,6 +10,7 @@ libpolicyd_a_SOURCES = \
 	policyd/event_log.c policyd/event_log.h \
 	policyd/jails.c policyd/jails.h \
 	policyd/engine.c policyd/engine.h \
+	policyd/history.c policyd/history.h \
 	policyd/jail.c policyd/jail.h \
 	policyd/keeper.c policyd/keeper.h \
 	policyd/metrics.c policyd/metrics.h \
@@ -20,6 +21,7 @@ libpolicyd_a_SOURCES = \
 	policyd/saver.c policyd/saver.h \
 	policyd/server.c policyd/server.h \
 	policyd/setup.c policyd/setup.h \
+	policyd/show.c policyd/show.h \
 	policyd/socketmap.c policyd/socketmap.h \
 	policyd/stats.c policyd/stats.h \
 	policyd/status.c policyd/status.h \
@@ -57,7 +59,7 @@ soak: crash
 if TESTS_BUILT
 policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
-	tests/unit/test_counters tests/unit/test_engine tests/unit/test_hours tests/unit/test_jail \
+	tests/unit/test_counters tests/unit/test_engine tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
@@ -79,6 +81,8 @@ tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(policyd_test_libs)
+tests_unit_test_history_SOURCES = tests/unit/test_history.c
+tests_unit_test_history_LDADD = $(policyd_test_libs)
 tests_unit_test_hours_SOURCES = tests/unit/test_hours.c
 tests_unit_test_hours_LDADD = $(policyd_test_libs)
 tests_unit_test_jail_SOURCES = tests/unit/test_jail.c

@@ -74,6 +74,15 @@ uint64_t window_count(const struct window *window, int64_t findtime_ms, int64_t 
     return current + (previous * left + whole - 1) / whole;
 }
 
+int64_t window_left_ms(const struct window *window, int64_t findtime_ms, int64_t now_ms)
+{
+    int64_t whole_ms = window->current ? 2 * findtime_ms : findtime_ms;
+
+    if (window_is_void(window, findtime_ms, now_ms))
+        return 0;
+    return whole_ms - elapsed_since_start(window, now_ms);
+}
+
 static void forget_old_hashes(struct window_hashes *hashes)
 {
     if (!hashes)

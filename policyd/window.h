@@ -67,6 +67,9 @@ bool window_add_distinct(struct window *window, int64_t findtime_ms, uint32_t ha
 /* n at now_ms. */
 uint64_t window_count(const struct window *window, int64_t findtime_ms, int64_t now_ms);
 
+/* Until nothing counts any more, if nothing is added: ms, 0 for one that is void. */
+int64_t window_left_ms(const struct window *window, int64_t findtime_ms, int64_t now_ms);
+
 /* Whether nothing counts any more: a window that may be forgotten. */
 bool window_is_void(const struct window *window, int64_t findtime_ms, int64_t now_ms);
 

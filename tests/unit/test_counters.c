@@ -275,6 +275,60 @@ static void a_slow_taker_gets_to_every_key(void **state)
     free(taken);
 }
 
+/* Counts by the last byte of the key; a walk of 1.0.0.0/8 in one piece or in two. */
+static size_t walk(const struct counters *counters, const char *net, uint32_t *at, size_t max,
+                   uint8_t seen[256])
+{
+    const struct prefix *key;
+    const struct window *window;
+    struct prefix within;
+    size_t count = 0;
+
+    assert_int_equal(prefix_parse(net, &within), 0);
+    for (; count < max && counters_next_within(counters, &within, at, &key, &window); count++) {
+        assert_int_equal(window_count(window, FINDTIME, 0), key->addr.bytes[3]);
+        seen[key->addr.bytes[3]]++;
+    }
+    return count;
+}
+
+static void a_walk_sees_what_a_net_contains(void **state)
+{
+    static const uint8_t v6[16] = {1, 0, 0, 1};
+    struct counters counters;
+    struct addr addr = addr_from_ipv6(v6);
+    struct prefix other = prefix_of(&addr, 64), wide = key_of(0);
+    uint8_t seen[256] = {0};
+    uint32_t at = 0;
+
+    (void)state;
+    counters_init(&counters, FINDTIME, LIMIT);
+    assert_int_equal(walk(&counters, "1.0.0.0/8", &at, LIMIT, seen), 0);
+    counters_window(&counters, &other, 0);
+    wide = prefix_of(&wide.addr, 7);
+    counters_window(&counters, &wide, 0);
+    for (uint32_t number = 1; number <= 200; number++) {
+        struct prefix key = key_of(number);
+        for (uint32_t i = 0; i < number; i++)
+            window_add(counters_window(&counters, &key, 0), FINDTIME, 0);
+    }
+    assert_int_equal(walk(&counters, "1.0.0.0/8", &at, 100, seen), 100);
+    for (uint32_t number = 1; number <= 200; number += 2) {
+        struct prefix key = key_of(number);
+        counters_forget(&counters, &key);
+    }
+    walk(&counters, "1.0.0.0/8", &at, LIMIT, seen);
+    for (unsigned i = 0; i < 256; i++)
+        assert_int_equal(seen[i], i >= 1 && i <= 200 && (i <= 100 || i % 2 == 0));
+    at = 0;
+    assert_int_equal(walk(&counters, "1.0.0.128/25", &at, LIMIT, seen), 37);
+    counters_fini(&counters);
+    at = 5;
+    counters_init(&counters, FINDTIME, LIMIT);
+    assert_int_equal(walk(&counters, "1.0.0.0/8", &at, LIMIT, seen), 0);
+    counters_fini(&counters);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +341,7 @@ int main(void)
         cmocka_unit_test(the_limit_takes_the_place_of_the_idlest),
         cmocka_unit_test(a_lower_limit_is_reached_as_keys_come),
         cmocka_unit_test(numbers_are_used_again),
+        cmocka_unit_test(a_walk_sees_what_a_net_contains),
         cmocka_unit_test(a_lifted_net_forgets_all_in_and_around_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

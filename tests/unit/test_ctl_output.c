@@ -108,7 +108,7 @@ static void test_fail(void **state)
     error_set(&error, ERROR_REFUSED, "protected: \"gateway\"");
     take_stdout();
     assert_int_equal(ctl_fail(&ctl, &error), CTL_NO);
-    assert_string_equal(taken_text(), "{\n  \"error\": \"protected: \\\"gateway\\\"\"\n}\n");
+    assert_string_equal(taken_text(), "{\"error\":\"protected: \\\"gateway\\\"\"}\n");
     error.code = ERROR_SYSTEM;
     ctl.json = false;
     take_stdout();
@@ -116,12 +116,64 @@ static void test_fail(void **state)
     assert_string_equal(taken_text(), "");
 }
 
+/* A table of `columns` from these cells, without its empty columns. */
+static const char *without_empty(const char *const *cells, size_t count, size_t columns)
+{
+    struct table table;
+
+    table_init(&table, columns);
+    for (size_t i = 0; i < count; i++)
+        table_add(&table, cells[i]);
+    table_omit_empty(&table);
+    take_stdout();
+    table_print(&table);
+    table_fini(&table);
+    return taken_text();
+}
+
+static void test_empty_columns(void **state)
+{
+    (void)state;
+    static const char *const cells[] = {"a", "b", "c", "d", "", "1", "", "", "", "", "2", ""};
+
+    assert_string_equal(without_empty(cells, 12, 4), "b  c\n1\n   2\n");
+    assert_string_equal(without_empty(cells, 4, 4), "a\n");
+    assert_string_equal(without_empty(cells, 12, 1), "a\nb\nc\nd\n\n1\n\n\n\n\n2\n\n");
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    struct table table;
+
+    setenv("TZ", "UTC", 1);
+    table_init(&table, 1);
+    table_add_time(&table, "1795168800");
+    table_add_time(&table, "99999999999999");
+    table_add_time(&table, "x\033");
+    table_add_duration(&table, "3552");
+    table_add_duration(&table, "-1");
+    take_stdout();
+    table_print(&table);
+    table_fini(&table);
+    assert_string_equal(taken_text(), "2026-11-20 10:00:00\n99999999999999\nx?\n59m 12s\n-1\n");
+}
+
+static void test_lines(void **state)
+{
+    (void)state;
+    take_stdout();
+    output_line("a\033[2J\n\xff b");
+    output_json_line(json_pack("{s:s, s:i}", "a", "x\ny", "b", 1));
+    assert_string_equal(taken_text(), "a?[2J?? b\n{\"a\":\"x\\ny\",\"b\":1}\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_table_text),
-        cmocka_unit_test(test_json_text),
+        cmocka_unit_test(test_table),     cmocka_unit_test(test_table_text),
+        cmocka_unit_test(test_json_text), cmocka_unit_test(test_empty_columns),
+        cmocka_unit_test(test_times),     cmocka_unit_test(test_lines),
         cmocka_unit_test(test_fail),
     };
     return cmocka_run_group_tests_name("ctl_output", tests, NULL, NULL);

@@ -55,6 +55,22 @@ static void counts_as_the_formula_says(void **state)
     }
 }
 
+static void tells_when_nothing_counts_any_more(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct window window = {0};
+        for (size_t n = 0; cases[i].events[n] >= 0; n++)
+            window_add(&window, FINDTIME, cases[i].events[n]);
+        int64_t at = cases[i].at > window.start_ms ? cases[i].at : window.start_ms;
+        int64_t left = window_left_ms(&window, FINDTIME, at);
+        CASE(cases[i].name, window_is_void(&window, FINDTIME, at + left));
+        CASE(cases[i].name, !left || !window_is_void(&window, FINDTIME, at + left - 1));
+        CASE(cases[i].name, left > 0 || !window_count(&window, FINDTIME, at));
+        window_fini(&window);
+    }
+}
+
 static void many_events_saturate(void **state)
 {
     struct window window = {.current = WINDOW_COUNT_MAX, .previous = WINDOW_COUNT_MAX};
@@ -357,6 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_as_the_formula_says),
+        cmocka_unit_test(tells_when_nothing_counts_any_more),
         cmocka_unit_test(many_events_saturate),
         cmocka_unit_test(agrees_with_the_slow_model),
         cmocka_unit_test(is_exact_where_a_bucket_ends_whatever_came),

@@ -12,6 +12,7 @@
 
 #define SIGNATURE_NAME "DKIM-Signature"
 #define FIRST_SIZE     32
+#define TEXT_LIMIT     (DKIM_HEADERS_MAX + 1) /* and then there is more than may be */
 
 void dkim_fields_fini(struct dkim_fields *fields)
 {
@@ -34,15 +35,15 @@ static bool is_signature(const char *name)
  */
 static void write_name(struct buf *out, const char *name)
 {
-    for (size_t i = 0; name[i] && i < DKIM_HEADER_MAX; i++)
-        buf_putc(out, name[i] == '\t' ? ' ' : name[i]);
+    for (; *name && out->len < TEXT_LIMIT; name++)
+        buf_putc(out, *name == '\t' ? ' ' : *name);
     buf_putc(out, ':');
 }
 
-static void write_value(struct buf *out, const char *value, size_t limit)
+static void write_value(struct buf *out, const char *value)
 {
-    while (*value && out->len < limit) {
-        size_t run = strcspn(value, "\n"), room = limit - out->len;
+    while (*value && out->len < TEXT_LIMIT) {
+        size_t run = strcspn(value, "\n"), room = TEXT_LIMIT - out->len;
         buf_put(out, value, run < room ? run : room);
         value += run;
         if (*value) {
@@ -71,7 +72,7 @@ void dkim_fields_add(struct dkim_fields *fields, const char *name, const char *v
     field.name_len = field.value_at - 1 - field.at;
     while (field.name_len && fields->text.data[field.at + field.name_len - 1] == ' ')
         field.name_len--;
-    write_value(&fields->text, value, field.at + DKIM_HEADER_MAX);
+    write_value(&fields->text, value);
     if (fields->text.len > DKIM_HEADERS_MAX) {
         fields->broken = "the header is too large";
         fields->lacks_signature = field.is_signature;

@@ -15,7 +15,6 @@
  * shows only then.
  */
 
-#define DKIM_HEADER_MAX      65536   /* bytes of one field that are kept */
 #define DKIM_HEADERS_MAX     1048576 /* bytes of all fields of one message */
 #define DKIM_SIGNATURES_READ 1000
 #define DKIM_FIELDS_MAX      50000 /* fields of one message */
@@ -37,7 +36,10 @@ struct dkim_fields {
 };
 
 void dkim_fields_fini(struct dkim_fields *fields);
-/* Kept as on the wire: every fold with CR LF. */
+/*
+ * Kept as on the wire: every fold with CR LF. Kept whole or not at all: of a field that is cut,
+ * what is left may be what was signed once blanks are dropped, and the rest anybody's.
+ */
 void dkim_fields_add(struct dkim_fields *fields, const char *name, const char *value);
 
 /* A signature that is to be verified, or at least to be told of. */

@@ -251,6 +251,29 @@ static void test_refolded(void **state)
 
 /* --- bodies ------------------------------------------------------------------------------ */
 
+/* Were a field cut behind blanks, what is left would be what was signed, and the rest anybody's. */
+static void test_text_behind_blanks(void **state)
+{
+    struct mail mail = plain_mail();
+    char *value = sign(&mail, &rsa);
+
+    (void)state;
+    for (size_t blanks = 1000; blanks < DKIM_HEADERS_MAX / 2; blanks *= 2) {
+        struct buf to = {0};
+        buf_puts(&to, mail.fields[2].value);
+        for (size_t i = 0; i < blanks; i++)
+            buf_puts(&to, i % 900 ? " " : "\n ");
+        struct mail read = mail;
+        read.fields[2].value = buf_str(&to);
+        assert_int_equal(verify_signed(read, value), AUTH_PASS);
+        buf_puts(&to, ", mallory@evil.example");
+        read.fields[2].value = buf_str(&to);
+        assert_int_equal(verify_signed(read, value), AUTH_FAIL);
+        buf_fini(&to);
+    }
+    free(value);
+}
+
 static void test_bodies(void **state)
 {
     static const char *const bodies[] = {
@@ -390,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_changed_fields),
         cmocka_unit_test(test_all_fields),
         cmocka_unit_test(test_refolded),
+        cmocka_unit_test(test_text_behind_blanks),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_unended_body),
         cmocka_unit_test(test_refused),

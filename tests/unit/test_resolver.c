@@ -421,6 +421,27 @@ static void test_batch(void **state)
     dns_ask(dns, questions, 0, &budget, answers);
 }
 
+/* Names on servers that never answer do not keep the others from being asked for. */
+static void test_silent_servers(void **state)
+{
+    struct dns_question questions[400];
+    struct dns_answer answers[400];
+    struct dns_budget budget = {50};
+    char names[400][32];
+
+    (void)state;
+    for (size_t i = 0; i < 400; i++) {
+        snprintf(names[i], sizeof(names[i]), "mute2%zu.lab.example", i);
+        questions[i] = (struct dns_question){names[i], DNS_TYPE_TXT};
+    }
+    dns_ask(dns, questions, 400, &budget, answers);
+    for (size_t i = 0; i < 400; i++)
+        assert_int_equal(answers[i].status, DNS_TIMEOUT);
+    struct dns_answer got = ask("a12.lab.example", DNS_TYPE_A, 300);
+    assert_int_equal(got.status, DNS_FOUND);
+    dns_answer_fini(&got);
+}
+
 static void test_budget(void **state)
 {
     struct dns_budget budget = {400};
@@ -561,6 +582,7 @@ int main(void)
         cmocka_unit_test(test_cache_honours_ttl),
         cmocka_unit_test(test_impossible_names),
         cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_silent_servers),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_late_answer),
         cmocka_unit_test(test_many_threads),

@@ -254,6 +254,18 @@ static void on_reported(enum engine_status status, const char *reason, void *ctx
     respond(ctx, GO_ON);
 }
 
+/* Beside the failure that it is as well. */
+static void look_for_honeypot(struct engine *engine, const struct origin_peer *peer,
+                              const struct event *failure)
+{
+    struct event event = *failure;
+
+    event.kind = CONFIG_EVENT_HONEYPOT;
+    event.fingerprint = "";
+    if (engine_is_honeypot(engine, event.login))
+        engine_report(engine, peer, &event, engine_nobody_waits, NULL);
+}
+
 static void report(struct http_request *http, struct engine *engine,
                    const struct auth_request *request, const struct origin_peer *peer)
 {
@@ -267,12 +279,16 @@ static void report(struct http_request *http, struct engine *engine,
     };
 
     engine_stats(engine)->count[STAT_AUTH_REPORT]++;
-    if (!request->has_success)
+    if (!request->has_success) {
         respond_unusable(http, engine, "a report without success");
-    else if (!auth_is_failure(request))
+    } else if (!auth_is_failure(request)) {
+        if (request->success && !request->policy_reject)
+            engine_note_login(engine, peer, request->login);
         respond(http, GO_ON);
-    else
+    } else {
+        look_for_honeypot(engine, peer, &event);
         engine_report(engine, peer, &event, on_reported, http);
+    }
 }
 
 static void dispatch(struct http_request *http, struct engine *engine,

@@ -118,12 +118,13 @@ const char *control_take_event(const struct attr_list *request, struct origin_pe
         .kind = event_kind(attr_get_or_empty(request, "event")),
         .login = attr_get_or_empty(request, "login"),
         .fingerprint = attr_get_or_empty(request, "fingerprint"),
+        .is_of_mail = true,
         .recipient = attr_get(request, "recipient"),
         .session = attr_get(request, "session"),
     };
     if (!event_r->kind)
         return "event is none of auth_fail, rcpt_unknown, relay_denied, rcpt_rejected, spf_fail, "
-               "dkim_fail, dmarc_fail, connect";
+               "dkim_fail, dmarc_fail, connect, honeypot";
     if (addr_parse(attr_get_or_empty(request, "client_address"), &peer_r->addr))
         return "client_address is not an address";
     return take_numbers(request, event_r);

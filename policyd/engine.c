@@ -10,6 +10,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "policyd/aggregate.h"
+#include "policyd/ban_rate.h"
 #include "policyd/event_log.h"
 #include "policyd/jails.h"
 #include "policyd/saver.h"
@@ -18,12 +20,14 @@ struct engine {
     const struct config *config;
     const struct origin_rules *rules;
     const struct clock *clock;
+    uint32_t (*random)(void);
     struct keeper *keeper;
     struct jails jails;
     struct saver *saver;
     struct history *history;
     struct stats stats;
     int64_t started_mono_ms;
+    struct ban_rate rate;
 };
 
 /* What a caller asked for, until it is answered. */
@@ -43,11 +47,12 @@ struct engine *engine_new(const struct engine_options *options)
     engine->config = config;
     engine->rules = options->rules;
     engine->clock = options->clock;
+    engine->random = options->random;
     engine->keeper = keeper_new(options->clock, options->store, &engine->stats);
     engine->started_mono_ms = clock_mono_ms(options->clock);
     jails_init(&engine->jails, config);
     engine->saver = saver_new(options->clock, options->store);
-    saver_use(engine->saver, config, engine->jails.counters);
+    saver_use(engine->saver, engine->jails.counted, engine->jails.count, engine->jails.counters);
     engine->history = history_new();
     return engine;
 }
@@ -76,6 +81,8 @@ int engine_restore(struct engine *engine, struct error *error_r)
 void engine_tick(struct engine *engine)
 {
     keeper_tick(engine->keeper);
+    ban_rate_tick(&engine->rate, engine->config->policyd.max_bans_per_minute,
+                  engine_now_mono_ms(engine));
     jails_sweep(&engine->jails, engine_now_mono_ms(engine));
     saver_tick(engine->saver);
 }
@@ -93,7 +100,7 @@ void engine_reconfigure(struct engine *engine, const struct config *config,
     jails_reconfigure(&engine->jails, config);
     engine->config = config;
     engine->rules = rules;
-    saver_use(engine->saver, config, engine->jails.counters);
+    saver_use(engine->saver, engine->jails.counted, engine->jails.count, engine->jails.counters);
     keeper_drop_protected(engine->keeper, rules);
 }
 
@@ -218,7 +225,7 @@ static void lift(struct engine *engine, struct request *request, struct ban *ban
     log_ban("unban", NULL, &prefix, ban->jail, bans_seconds_left(ban, engine_now_mono_ms(engine)));
     keeper_remove(request->change, ban);
     engine->stats.count[STAT_BAN_LIFTED]++;
-    for (size_t i = 0; i < engine->config->jail_count; i++) {
+    for (size_t i = 0; i < engine->jails.count; i++) {
         counters_forget_within(&engine->jails.counters[i], &prefix);
         saver_forget(engine->saver, i, &prefix);
     }
@@ -247,16 +254,42 @@ struct report {
     struct request *request; /* NULL before the first ban */
 };
 
+/* Who owns a /48 has a new /64 for each guess. */
+static void aggregate(struct engine *engine, struct report *report, const struct config_jail *jail,
+                      const struct prefix *key, unsigned acts)
+{
+    int64_t now_ms = engine_now_mono_ms(engine);
+    char reason[ORIGIN_REASON_MAX];
+    uint64_t seconds;
+
+    if (!engine->config->policyd.aggregate || key->addr.family != ADDR_IPV6)
+        return;
+    for (unsigned bits = 56; bits >= 48 && key->bits == 64; bits -= 8) {
+        struct prefix wide = prefix_of(&key->addr, bits);
+        if (!aggregate_is_due(keeper_bans(engine->keeper), &wide, acts, now_ms, &seconds) ||
+            origin_protects(engine->rules, &wide, reason))
+            return;
+        set_ban(report->request, &wide, seconds, report->event->session, jail->name, acts);
+        aggregate_drop(keeper_bans(engine->keeper), report->request->change, &wide, acts);
+    }
+}
+
 /* One of this prefix that holds goes on where it acts, and both end with the later end. */
-static void ban_by_jail(struct engine *engine, struct report *report,
-                        const struct config_jail *jail, const struct prefix *key)
+static void ban_by_jail(struct engine *engine, struct report *report, size_t index,
+                        const struct prefix *key)
 {
     const struct event *event = report->event;
+    const struct config_jail *jail = &engine->config->jails[index];
     const struct ban *held = bans_find(keeper_bans(engine->keeper), key);
-    uint64_t seconds = jail->bantime_sec;
-    uint64_t held_sec = held ? bans_seconds_left(held, engine_now_mono_ms(engine)) : 0;
-    unsigned acts = jail->acts | (held ? held->acts : 0);
+    int64_t now_ms = engine_now_mono_ms(engine);
+    uint64_t seconds = jail_bantime(jail, jails_bans_before(&engine->jails, index, key, now_ms),
+                                    engine->random ? engine->random() : 0);
+    uint64_t held_sec = held ? bans_seconds_left(held, now_ms) : 0;
+    unsigned reach = jail->acts & (event->is_of_mail ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL);
+    unsigned acts = reach | (held ? held->acts : 0);
 
+    if (!reach)
+        return;
     if (!engine->config->enforce)
         log_ban("would ban", event->session, key, jail->name, seconds);
     if (!engine->config->enforce || (held && held_sec >= seconds && held->acts == acts))
@@ -265,7 +298,9 @@ static void ban_by_jail(struct engine *engine, struct report *report,
         report->request = request_new(engine, report->done, report->ctx);
     set_ban(report->request, key, seconds > held_sec ? seconds : held_sec, event->session,
             jail->name, acts);
-    jails_note_ban(&engine->jails, jail);
+    jails_note_ban(&engine->jails, index, key, now_ms);
+    ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute, now_ms);
+    aggregate(engine, report, jail, key, reach);
     history_keep(engine->history, &event->client);
 }
 
@@ -290,12 +325,13 @@ static void act(struct engine *engine, struct report *report, size_t index,
 {
     const struct config_jail *jail = &engine->config->jails[index];
     const struct event *event = report->event;
+    struct prefix net = jail_net(jail, &event->client);
 
     if (jail->action == JAIL_ACTION_BAN) {
         counters_forget(&engine->jails.counters[index], key);
         saver_forget(engine->saver, index, key);
-        ban_by_jail(engine, report, jail, key);
-    } else if (count == jail->maxretry) {
+        ban_by_jail(engine, report, index, &net);
+    } else if (count == jail_limit(jail, event->is_known)) {
         event_log_reached(jail, event, key, count);
     }
 }
@@ -309,8 +345,9 @@ static void hit_jail(struct engine *engine, struct report *report, size_t index)
     const char *why_not = NULL;
     char reason[ORIGIN_REASON_MAX];
 
-    if (jail->count_by == COUNT_BY_CLIENT)
-        why_not = origin_protects(engine->rules, &key, reason);
+    struct prefix net = jail_net(jail, &event->client);
+    if (jail->count_by != COUNT_BY_LOGIN)
+        why_not = origin_protects(engine->rules, &net, reason);
     if (!why_not && age_ms >= (int64_t)jail->findtime_sec * 1000)
         why_not = "older than findtime";
     if (why_not) {
@@ -325,6 +362,12 @@ static void hit_jail(struct engine *engine, struct report *report, size_t index)
         history_add_jail(engine->history, jail->name);
     if (decision == JAIL_REACHED)
         act(engine, report, index, &key, count);
+}
+
+static bool event_is_of_login(const struct event *event)
+{
+    return event->kind == CONFIG_EVENT_AUTH_FAIL ||
+           (event->kind == CONFIG_EVENT_HONEYPOT && !event->is_of_mail);
 }
 
 /* Whether a jail counts what such a client does; of a masked one only those by login do. */
@@ -344,7 +387,7 @@ static const char *uncounted(struct engine *engine, const struct origin *origin,
 {
     if (origin->kind != ORIGIN_KNOWN)
         return is_counted(engine, origin, event) ? NULL : origin_kind_name(origin->kind);
-    unsigned act = event->kind == CONFIG_EVENT_AUTH_FAIL ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
+    unsigned act = event_is_of_login(event) ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
     return bans_match(keeper_bans(engine->keeper), &origin->addr, act) ? "banned already" : NULL;
 }
 
@@ -357,6 +400,9 @@ static void count_event(struct engine *engine, const struct origin *origin,
     const char *why_not = uncounted(engine, origin, event);
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     event->origin = origin;
+    event->is_known =
+        origin->kind == ORIGIN_KNOWN &&
+        jails_know(&engine->jails, &origin->addr, event->login, engine_now_mono_ms(engine));
     if (why_not) {
         leave_uncounted(engine, event, why_not);
         return;
@@ -384,11 +430,30 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
         done(ENGINE_OK, "", ctx);
 }
 
-static void nobody_waits(enum engine_status status, const char *reason, void *ctx)
+void engine_nobody_waits(enum engine_status status, const char *reason, void *ctx)
 {
     (void)status;
     (void)reason;
     (void)ctx;
+}
+
+bool engine_is_honeypot(const struct engine *engine, const char *name)
+{
+    const struct config_strings *honeypots = &engine->config->policyd.honeypots;
+
+    for (size_t i = 0; i < honeypots->count; i++) {
+        if (str_eq_nocase(honeypots->items[i], name))
+            return true;
+    }
+    return false;
+}
+
+void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login)
+{
+    struct origin origin = origin_find(engine->rules, peer);
+
+    if (origin.kind == ORIGIN_KNOWN && *login)
+        jails_note_login(&engine->jails, &origin.addr, login, engine_now_mono_ms(engine));
 }
 
 static bool wants(const struct engine *engine, unsigned kind)
@@ -409,7 +474,7 @@ static bool end_admission(struct report *report)
         return false;
     bool waits = keeper_waits(request->change);
     if (!waits)
-        request->done = nobody_waits;
+        request->done = engine_nobody_waits;
     keeper_end(request->change);
     return waits;
 }
@@ -437,6 +502,11 @@ unsigned engine_delay(struct engine *engine, const struct origin *origin, const 
                       const struct config_jail **jail_r)
 {
     return jails_delay(&engine->jails, origin, login, engine_now_mono_ms(engine), jail_r);
+}
+
+const struct config_jail *engine_defers(struct engine *engine, const struct origin *origin)
+{
+    return jails_defer(&engine->jails, origin, engine_now_mono_ms(engine));
 }
 
 /* --- what it shows -------------------------------------------------------------------- */
@@ -498,6 +568,11 @@ size_t engine_key_count(const struct engine *engine)
     for (size_t i = 0; i < engine->config->jail_count; i++)
         count += counters_count(&engine->jails.counters[i]);
     return count;
+}
+
+bool engine_holds_back(const struct engine *engine)
+{
+    return engine->rate.is_too_high;
 }
 
 const char *engine_store_error(const struct engine *engine)

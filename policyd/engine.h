@@ -29,7 +29,8 @@ struct engine_options {
     const struct config *config;
     const struct origin_rules *rules;
     const struct clock *clock;
-    struct store *store; /* all live longer than the engine */
+    struct store *store;      /* all live longer than the engine */
+    uint32_t (*random)(void); /* for bantime_jitter; NULL: none */
 };
 
 struct engine *engine_new(const struct engine_options *options);
@@ -83,6 +84,9 @@ struct judgement engine_judge(struct engine *engine, const struct origin_peer *p
 unsigned engine_delay(struct engine *engine, const struct origin *origin, const char *login,
                       const struct config_jail **jail_r);
 
+/* The jail with action "defer" whose count of this client is reached, or NULL. */
+const struct config_jail *engine_defers(struct engine *engine, const struct origin *origin);
+
 /* --- changes -------------------------------------------------------------------- */
 
 enum engine_status {
@@ -95,6 +99,12 @@ enum engine_status {
 
 /* Called once, at once or later from the loop; reason is borrowed for the call, never NULL. */
 typedef void (*engine_done_fn)(enum engine_status status, const char *reason, void *ctx);
+
+/* For one who does not ask. */
+void engine_nobody_waits(enum engine_status status, const char *reason, void *ctx);
+
+/* Whether the file lists it as a login or recipient that nobody has. */
+bool engine_is_honeypot(const struct engine *engine, const char *name);
 
 /*
  * Something the client behind peer did; event->client is filled in here. Not
@@ -113,11 +123,20 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
 bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
                   void *ctx, struct judgement *judgement_r) __attribute__((warn_unused_result));
 
+/* The login succeeded from the client behind peer, if that is known. It clears no count. */
+void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login);
+
 /* The operator's own: seconds is 1 to BANS_SECONDS_MAX. */
 void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t seconds,
                 engine_done_fn done, void *ctx);
 void engine_unban(struct engine *engine, const struct prefix *prefix, engine_done_fn done,
                   void *ctx);
+
+/*
+ * Jails set more bans than max_bans_per_minute: no new one may be told to a gateway, until
+ * there were fewer within a minute again; engine_tick() finds that.
+ */
+bool engine_holds_back(const struct engine *engine);
 
 /* --- for those who show it -------------------------------------------------------- */
 

@@ -38,7 +38,11 @@ void event_log_taken(const struct event *event)
 static const char *key_text(const struct config_jail *jail, const struct event *event,
                             const struct prefix *key, char text[PREFIX_TEXT_MAX])
 {
-    return jail->count_by == COUNT_BY_LOGIN ? event->login : prefix_format(key, text);
+    struct prefix net = jail_net(jail, &event->client);
+
+    if (jail->count_by == COUNT_BY_LOGIN)
+        return event->login;
+    return prefix_format(jail->count_by == COUNT_BY_CLIENT ? key : &net, text);
 }
 
 void event_log_counted(const struct config_jail *jail, const struct event *event,
@@ -55,7 +59,7 @@ void event_log_counted(const struct config_jail *jail, const struct event *event
                          LOG_STR("login", event->login), LOG_STR("jail", jail->name),
                          LOG_STR("key", key_text(jail, event, key, text)),
                          LOG_STR("new", is_new ? "yes" : "no"), LOG_UINT("count", count),
-                         LOG_UINT("maxretry", jail->maxretry)));
+                         LOG_UINT("maxretry", jail_limit(jail, event->is_known))));
 }
 
 void event_log_reached(const struct config_jail *jail, const struct event *event,

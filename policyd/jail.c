@@ -16,6 +16,7 @@ static const struct {
     {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
     {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
     {CONFIG_EVENT_DMARC_FAIL, "dmarc_fail"},     {CONFIG_EVENT_CONNECT, "connect"},
+    {CONFIG_EVENT_HONEYPOT, "honeypot"},
 };
 
 const char *event_name(unsigned kind)
@@ -51,7 +52,7 @@ bool jail_applies(const struct config_jail *jail, enum origin_kind origin, const
 {
     if (jail->count_by == COUNT_BY_LOGIN)
         return *login && (origin == ORIGIN_KNOWN || origin == ORIGIN_MASKED);
-    return origin == ORIGIN_KNOWN;
+    return origin == ORIGIN_KNOWN && (*login || jail->count_by == COUNT_BY_CLIENT);
 }
 
 static int64_t findtime_ms(const struct config_jail *jail)
@@ -72,14 +73,22 @@ static uint64_t hash_more(uint64_t hash, const void *bytes, size_t len)
     return hash;
 }
 
-/* Two hashes of the login as Dovecot's own default has it, in lower case. */
-static struct prefix login_key(const char *login)
+/*
+ * Two hashes of the login as Dovecot's own default has it, in lower case, behind the net where
+ * there is one.
+ */
+static struct prefix login_key(const char *login, const struct prefix *net)
 {
     static const uint64_t starts[] = {HASH_START, ~HASH_START};
-    struct prefix key = {.addr.family = JAIL_KEY_LOGIN};
+    struct prefix key = {.addr.family = net ? JAIL_KEY_CLIENT_LOGIN : JAIL_KEY_LOGIN};
 
     for (size_t half = 0; half < 2; half++) {
         uint64_t hash = starts[half];
+        if (net) {
+            hash = hash_more(hash, &net->addr.family, 1);
+            hash = hash_more(hash, &net->bits, 1);
+            hash = hash_more(hash, net->addr.bytes, sizeof(net->addr.bytes));
+        }
         for (const char *p = login; *p; p++) {
             char c = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
             hash = hash_more(hash, &c, 1);
@@ -90,13 +99,33 @@ static struct prefix login_key(const char *login)
     return key;
 }
 
+struct prefix jail_net(const struct config_jail *jail, const struct addr *client)
+{
+    return prefix_of(client, client->family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
+}
+
 struct prefix jail_key(const struct config_jail *jail, const struct event *event)
 {
-    const struct addr *client = &event->client;
-
     if (jail->count_by == COUNT_BY_LOGIN)
-        return login_key(event->login);
-    return prefix_of(client, client->family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
+        return login_key(event->login, NULL);
+    struct prefix net = jail_net(jail, &event->client);
+    return jail->count_by == COUNT_BY_CLIENT ? net : login_key(event->login, &net);
+}
+
+uint64_t jail_limit(const struct config_jail *jail, bool is_known)
+{
+    uint64_t limit = (uint64_t)jail->maxretry * (is_known ? JAIL_KNOWN_MAKES : 1);
+    return limit < WINDOW_COUNT_MAX ? limit : WINDOW_COUNT_MAX;
+}
+
+uint64_t jail_bantime(const struct config_jail *jail, uint64_t bans_before, uint32_t chance)
+{
+    uint64_t seconds = jail->bantime_sec;
+    uint64_t max = jail->bantime_max_sec > seconds ? jail->bantime_max_sec : seconds;
+
+    for (; bans_before && jail->bantime_factor > 1 && seconds < max; bans_before--)
+        seconds *= jail->bantime_factor;
+    return (seconds < max ? seconds : max) + chance % ((uint64_t)jail->bantime_jitter_sec + 1);
 }
 
 /* The login belongs to it: two logins may well have one short fingerprint. */
@@ -119,9 +148,10 @@ uint64_t jail_identity(const struct config_jail *jail)
     return hash_more(hash, numbers, sizeof(numbers));
 }
 
-static uint32_t hash_max(const struct config_jail *jail)
+static uint32_t hash_max(const struct config_jail *jail, const struct event *event)
 {
-    return jail->maxretry < JAIL_HASHES_MAX ? jail->maxretry : JAIL_HASHES_MAX;
+    uint64_t limit = jail_limit(jail, event->is_known);
+    return limit < JAIL_HASHES_MAX ? (uint32_t)limit : JAIL_HASHES_MAX;
 }
 
 static bool count(const struct config_jail *jail, struct window *window, const struct event *event,
@@ -129,7 +159,7 @@ static bool count(const struct config_jail *jail, struct window *window, const s
 {
     if (!jail->distinct_password || !*event->fingerprint)
         window_add(window, findtime_ms(jail), now_ms);
-    else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), hash_max(jail),
+    else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), hash_max(jail, event),
                                   now_ms))
         return false;
     unsigned weight = event->weight * jail_weight(jail, event->kind);
@@ -143,7 +173,7 @@ enum jail_decision jail_hit(const struct config_jail *jail, struct window *windo
 {
     if (!jail_wants(jail, event->kind) || !event->weight || !count(jail, window, event, now_ms))
         return JAIL_IGNORED;
-    if (window_count(window, findtime_ms(jail), now_ms) < jail->maxretry)
+    if (window_count(window, findtime_ms(jail), now_ms) < jail_limit(jail, event->is_known))
         return JAIL_COUNTED;
     return JAIL_REACHED;
 }

@@ -18,6 +18,8 @@ struct event {
     const char *login;           /* that was tried, or "" */
     const char *fingerprint;     /* of the password that was tried, or "" */
     unsigned weight;             /* how many it counts as, at most EVENT_WEIGHT_MAX; 0: none */
+    bool is_of_mail;             /* of a honeypot: a recipient, which others can have a part in */
+    bool is_known;               /* the login has succeeded from this client in the last week */
     int64_t at_wall_ms;          /* when it was, if that is not now; else 0 */
     const struct origin *origin; /* of the client; for the log, as protocol */
     const char *protocol; /* "imap", "smtp", …; for the log, as those below: NULL when unknown */
@@ -26,6 +28,7 @@ struct event {
 };
 
 #define EVENT_WEIGHT_MAX 100
+#define JAIL_KNOWN_MAKES 3 /* so many times as many events are too many then */
 
 /* "auth_fail" and kin; event_kind() gives 0 for a word that is no event's. */
 const char *event_name(unsigned kind);
@@ -48,15 +51,26 @@ unsigned jail_weight(const struct config_jail *jail, unsigned kind);
 uint64_t jail_identity(const struct config_jail *jail);
 
 /* Whether it counts what a client of such an origin does with this login: by client, of a
- * known one; by login, of a masked one too. */
+ * known one; by login, of a masked one too; by both, of a known one that gave a login. */
 bool jail_applies(const struct config_jail *jail, enum origin_kind origin, const char *login);
 
 /*
- * What it counts an event by: the client's net, or a hash of its login (in any case) as an
- * address of family JAIL_KEY_LOGIN, which no net contains and nothing bans.
+ * What it counts an event by: the client's net, or a hash of its login (in any case), with
+ * the client's net or without, as an address of another family, which no net contains and
+ * nothing bans.
  */
-#define JAIL_KEY_LOGIN 16
+#define JAIL_KEY_LOGIN        16
+#define JAIL_KEY_CLIENT_LOGIN 17
 struct prefix jail_key(const struct config_jail *jail, const struct event *event);
+
+/* The client's net, whatever the jail counts by. */
+struct prefix jail_net(const struct config_jail *jail, const struct addr *client);
+
+/* So many are too many of such a client. */
+uint64_t jail_limit(const struct config_jail *jail, bool is_known);
+
+/* Seconds of a ban by one who had so many before; chance is any number. */
+uint64_t jail_bantime(const struct config_jail *jail, uint64_t bans_before, uint32_t chance);
 
 /*
  * Count the event in the window of its key at now_ms. With

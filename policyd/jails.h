@@ -9,12 +9,21 @@
 #include "policyd/counters.h"
 #include "policyd/jail.h"
 
-/* All jails of a configuration, each with what it counts. */
+/*
+ * All jails of a configuration, each with what it counts. Behind them, as jails of their
+ * own, for each how often it banned whom, and which login succeeded from which client.
+ */
 struct jails {
     const struct config *config;
-    struct counters *counters; /* one for each jail, in its order */
-    uint64_t *bans;            /* that each has made */
+    struct config_jail *counted; /* the jails, as many for their bans, one for logins */
+    struct counters *counters;   /* one for each of those */
+    size_t count;
+    uint64_t *bans; /* that each jail has made since the start */
 };
+
+/* A ban is forgotten so long behind the longest one. */
+#define JAILS_BANS_KEPT_SEC 86400
+#define JAILS_KNOWN_SEC     (7 * 86400)
 
 void jails_init(struct jails *jails, const struct config *config);
 void jails_fini(struct jails *jails);
@@ -22,11 +31,19 @@ void jails_fini(struct jails *jails);
 /* Another configuration: a jail that counts as one did before, by jail_identity(), goes on. */
 void jails_reconfigure(struct jails *jails, const struct config *config);
 
-/* One of its jails has banned somebody. */
-void jails_note_ban(struct jails *jails, const struct config_jail *jail);
-
 /* Forget idle keys of all. */
 void jails_sweep(struct jails *jails, int64_t now_ms);
+
+/* How often this jail banned the net before: what is left of that. */
+uint64_t jails_bans_before(const struct jails *jails, size_t index, const struct prefix *net,
+                           int64_t now_ms);
+void jails_note_ban(struct jails *jails, size_t index, const struct prefix *net, int64_t now_ms);
+
+/* The login succeeded from this client; whether it has in the last JAILS_KNOWN_SEC. */
+void jails_note_login(struct jails *jails, const struct addr *client, const char *login,
+                      int64_t now_ms);
+bool jails_know(const struct jails *jails, const struct addr *client, const char *login,
+                int64_t now_ms);
 
 /*
  * Seconds that a login from origin has to wait before it is tried: the most that a jail with
@@ -34,5 +51,9 @@ void jails_sweep(struct jails *jails, int64_t now_ms);
  */
 unsigned jails_delay(const struct jails *jails, const struct origin *origin, const char *login,
                      int64_t now_ms, const struct config_jail **jail_r);
+
+/* The jail with action "defer" whose count of this client is reached, or NULL. */
+const struct config_jail *jails_defer(const struct jails *jails, const struct origin *origin,
+                                      int64_t now_ms);
 
 #endif

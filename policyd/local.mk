@@ -3,7 +3,9 @@
 noinst_LIBRARIES += libpolicyd.a
 libpolicyd_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(LMDB_CFLAGS)
 libpolicyd_a_SOURCES = \
+	policyd/aggregate.c policyd/aggregate.h \
 	policyd/auth.c policyd/auth.h \
+	policyd/ban_rate.c policyd/ban_rate.h \
 	policyd/bans.c policyd/bans.h \
 	policyd/control.c policyd/control.h \
 	policyd/counters.c policyd/counters.h \
@@ -59,7 +61,8 @@ soak: crash
 if TESTS_BUILT
 policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
-	tests/unit/test_counters tests/unit/test_engine tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
+	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
+	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
@@ -83,6 +86,10 @@ tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(policyd_test_libs)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c
 tests_unit_test_history_LDADD = $(policyd_test_libs)
+tests_unit_test_engine_bans_SOURCES = tests/unit/test_engine_bans.c
+tests_unit_test_engine_bans_LDADD = $(policyd_test_libs)
+tests_unit_test_fairness_SOURCES = tests/unit/test_fairness.c $(config_fixture)
+tests_unit_test_fairness_LDADD = $(policyd_test_libs)
 tests_unit_test_hours_SOURCES = tests/unit/test_hours.c
 tests_unit_test_hours_LDADD = $(policyd_test_libs)
 tests_unit_test_jail_SOURCES = tests/unit/test_jail.c

@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/process.h"
+#include "common/base/random.h"
 #include "common/config/program.h"
 #include "common/net/loop.h"
 #include "policyd/engine.h"
@@ -115,6 +116,7 @@ static int open_state(struct daemon *daemon, struct error *error_r)
     if (!daemon->store)
         return -1;
     daemon->engine = engine_new(&(struct engine_options){
+        .random = random_u32,
         .config = daemon->setup->config,
         .rules = &daemon->setup->rules,
         .clock = &clock_system,

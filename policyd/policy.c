@@ -34,18 +34,21 @@ static struct origin_peer peer_of(const struct attr_list *request)
     return peer;
 }
 
-static void put_action(const struct judgement *judgement, struct buf *out)
+static void put_action(const struct judgement *judgement, const struct config_jail *deferring,
+                       struct buf *out)
 {
     char addr[ADDR_TEXT_MAX], left[STR_DURATION_MAX];
     struct buf action = {0};
 
-    if (judgement->verdict == VERDICT_GO_ON) {
+    if (judgement->verdict == VERDICT_GO_ON && !deferring) {
         attr_put(out, "action", "DUNNO");
         attr_end(out);
         return;
     }
     addr_format(&judgement->origin.addr, addr);
-    if (judgement->verdict == VERDICT_BANNED)
+    if (judgement->verdict == VERDICT_GO_ON)
+        buf_printf(&action, "450 4.7.0 too much came from %s; try again later", addr);
+    else if (judgement->verdict == VERDICT_BANNED)
         buf_printf(&action, "421 4.7.0 %s is banned here; try again in %s", addr,
                    str_format_duration(judgement->seconds, left));
     else
@@ -104,6 +107,45 @@ static bool is_connection(const struct attr_list *request)
     return str_eq(state, "CONNECT") || str_eq(state, "XCLIENT");
 }
 
+/* Bounces are not the client's idea, and who has logged in is known. */
+static void look_for_honeypot(struct engine *engine, const struct attr_list *request,
+                              const struct origin_peer *peer)
+{
+    struct event event = {
+        .kind = CONFIG_EVENT_HONEYPOT,
+        .login = "",
+        .fingerprint = "",
+        .weight = 1,
+        .is_of_mail = true,
+        .protocol = "smtp",
+        .recipient = attr_get_or_empty(request, "recipient"),
+        .session = attr_get(request, "instance"),
+    };
+
+    if (str_eq(attr_get_or_empty(request, "protocol_state"), "RCPT") &&
+        *attr_get_or_empty(request, "sender") && !*attr_get_or_empty(request, "sasl_username") &&
+        engine_is_honeypot(engine, event.recipient))
+        engine_report(engine, peer, &event, engine_nobody_waits, NULL);
+}
+
+/* Who has logged in is not deferred for what others sent from there. */
+static const struct config_jail *deferring(struct engine *engine, const struct attr_list *request,
+                                           const struct judgement *judgement)
+{
+    const struct config_jail *jail = NULL;
+    bool enforce = engine_config(engine)->enforce;
+
+    if (judgement->unforced == VERDICT_GO_ON && !*attr_get_or_empty(request, "sasl_username"))
+        jail = engine_defers(engine, &judgement->origin);
+    if (jail) {
+        char client[ADDR_TEXT_MAX];
+        log_info(attr_get(request, "instance"), enforce ? "defer" : "would defer",
+                 LOG_STR("client", addr_format(&judgement->origin.addr, client)),
+                 LOG_ORIGIN(&judgement->origin), LOG_STR("jail", jail->name));
+    }
+    return enforce ? jail : NULL;
+}
+
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
                                  engine_done_fn done, void *ctx, struct buf *out)
 {
@@ -113,13 +155,15 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
         return POLICY_NO_REQUEST;
-    if (is_connection(request))
+    if (is_connection(request)) {
         is_later = engine_admit(engine, &peer, done, ctx, &judgement);
-    else
+    } else {
+        look_for_honeypot(engine, request, &peer);
         judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
+    }
     count(engine_stats(engine), &judgement);
     log_decision(request, &judgement);
-    put_action(&judgement, out);
+    put_action(&judgement, deferring(engine, request, &judgement), out);
     return is_later ? POLICY_LATER : POLICY_NOW;
 }
 

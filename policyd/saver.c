@@ -23,7 +23,8 @@ struct portion {
 struct saver {
     const struct clock *clock;
     struct store *store;
-    const struct config *config;
+    const struct config_jail *jails;
+    size_t jail_count;
     struct counters *counters;
     struct portion *portions[SAVER_FINISH_PORTIONS]; /* all but the first for the end only */
     size_t busy_count;
@@ -70,9 +71,11 @@ void saver_free(struct saver **saver)
     *saver = NULL;
 }
 
-void saver_use(struct saver *saver, const struct config *config, struct counters *counters)
+void saver_use(struct saver *saver, const struct config_jail *jails, size_t jail_count,
+               struct counters *counters)
 {
-    saver->config = config;
+    saver->jails = jails;
+    saver->jail_count = jail_count;
     saver->counters = counters;
     saver->jail_index = 0;
 }
@@ -95,7 +98,7 @@ static void copy_counter(const struct prefix *key, const struct window *window, 
 {
     struct portion *portion = ctx;
     const struct saver *saver = portion->saver;
-    const struct config_jail *jail = &saver->config->jails[saver->jail_index];
+    const struct config_jail *jail = &saver->jails[saver->jail_index];
     struct store_counters *batch = &portion->batch;
     struct store_counter *item = &batch->items[batch->count++];
     int64_t age_ms = clock_mono_ms(saver->clock) - window->start_ms;
@@ -134,12 +137,12 @@ static void fill(struct portion *portion)
     copy_gone(saver, batch);
     if (saver->gone_count)
         return;
-    for (size_t i = 0; i < saver->config->jail_count; i++) {
+    for (size_t i = 0; i < saver->jail_count; i++) {
         size_t room = STORE_COUNTERS_MAX - batch->count;
         if (counters_take_changed(&saver->counters[saver->jail_index], room, copy_counter,
                                   portion) == room)
             return;
-        saver->jail_index = (saver->jail_index + 1) % saver->config->jail_count;
+        saver->jail_index = (saver->jail_index + 1) % saver->jail_count;
     }
 }
 
@@ -177,7 +180,7 @@ static void end_finish(const struct saver *saver)
 {
     size_t keys = saver->lost;
 
-    for (size_t i = 0; i < saver->config->jail_count; i++)
+    for (size_t i = 0; i < saver->jail_count; i++)
         keys += counters_changed_count(&saver->counters[i]);
     if (keys)
         log_warning(NULL, "counters-given-up", LOG_UINT("keys", keys),
@@ -232,7 +235,7 @@ void saver_finish(struct saver *saver)
     saver->is_finishing = true;
     saver->finish_mono_ms = clock_mono_ms(saver->clock) + SAVER_FINISH_MS;
     saver->lost = saver->is_unwritten ? saver->portions[0]->batch.count : 0;
-    for (size_t i = 0; i < saver->config->jail_count; i++)
+    for (size_t i = 0; i < saver->jail_count; i++)
         counters_freeze_changed(&saver->counters[i]);
     for (size_t i = 0; i < SAVER_FINISH_PORTIONS; i++) {
         if (!saver->portions[i])
@@ -252,7 +255,7 @@ bool saver_is_busy(const struct saver *saver)
 /* Past the limit, a restart would count on what was forgotten: as far as findtime reaches. */
 void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *prefix)
 {
-    const struct config_jail *jail = &saver->config->jails[jail_index];
+    const struct config_jail *jail = &saver->jails[jail_index];
 
     if (!saver->store->put_counters || saver->is_finishing || saver->gone_count >= SAVER_GONE_MAX)
         return;
@@ -272,8 +275,8 @@ void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *p
 static struct counters *counters_of(const struct saver *saver, uint64_t identity,
                                     int64_t *findtime_ms_r)
 {
-    for (size_t i = 0; i < saver->config->jail_count; i++) {
-        const struct config_jail *jail = &saver->config->jails[i];
+    for (size_t i = 0; i < saver->jail_count; i++) {
+        const struct config_jail *jail = &saver->jails[i];
         *findtime_ms_r = 1000 * (int64_t)jail->findtime_sec;
         if (jail_identity(jail) == identity)
             return &saver->counters[i];
@@ -314,7 +317,7 @@ int saver_restore(struct saver *saver, struct error *error_r)
         return 0;
     if (saver->store->load_counters(saver->store, restore_counter, saver, error_r))
         return -1;
-    for (size_t i = 0; i < saver->config->jail_count; i++) {
+    for (size_t i = 0; i < saver->jail_count; i++) {
         counters_take_changed(&saver->counters[i], SIZE_MAX, NULL, NULL);
         keys += counters_count(&saver->counters[i]);
     }

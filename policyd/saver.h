@@ -30,8 +30,9 @@ struct saver *saver_new(const struct clock *clock, struct store *store);
 /* Not while it is busy. */
 void saver_free(struct saver **saver);
 
-/* One of counters for each jail of config: from now on, until the next call. */
-void saver_use(struct saver *saver, const struct config *config, struct counters *counters);
+/* One of counters for each of jails: from now on, until the next call. */
+void saver_use(struct saver *saver, const struct config_jail *jails, size_t jail_count,
+               struct counters *counters);
 
 /* Take up what the store has of these jails and still counts. 0 or -1. */
 int saver_restore(struct saver *saver, struct error *error_r) __attribute__((warn_unused_result));

@@ -60,7 +60,9 @@ void show_event(const struct history_event *event, uint64_t missed, struct buf *
 
 static const char *count_by_name(const struct config_jail *jail)
 {
-    return jail->count_by == COUNT_BY_LOGIN ? "login" : "client";
+    static const char *const names[] = {"client", "login", "client+login"};
+
+    return names[jail->count_by];
 }
 
 static void put_action(const struct config_jail *jail, struct buf *out)
@@ -74,6 +76,9 @@ static void put_action(const struct config_jail *jail, struct buf *out)
     case JAIL_ACTION_DELAY:
         attr_put(out, "action", "delay");
         attr_put_uint(out, "delay", jail->delay_sec);
+        break;
+    case JAIL_ACTION_DEFER:
+        attr_put(out, "action", "defer");
         break;
     case JAIL_ACTION_LOG:
         attr_put(out, "action", "log");
@@ -106,7 +111,7 @@ bool show_jail(const struct engine *engine, size_t index, struct buf *out)
     attr_put(out, "jail", jail->name);
     put_events(jail, out);
     attr_put(out, "count_by", count_by_name(jail));
-    if (jail->count_by == COUNT_BY_CLIENT) {
+    if (jail->count_by != COUNT_BY_LOGIN) {
         attr_put_uint(out, "prefix4", jail->prefix4);
         attr_put_uint(out, "prefix6", jail->prefix6);
     }
@@ -174,8 +179,9 @@ bool show_counter(const struct engine *engine, struct show_cursor *cursor, struc
     const struct config *config = engine_jails(engine)->config;
 
     for (; cursor->jail < config->jail_count; cursor->jail++, cursor->at = 0) {
-        bool is_by_login = config->jails[cursor->jail].count_by == COUNT_BY_LOGIN;
-        if (is_by_login == (cursor->login != NULL) && next_key(engine, cursor, out))
+        /* A key of both is found by neither alone. */
+        enum config_count_by asked = cursor->login ? COUNT_BY_LOGIN : COUNT_BY_CLIENT;
+        if (config->jails[cursor->jail].count_by == asked && next_key(engine, cursor, out))
             return true;
     }
     return false;

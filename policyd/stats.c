@@ -35,6 +35,7 @@ static const struct {
     [STAT_EVENT_DKIM_FAIL] = {"event_dkim_fail", METRIC("events"), "dkim_fail"},
     [STAT_EVENT_DMARC_FAIL] = {"event_dmarc_fail", METRIC("events"), "dmarc_fail"},
     [STAT_EVENT_CONNECT] = {"event_connect", METRIC("events"), "connect"},
+    [STAT_EVENT_HONEYPOT] = {"event_honeypot", METRIC("events"), "honeypot"},
     [STAT_EVENT_UNCOUNTED] = {"event_uncounted", METRIC("events_uncounted"), NULL},
     [STAT_BAN_SET] = {"ban_set", METRIC("bans_set"), NULL},
     [STAT_BAN_LIFTED] = {"ban_lifted", METRIC("bans_lifted"), NULL},
@@ -80,6 +81,8 @@ enum stat stats_of_event(unsigned kind)
         return STAT_EVENT_DMARC_FAIL;
     case CONFIG_EVENT_CONNECT:
         return STAT_EVENT_CONNECT;
+    case CONFIG_EVENT_HONEYPOT:
+        return STAT_EVENT_HONEYPOT;
     }
     BUG("an event of unknown kind %u", kind);
 }

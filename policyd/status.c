@@ -64,6 +64,7 @@ void status_put(const struct status_source *source, struct buf *out)
     attr_put(out, "enforce", engine_config(engine)->enforce ? "yes" : "no");
     put_store(engine, out);
     put_bans(engine, out);
+    attr_put(out, "exports", engine_holds_back(engine) ? "held back" : "yes");
     put_listeners(source, out);
     for (enum stat stat = 0; stat < STAT_COUNT; stat++)
         attr_put_uint(out, stat_name(stat), stats->count[stat]);

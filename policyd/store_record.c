@@ -110,9 +110,9 @@ void store_counter_key(uint64_t jail, const struct prefix *prefix,
 /* A prefix, or what a jail has in place of one. */
 static int read_counter_key(const uint8_t *key, struct prefix *key_r)
 {
-    if (key[0] != JAIL_KEY_LOGIN)
+    if (key[0] != JAIL_KEY_LOGIN && key[0] != JAIL_KEY_CLIENT_LOGIN)
         return read_prefix(key, key_r);
-    *key_r = (struct prefix){.addr.family = JAIL_KEY_LOGIN};
+    *key_r = (struct prefix){.addr.family = key[0]};
     memcpy(key_r->addr.bytes, key + 2, sizeof(key_r->addr.bytes));
     return key[1] == 0 ? 0 : -1;
 }

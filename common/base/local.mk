@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	common/base/map.c common/base/map.h \
 	common/base/mem.c common/base/mem.h \
 	common/base/prefixset.c common/base/prefixset.h \
+	common/base/random.c common/base/random.h \
 	common/base/process.c common/base/process.h \
 	common/base/str.c common/base/str.h
 

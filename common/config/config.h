@@ -163,7 +163,10 @@ struct config_policyd {
     unsigned max_memory;             /* MiB of all connections' buffers beyond STREAM_BASE each */
     unsigned idle_timeout_sec;
     unsigned request_timeout_sec;
-    unsigned max_keys; /* each jail */
+    unsigned max_keys;               /* each jail */
+    struct config_strings honeypots; /* logins and recipients that nobody has */
+    unsigned max_bans_per_minute;
+    bool aggregate; /* many banned IPv6 /64s become their /56, these their /48 */
 };
 
 #define CONFIG_SERVE_AUTH    1u
@@ -195,7 +198,8 @@ struct config_http {
 #define CONFIG_EVENT_DKIM_FAIL     32u
 #define CONFIG_EVENT_CONNECT       64u
 #define CONFIG_EVENT_DMARC_FAIL    128u
-#define CONFIG_EVENT_COUNT         8 /* so many bits */
+#define CONFIG_EVENT_HONEYPOT      256u
+#define CONFIG_EVENT_COUNT         9 /* so many bits */
 
 /* What a message shows: others can have a part in it. */
 #define CONFIG_EVENTS_OF_MAIL                                                                      \
@@ -207,10 +211,10 @@ struct config_http {
 #define CONFIG_ACTS_AUTH 2u /* Dovecot's questions */
 #define CONFIG_ACTS_ALL  3u /* those, and before them the ingress */
 
-enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN };
+enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN, COUNT_BY_CLIENT_LOGIN };
 
 /* What follows when there are too many. */
-enum config_jail_action { JAIL_ACTION_BAN, JAIL_ACTION_DELAY, JAIL_ACTION_LOG };
+enum config_jail_action { JAIL_ACTION_BAN, JAIL_ACTION_DELAY, JAIL_ACTION_LOG, JAIL_ACTION_DEFER };
 
 /* A rule that turns events into a ban; the words are fail2ban's. */
 struct config_jail {
@@ -222,6 +226,9 @@ struct config_jail {
     unsigned maxretry;
     unsigned findtime_sec;
     unsigned bantime_sec;
+    unsigned bantime_factor;  /* by which each ban is longer than the one before; 0, 1: none is */
+    unsigned bantime_max_sec; /* where that ends */
+    unsigned bantime_jitter_sec; /* so much at most is added by chance */
     enum config_jail_action action;
     unsigned acts;      /* CONFIG_ACTS_* */
     unsigned delay_sec; /* of a login, before it is tried */

@@ -9,7 +9,7 @@ static void check_by_login(struct draft *draft, const struct draft_section *in)
 {
     const struct config_jail *jail = in->base;
 
-    if (jail->action == JAIL_ACTION_BAN)
+    if (jail->count_by == COUNT_BY_LOGIN && jail->action == JAIL_ACTION_BAN)
         config_errors_add(draft->errors, draft_line(in, "count_by"),
                           "%scount_by \"login\" with action \"ban\" would let anybody lock a user "
                           "out; use \"delay\" or \"log\"",
@@ -17,9 +17,8 @@ static void check_by_login(struct draft *draft, const struct draft_section *in)
     if (jail->events & ~CONFIG_EVENT_AUTH_FAIL)
         config_errors_add(
             draft->errors, draft_line(in, "events"),
-            "%sevents may only be \"auth_fail\" with count_by \"login\": nothing else "
-            "has a login",
-            in->where);
+            "%sevents may only be \"auth_fail\" with count_by \"%s\": nothing else has a login",
+            in->where, jail->count_by == COUNT_BY_LOGIN ? "login" : "client+login");
 }
 
 /* What waits is a login. */
@@ -34,6 +33,32 @@ static void check_delay(struct draft *draft, const struct draft_section *in)
     if (jail->action != JAIL_ACTION_DELAY && draft_given(in, "delay") != NULL)
         config_errors_add(draft->errors, draft_line(in, "delay"),
                           "%sdelay is of action \"delay\" alone; take it out", in->where);
+}
+
+/* What comes by mail has no login, but when it has, it is not deferred. */
+static void check_defer(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_jail *jail = in->base;
+
+    if (jail->action != JAIL_ACTION_DEFER)
+        return;
+    if (jail->count_by != COUNT_BY_CLIENT)
+        config_errors_add(draft->errors, draft_line(in, "action"),
+                          "%saction \"defer\" is for clients: count_by must be \"client\"",
+                          in->where);
+}
+
+/* A factor that nothing comes of is a mistake. */
+static void check_bantime(struct draft *draft, const struct draft_section *in)
+{
+    struct config_jail *jail = in->base;
+
+    if (jail->bantime_max_sec >= jail->bantime_sec)
+        return;
+    if (draft_given(in, "bantime_max") != NULL)
+        config_errors_add(draft->errors, draft_line(in, "bantime_max"),
+                          "%sbantime_max is less than bantime", in->where);
+    jail->bantime_max_sec = jail->bantime_sec;
 }
 
 /* Whoever writes a message is not whom it hits: a stranger must not close the mailboxes. */
@@ -53,14 +78,17 @@ static void settle_acts(struct draft *draft, const struct draft_section *in)
 
 void rules_check_jails(struct draft *draft)
 {
-    static const char *const options[] = {"events", "count_by", "action", "acts", "delay", NULL};
+    static const char *const options[] = {"events", "count_by", "action",      "acts",
+                                          "delay",  "bantime",  "bantime_max", NULL};
 
     for (const struct draft_section *in = NULL; (in = draft_next(draft, "jail", in)) != NULL;) {
         if (!draft_is_right(in, options))
             continue;
-        if (((const struct config_jail *)in->base)->count_by == COUNT_BY_LOGIN)
+        if (((const struct config_jail *)in->base)->count_by != COUNT_BY_CLIENT)
             check_by_login(draft, in);
         check_delay(draft, in);
+        check_defer(draft, in);
         settle_acts(draft, in);
+        check_bantime(draft, in);
     }
 }

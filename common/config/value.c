@@ -42,7 +42,7 @@ const char *value_duration(unsigned sec, char out[VALUE_DURATION_MAX])
     } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
     size_t i = 0;
 
-    while (sec % units[i].sec != 0)
+    while (i < 3 && (sec == 0 || sec % units[i].sec != 0))
         i++;
     snprintf(out, VALUE_DURATION_MAX, "%u%c", sec / units[i].sec, units[i].unit);
     return out;

@@ -136,13 +136,9 @@ static void test_value_errors(void **state)
         {"user = \"\"", "2: user \"\" is not a text of 1 to 32 bytes\n"},
         {"user = \"${USER}\"",
          "2: user \"${USER}\" is not a name of letters, digits, \"-\", \"_\" and \".\"\n"},
-        {"jail \"a\" { count_by = \"client+login\" }",
-         "2: jail \"a\": count_by \"client+login\" is not in this version: there is one of "
-         "\"client\", "
-         "\"login\"\n"},
         {"jail \"a\" { distinct = user }",
          "2: jail \"a\": distinct \"user\" is not one of \"\", \"password\"\n"},
-        {"jail \"a\" { events = {} }", "2: jail \"a\": events has 0 values: 1 to 8 are right\n"},
+        {"jail \"a\" { events = {} }", "2: jail \"a\": events has 0 values: 1 to 9 are right\n"},
         {"policyd { control = \"127.0.0.1:25\" }", "2: policyd: control \"127.0.0.1:25\" is not a "
                                                    "Unix socket \"unix:/PATH\": who may command "
                                                    "is a matter of its group\n"},
@@ -291,6 +287,19 @@ static void test_rules_of_jails(void **state)
          "3: jail \"a\": action \"delay\" is for logins: \"auth_fail\" must be in events\n"},
         {"jail \"a\" { events = {\"rcpt_unknown\", \"relay_denied=100\"} }", ""},
         {"jail \"a\" { events = dmarc_fail acts = smtp }", ""},
+        {"jail \"a\" { count_by = \"client+login\" }", ""},
+        {"jail \"a\" { count_by = \"client+login\"\nevents = spf_fail }",
+         "3: jail \"a\": events may only be \"auth_fail\" with count_by \"client+login\": nothing "
+         "else has a login\n"},
+        {"jail \"a\" { events = {rcpt_unknown, honeypot} action = defer }", ""},
+        {"jail \"a\" { events = honeypot acts = all }", ""},
+        {"jail \"a\" { count_by = login\naction = defer }",
+         "3: jail \"a\": action \"defer\" is for clients: count_by must be \"client\"\n"},
+        {"jail \"a\" { count_by = \"client+login\"\naction = defer }",
+         "3: jail \"a\": action \"defer\" is for clients: count_by must be \"client\"\n"},
+        {"jail \"a\" { bantime = 365d bantime_factor = 2 }", ""},
+        {"jail \"a\" { bantime = 2d\nbantime_max = 1d }",
+         "3: jail \"a\": bantime_max is less than bantime\n"},
         {"jail \"a\" { events = {auth_fail, spf_fail}\nacts = all }",
          "3: jail \"a\": acts may only be \"smtp\" with events of mail: others can have a part in "
          "them; put what a client does at logins into a jail of its own\n"},

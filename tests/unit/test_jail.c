@@ -82,6 +82,63 @@ static void keys_by_login_are_no_addresses(void **state)
     assert_false(prefix_overlaps(&all, &key));
 }
 
+static void keys_by_client_and_login_are_of_both(void **state)
+{
+    struct config_jail jail = {.count_by = COUNT_BY_CLIENT_LOGIN, .prefix4 = 24, .prefix6 = 64};
+    struct event event = {.login = "alice"};
+    struct prefix all;
+
+    (void)state;
+    assert_int_equal(addr_parse("203.0.113.7", &event.client), 0);
+    struct prefix key = jail_key(&jail, &event);
+    assert_int_equal(key.addr.family, JAIL_KEY_CLIENT_LOGIN);
+    assert_int_equal(prefix_parse("0.0.0.0/0", &all), 0);
+    assert_false(prefix_overlaps(&all, &key));
+    assert_int_equal(addr_parse("203.0.113.200", &event.client), 0);
+    event.login = "ALICE";
+    struct prefix same = jail_key(&jail, &event);
+    assert_true(prefix_eq(&key, &same));
+    event.login = "bob";
+    struct prefix other = jail_key(&jail, &event);
+    assert_false(prefix_eq(&key, &other));
+    event.login = "alice";
+    assert_int_equal(addr_parse("203.0.114.7", &event.client), 0);
+    other = jail_key(&jail, &event);
+    assert_false(prefix_eq(&key, &other));
+}
+
+static void each_ban_is_longer_up_to_a_limit(void **state)
+{
+    static const struct {
+        unsigned factor, max_sec, jitter_sec;
+        uint64_t before;
+        uint32_t chance;
+        uint64_t seconds;
+    } cases[] = {
+        {0, 0, 0, 5, 9, 3600},
+        {1, 86400, 0, 5, 9, 3600},
+        {2, 86400, 0, 0, 9, 3600},
+        {2, 86400, 0, 1, 0, 7200},
+        {2, 86400, 0, 4, 0, 57600},
+        {2, 86400, 0, 5, 0, 86400},
+        {2, 86400, 0, 2000000, 0, 86400},
+        {100, 31536000, 0, 2000000, 0, 31536000},
+        {1, 0, 60, 0, 60, 3660},
+        {1, 0, 60, 0, 61, 3600},
+        {2, 3600, 10, 7, 4, 3604},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct config_jail jail = {.bantime_sec = 3600,
+                                   .bantime_factor = cases[i].factor,
+                                   .bantime_max_sec = cases[i].max_sec,
+                                   .bantime_jitter_sec = cases[i].jitter_sec};
+        if (jail_bantime(&jail, cases[i].before, cases[i].chance) != cases[i].seconds)
+            fail_msg("case %zu", i);
+    }
+}
+
 static void a_jail_by_login_counts_masked_clients_too(void **state)
 {
     static const struct {
@@ -90,11 +147,18 @@ static void a_jail_by_login_counts_masked_clients_too(void **state)
         const char *login;
         bool applies;
     } cases[] = {
-        {COUNT_BY_CLIENT, ORIGIN_KNOWN, "", true},    {COUNT_BY_CLIENT, ORIGIN_MASKED, "a", false},
-        {COUNT_BY_CLIENT, ORIGIN_LOCAL, "a", false},  {COUNT_BY_CLIENT, ORIGIN_REFUSED, "a", false},
-        {COUNT_BY_LOGIN, ORIGIN_KNOWN, "a", true},    {COUNT_BY_LOGIN, ORIGIN_MASKED, "a", true},
-        {COUNT_BY_LOGIN, ORIGIN_MASKED, "", false},   {COUNT_BY_LOGIN, ORIGIN_LOCAL, "a", false},
+        {COUNT_BY_CLIENT, ORIGIN_KNOWN, "", true},
+        {COUNT_BY_CLIENT, ORIGIN_MASKED, "a", false},
+        {COUNT_BY_CLIENT, ORIGIN_LOCAL, "a", false},
+        {COUNT_BY_CLIENT, ORIGIN_REFUSED, "a", false},
+        {COUNT_BY_LOGIN, ORIGIN_KNOWN, "a", true},
+        {COUNT_BY_LOGIN, ORIGIN_MASKED, "a", true},
+        {COUNT_BY_LOGIN, ORIGIN_MASKED, "", false},
+        {COUNT_BY_LOGIN, ORIGIN_LOCAL, "a", false},
         {COUNT_BY_LOGIN, ORIGIN_REFUSED, "a", false},
+        {COUNT_BY_CLIENT_LOGIN, ORIGIN_KNOWN, "a", true},
+        {COUNT_BY_CLIENT_LOGIN, ORIGIN_KNOWN, "", false},
+        {COUNT_BY_CLIENT_LOGIN, ORIGIN_MASKED, "a", false},
     };
 
     (void)state;
@@ -301,6 +365,7 @@ static void events_have_names(void **state)
         {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
         {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
         {CONFIG_EVENT_DMARC_FAIL, "dmarc_fail"},     {CONFIG_EVENT_CONNECT, "connect"},
+        {CONFIG_EVENT_HONEYPOT, "honeypot"},
     };
 
     (void)state;
@@ -318,6 +383,8 @@ int main(void)
         cmocka_unit_test(keys_are_the_prefixes_of_the_client),
         cmocka_unit_test(keys_by_login_are_no_addresses),
         cmocka_unit_test(a_jail_by_login_counts_masked_clients_too),
+        cmocka_unit_test(keys_by_client_and_login_are_of_both),
+        cmocka_unit_test(each_ban_is_longer_up_to_a_limit),
         cmocka_unit_test(the_identity_is_what_it_counts),
         cmocka_unit_test(the_fifth_different_password_is_the_one_too_many),
         cmocka_unit_test(the_same_password_is_one_event),

@@ -68,6 +68,72 @@ static void a_client_that_nobody_banned_goes_on(void **state)
     assert_int_equal(engine_stats(fixture->engine)->count[STAT_POLICY_GO_ON], 2);
 }
 
+/* Each of these from a client that has not logged in. */
+static const struct attr_list *recipient_of(const char *state, const char *sender,
+                                            const char *recipient, const char *login)
+{
+    return fixture_list("request", "smtpd_access_policy", "protocol_state", state, "client_address",
+                        CLIENT, "sender", sender, "recipient", recipient, "instance", "1.2.3.0",
+                        "sasl_username", login, NULL);
+}
+
+static void a_honeypot_bans_who_writes_to_it(void **state)
+{
+    static char trap[] = "Trap@example.com";
+    static const struct {
+        const char *state, *sender, *recipient, *login;
+    } innocent[] = {
+        {"RCPT", "", "trap@example.com", ""}, /* a bounce */
+        {"RCPT", "a@b.example", "alice@example.com", ""},
+        {"MAIL", "a@b.example", "trap@example.com", ""},
+        {"RCPT", "a@b.example", "trap@example.com", "alice"},
+    };
+    struct fixture *fixture = *state;
+    char *traps[] = {trap};
+
+    fixture->jail.events = CONFIG_EVENT_HONEYPOT;
+    fixture->jail.maxretry = 1;
+    fixture->config.policyd.honeypots = (struct config_strings){traps, 1};
+    for (size_t i = 0; i < COUNT(innocent); i++)
+        assert_string_equal(answer(fixture, recipient_of(innocent[i].state, innocent[i].sender,
+                                                         innocent[i].recipient, innocent[i].login)),
+                            "action=DUNNO\n\n");
+    assert_string_equal(
+        answer(fixture, recipient_of("RCPT", "a@b.example", "trap@EXAMPLE.com", "")),
+        "action=421 4.7.0 203.0.113.7 is banned here; try again in 1h\n\n");
+    fixture_commit(fixture);
+    assert_int_equal(engine_stats(fixture->engine)->count[STAT_EVENT_HONEYPOT], 1);
+}
+
+static void a_jail_may_defer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->jail.action = JAIL_ACTION_DEFER;
+    for (unsigned i = 0; i < 5; i++) {
+        char fingerprint[] = {(char)('a' + i), '\0'};
+        assert_string_equal(answer(fixture, recipient_of("RCPT", "a@b.example", "c@d.example", "")),
+                            "action=DUNNO\n\n");
+        fixture_fail(fixture, CLIENT, fingerprint, &told);
+    }
+    assert_string_equal(answer(fixture, recipient_of("RCPT", "a@b.example", "c@d.example", "")),
+                        "action=450 4.7.0 too much came from 203.0.113.7; try again later\n\n");
+    assert_true(fixture_logged(fixture, "1.2.3.0 defer client=203.0.113.7"));
+    assert_string_equal(
+        answer(fixture, recipient_of("RCPT", "a@b.example", "c@d.example", "alice")),
+        "action=DUNNO\n\n");
+    fixture->config.enforce = false;
+    assert_string_equal(answer(fixture, recipient_of("RCPT", "a@b.example", "c@d.example", "")),
+                        "action=DUNNO\n\n");
+    assert_true(fixture_logged(fixture, "1.2.3.0 \"would defer\" client=203.0.113.7") ||
+                fixture_logged(fixture, "1.2.3.0 would defer client=203.0.113.7"));
+    fixture->config.enforce = true;
+    fixture_pass(fixture, 1200001);
+    assert_string_equal(answer(fixture, recipient_of("RCPT", "a@b.example", "c@d.example", "")),
+                        "action=DUNNO\n\n");
+}
+
 static void a_banned_client_is_told_and_disconnected(void **state)
 {
     struct fixture *fixture = *state;
@@ -267,6 +333,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         POLICY_TEST(a_client_that_nobody_banned_goes_on),
+        POLICY_TEST(a_honeypot_bans_who_writes_to_it),
+        POLICY_TEST(a_jail_may_defer),
         POLICY_TEST(a_banned_client_is_told_and_disconnected),
         POLICY_TEST(the_prefix_is_banned_the_address_is_named),
         POLICY_TEST(masked_local_and_unknown_clients_go_on),

@@ -23,7 +23,6 @@ struct fixture {
     struct clock clock; /* first: its functions find the fixture by it */
     struct store store;
     struct config_jail jails[JAILS];
-    struct config config;
     struct counters counters[JAILS];
     struct saver *saver;
     const struct store_counters *batch; /* the first of what is asked; NULL: nothing */
@@ -109,11 +108,10 @@ static int setup(void **state)
                                                  .prefix6 = 64};
         counters_init(&fixture->counters[i], FINDTIME * 1000, 1000000);
     }
-    fixture->config = (struct config){.jails = fixture->jails, .jail_count = JAILS};
     log_open("test", LOG_TARGET_NOWHERE, LOG_LEVEL_INFO);
     log_capture(on_log, fixture);
     fixture->saver = saver_new(&fixture->clock, &fixture->store);
-    saver_use(fixture->saver, &fixture->config, fixture->counters);
+    saver_use(fixture->saver, fixture->jails, JAILS, fixture->counters);
     *state = fixture;
     return 0;
 }

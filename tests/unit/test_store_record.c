@@ -236,21 +236,24 @@ static void other_bytes_are_no_counter(void **state)
 /* A login's key is a counter's, and no ban's. */
 static void a_login_is_counted_and_never_banned(void **state)
 {
+    static const uint8_t families[] = {JAIL_KEY_LOGIN, JAIL_KEY_CLIENT_LOGIN};
     uint8_t key[STORE_COUNTER_KEY_LEN], value[STORE_COUNTER_VALUE_MAX] = {0};
     uint32_t hashes[STORE_HASHES_MAX];
     struct store_counter counter = counter_of(0), again;
     struct store_ban ban;
 
     (void)state;
-    counter.key = (struct prefix){.addr = {JAIL_KEY_LOGIN, {1, 2, 3, [15] = 0xff}}};
-    store_counter_key(counter.jail, &counter.key, key);
-    size_t len = store_counter_value(&counter, some_hashes, value);
-    assert_int_equal(store_counter_read(key, sizeof(key), value, len, &again, hashes), 0);
-    assert_true(prefix_eq(&again.key, &counter.key));
-    key[9] = 1;
-    assert_int_equal(store_counter_read(key, sizeof(key), value, len, &again, hashes), -1);
-    store_record_key(&counter.key, key);
-    assert_int_equal(store_record_read(key, STORE_KEY_LEN, value, STORE_VALUE_MIN, &ban), -1);
+    for (size_t i = 0; i < COUNT(families); i++) {
+        counter.key = (struct prefix){.addr = {families[i], {1, 2, 3, [15] = 0xff}}};
+        store_counter_key(counter.jail, &counter.key, key);
+        size_t len = store_counter_value(&counter, some_hashes, value);
+        assert_int_equal(store_counter_read(key, sizeof(key), value, len, &again, hashes), 0);
+        assert_true(prefix_eq(&again.key, &counter.key));
+        key[9] = 1;
+        assert_int_equal(store_counter_read(key, sizeof(key), value, len, &again, hashes), -1);
+        store_record_key(&counter.key, key);
+        assert_int_equal(store_record_read(key, STORE_KEY_LEN, value, STORE_VALUE_MIN, &ban), -1);
+    }
 }
 
 int main(void)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_BAN_RATE_H
+#define PN_POLICYD_BAN_RATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policyd/window.h"
+
+/*
+ * How many bans jails set within a minute. More than max of them, and somebody may be after
+ * those who come through the gateway: it is logged, once, and until there are fewer again
+ * no new ban may be told to one. max is max_bans_per_minute; 0: any number is right.
+ */
+struct ban_rate {
+    struct window minute;
+    bool is_too_high;
+};
+
+void ban_rate_add(struct ban_rate *rate, unsigned max, int64_t now_ms);
+/* Once a second. */
+void ban_rate_tick(struct ban_rate *rate, unsigned max, int64_t now_ms);
+
+#endif

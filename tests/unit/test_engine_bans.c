@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/engine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policyd_fixture.h"
+#include "tests/unit/unit.h"
+
+/* How long, how many and how wide the bans of jails are, and where they act. */
+
+#define CLIENT "203.0.113.7"
+
+static int setup(void **state)
+{
+    *state = fixture_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_free(*state);
+    return 0;
+}
+
+static void guess(struct fixture *fixture, const char *client, unsigned count, struct told *told)
+{
+    char fingerprint[16];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(fingerprint, sizeof(fingerprint), "%04x", i);
+        fixture_fail(fixture, client, fingerprint, told);
+    }
+}
+
+static void tell(struct fixture *fixture, struct event event)
+{
+    struct origin_peer peer = fixture_peer(CLIENT);
+    struct told told = {0};
+
+    event.login = event.fingerprint = "";
+    engine_report(fixture->engine, &peer, &event, fixture_told, &told);
+    fixture_commit(fixture);
+    assert_int_equal(told.times, 1);
+}
+
+static enum verdict verdict_at(struct fixture *fixture, unsigned act)
+{
+    struct origin_peer peer = fixture_peer(CLIENT);
+
+    return engine_judge(fixture->engine, &peer, act).verdict;
+}
+
+static uint32_t always_seven(void)
+{
+    return 7;
+}
+
+static void a_ban_is_a_little_longer_by_chance(void **state)
+{
+    struct fixture *fixture = *state;
+    struct origin_peer peer = fixture_peer(CLIENT);
+    struct told told;
+
+    engine_free(&fixture->engine);
+    fixture->jail.bantime_jitter_sec = 10;
+    fixture->engine = engine_new(&(struct engine_options){.config = &fixture->config,
+                                                          .rules = &fixture->rules,
+                                                          .clock = &fixture->clock,
+                                                          .store = &fixture->store,
+                                                          .random = always_seven});
+    guess(fixture, CLIENT, 5, &told);
+    assert_int_equal(engine_judge(fixture->engine, &peer, CONFIG_ACTS_ALL).seconds, 3607);
+    fixture_commit(fixture);
+}
+
+/* One guess each is a ban. The digits are read as hexadecimal in IPv6. */
+static void ban_each(struct fixture *fixture, const char *head, const char *tail, unsigned from,
+                     unsigned to)
+{
+    struct buf client = {0};
+    struct told told;
+
+    for (unsigned i = from; i < to; i++) {
+        buf_printf(&client, "%s%u%s", head, i, tail);
+        fixture->log[0] = '\0';
+        fixture_fail(fixture, buf_str(&client), "1", &told);
+        fixture_commit(fixture);
+        assert_int_equal(told.times, 1);
+        buf_fini(&client);
+    }
+}
+
+static void too_many_bans_in_a_minute_are_held_back(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->jail.maxretry = 1;
+    fixture->config.policyd.max_bans_per_minute = 10;
+    ban_each(fixture, "203.0.113.", "", 1, 11);
+    assert_false(engine_holds_back(fixture->engine));
+    ban_each(fixture, "203.0.113.", "", 11, 12);
+    assert_true(engine_holds_back(fixture->engine));
+    assert_true(fixture_logged(fixture, "too-many-bans bans=11 max_bans_per_minute=10"));
+    /* It is said once, and here each ban holds. */
+    ban_each(fixture, "203.0.113.", "", 12, 20);
+    assert_false(fixture_logged(fixture, "too-many-bans"));
+    assert_int_equal(fixture_verdict(fixture, "203.0.113.19"), VERDICT_BANNED);
+    fixture_pass(fixture, 60000);
+    engine_tick(fixture->engine);
+    assert_true(engine_holds_back(fixture->engine)); /* all of the minute before */
+    fixture_pass(fixture, 60000);
+    engine_tick(fixture->engine);
+    assert_false(engine_holds_back(fixture->engine));
+    assert_true(fixture_logged(fixture, "bans-told-again"));
+}
+
+static void an_operator_may_ban_as_many_as_he_likes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->config.policyd.max_bans_per_minute = 1;
+    for (int i = 0; i < 5; i++) {
+        struct prefix prefix = fixture_prefix(CLIENT);
+        engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
+    }
+    fixture_commit(fixture);
+    assert_false(engine_holds_back(fixture->engine));
+}
+
+static size_t ban_count(struct fixture *fixture)
+{
+    return engine_bans(fixture->engine)->count;
+}
+
+static void many_nets_become_the_one_around_them(void **state)
+{
+    struct fixture *fixture = *state;
+    char head[64];
+
+    fixture->jail.maxretry = 1;
+    ban_each(fixture, "2001:db8:1:", "::1", 0, 20);
+    assert_int_equal(ban_count(fixture), 20); /* not unless it is asked for */
+    fixture_pass(fixture, 3600000);
+    engine_tick(fixture->engine);
+    fixture_commit(fixture);
+    fixture->config.policyd.aggregate = true;
+    ban_each(fixture, "2001:db8:1:", "::1", 0, 15);
+    assert_int_equal(ban_count(fixture), 15);
+    assert_int_equal(fixture_verdict(fixture, "2001:db8:1:ff::1"), VERDICT_GO_ON);
+    ban_each(fixture, "2001:db8:1:", "::1", 15, 16);
+    assert_int_equal(ban_count(fixture), 1);
+    assert_int_equal(fixture->record_count, 1);
+    assert_true(fixture_logged(fixture, "ban ban=2001:db8:1::/56 jail=logins"));
+    assert_int_equal(fixture_verdict(fixture, "2001:db8:1:ff::1"), VERDICT_BANNED);
+    assert_int_equal(fixture_verdict(fixture, "2001:db8:1:100::1"), VERDICT_GO_ON);
+    for (unsigned net = 1; net < 16; net++) {
+        snprintf(head, sizeof(head), "2001:db8:1:%u", net);
+        ban_each(fixture, head, "::1", 10, 26);
+    }
+    assert_int_equal(ban_count(fixture), 1);
+    assert_int_equal(fixture->record_count, 1);
+    assert_true(fixture_logged(fixture, "ban ban=2001:db8:1::/48 jail=logins"));
+    assert_int_equal(fixture_verdict(fixture, "2001:db8:1:ffff::1"), VERDICT_BANNED);
+    assert_int_equal(fixture_verdict(fixture, "2001:db8:2::1"), VERDICT_GO_ON);
+}
+
+static void no_net_around_a_protected_one_is_banned(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->tunnel = fixture_prefix("2001:db8:1:ff::/64");
+    fixture->jail.maxretry = 1;
+    fixture->config.policyd.aggregate = true;
+    ban_each(fixture, "2001:db8:1:", "::1", 0, 20);
+    assert_int_equal(ban_count(fixture), 20);
+    assert_int_equal(fixture_verdict(fixture, "2001:db8:1:ff::1"), VERDICT_GO_ON);
+}
+
+static void by_client_and_login_the_client_is_banned(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->jail.count_by = COUNT_BY_CLIENT_LOGIN;
+    guess(fixture, "10.8.0.1", 5, &told); /* masked: nobody */
+    guess(fixture, CLIENT, 4, &told);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
+    fixture_fail(fixture, CLIENT, "last", &told);
+    fixture_commit(fixture);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_BANNED);
+    assert_int_equal(fixture_verdict(fixture, "203.0.113.8"), VERDICT_GO_ON);
+    assert_int_equal(ban_count(fixture), 1);
+}
+
+static void a_honeypot_that_is_a_recipient_shuts_no_mailbox(void **state)
+{
+    struct fixture *fixture = *state;
+    struct event event = {.kind = CONFIG_EVENT_HONEYPOT, .weight = 1, .is_of_mail = true};
+
+    fixture->jail.events = CONFIG_EVENT_HONEYPOT;
+    fixture->jail.maxretry = 1;
+    tell(fixture, event);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_SMTP), VERDICT_BANNED);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_AUTH), VERDICT_GO_ON);
+    event.is_of_mail = false; /* a login is the client's own doing */
+    tell(fixture, event);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_AUTH), VERDICT_BANNED);
+}
+
+#define BAN_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BAN_TEST(a_ban_is_a_little_longer_by_chance),
+        BAN_TEST(too_many_bans_in_a_minute_are_held_back),
+        BAN_TEST(an_operator_may_ban_as_many_as_he_likes),
+        BAN_TEST(many_nets_become_the_one_around_them),
+        BAN_TEST(no_net_around_a_protected_one_is_banned),
+        BAN_TEST(by_client_and_login_the_client_is_banned),
+        BAN_TEST(a_honeypot_that_is_a_recipient_shuts_no_mailbox),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

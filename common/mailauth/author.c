@@ -64,6 +64,17 @@ static bool is_clean(const char *text)
     return true;
 }
 
+static bool has_long_line(const char *text)
+{
+    size_t len;
+
+    for (; (len = strcspn(text, "\n")) <= AUTHOR_LINE_MAX; text += len + 1) {
+        if (!text[len])
+            return false;
+    }
+    return true;
+}
+
 static void skip_space(struct reader *reader)
 {
     while (is_space(*reader->at) || *reader->at == '\r' || *reader->at == '\n')
@@ -265,7 +276,7 @@ void author_field(struct author *author, const char *value)
         author->status = AUTHOR_MANY_FIELDS;
     else if (strnlen(value, AUTHOR_FIELD_MAX + 1) > AUTHOR_FIELD_MAX)
         author->status = AUTHOR_TOO_MANY;
-    else if (!is_clean(value))
+    else if (!is_clean(value) || has_long_line(value))
         author->status = AUTHOR_MALFORMED;
     else
         author->status = read_list(author, value);

@@ -12,7 +12,8 @@
  * address than the one read here, the status says so and there is no domain. Therefore none of
  * these is read, though a grammar has some of them: routes, comments within < >, spaces and
  * comments within an address, a local part of several words or one that holds an @ in quotes or
- * an encoded word. Nor are bytes that are no UTF-8: what they are depends on who guesses.
+ * an encoded word. Nor are bytes that are no UTF-8: what they are depends on who guesses; nor
+ * lines so long that a server on the way may fold them, be it within the domain.
  *
  * Some forms that the grammar does not have are in use and leave no doubt of the domain: empty
  * members of a list, dots in odd places of a local part or at the end of a domain, and an
@@ -21,6 +22,7 @@
  */
 #define AUTHOR_DOMAINS_MAX 8
 #define AUTHOR_FIELD_MAX   65536 /* bytes of a From field that is read */
+#define AUTHOR_LINE_MAX    900   /* and of a line of it; RFC 5322 2.1.1 has 998 with the name */
 
 enum author_status {
     AUTHOR_NO_FIELD, /* none has been seen */

@@ -261,6 +261,14 @@ static void test_too_many_domains(void **state)
     buf_fini(&value);
 }
 
+/* unit, over and over, up to len bytes. */
+static void fill(char *text, size_t len, const char *unit)
+{
+    for (size_t i = 0; i < len; i++)
+        text[i] = unit[i % strlen(unit)];
+    text[len] = 0;
+}
+
 static void test_long_fields(void **state)
 {
     char *value = malloc(AUTHOR_FIELD_MAX + 2);
@@ -268,9 +276,8 @@ static void test_long_fields(void **state)
 
     (void)state;
     assert_non_null(value);
-    memset(value, '(', AUTHOR_FIELD_MAX / 2);
-    memset(value + AUTHOR_FIELD_MAX / 2, ')', AUTHOR_FIELD_MAX / 2);
-    value[AUTHOR_FIELD_MAX] = 0;
+    fill(value, AUTHOR_FIELD_MAX / 2, "((((((\n ");
+    fill(value + AUTHOR_FIELD_MAX / 2, AUTHOR_FIELD_MAX / 2, "))))))\n ");
     author_field(&author, value);
     assert_int_equal(author.status, AUTHOR_NO_ADDRESS);
 
@@ -279,14 +286,34 @@ static void test_long_fields(void **state)
     author_field(&author, value);
     assert_int_equal(author.status, AUTHOR_TOO_MANY);
 
-    for (size_t i = 0; i + 8 <= AUTHOR_FIELD_MAX; i += 8)
-        memcpy(value + i, "a@\303\274.de,", 9);
-    value[AUTHOR_FIELD_MAX] = 0;
+    fill(value, AUTHOR_FIELD_MAX, "a@\303\274.de,\n       ");
     memset(&author, 0, sizeof(author));
     author_field(&author, value);
     assert_int_equal(author.status, AUTHOR_OK);
     assert_int_equal(author.count, 1);
     free(value);
+}
+
+/* Postfix, as LMTP client too, folds a line of more than 998 bytes just there. */
+static void test_long_lines(void **state)
+{
+    static const char *const around[][2] = {{"", ""}, {"a@b.example,\n", "\n ,"}};
+    static const char line[] = " (%0*d) a@b.example.d.example";
+    struct author author;
+
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        for (size_t i = 0; i < COUNT(around); i++) {
+            struct buf value = {0};
+            buf_puts(&value, around[i][0]);
+            buf_printf(&value, line, AUTHOR_LINE_MAX + more - (int)sizeof(line) + 5, 0);
+            buf_puts(&value, around[i][1]);
+            memset(&author, 0, sizeof(author));
+            author_field(&author, buf_str(&value));
+            assert_int_equal(author.status, more ? AUTHOR_MALFORMED : AUTHOR_OK);
+            buf_fini(&value);
+        }
+    }
 }
 
 /* Cut anywhere, a field names no other domain than the whole or a part of it. */
@@ -317,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_more_than_one_field),
         cmocka_unit_test(test_too_many_domains),
         cmocka_unit_test(test_long_fields),
+        cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_cut_anywhere),
     };
 

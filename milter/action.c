@@ -218,6 +218,10 @@ struct action action_by_dmarc(const struct config_dmarc *rules, const struct jud
                           "DMARC cannot be checked: %s; write one From field with an "
                           "address in it",
                           dmarc->reason);
+    if (dmarc->result == AUTH_TEMPERROR)
+        return action_new(rules->temperror, "dmarc", &several_fail,
+                          "DMARC of %s cannot be checked now%s%s; please try again", dmarc->domain,
+                          colon(dmarc->reason), dmarc->reason);
     if (dmarc->result != AUTH_FAIL)
         return (struct action){.kind = CONFIG_ACTION_ACCEPT};
     return action_new(follow(rules, dmarc->policy), "dmarc", &several_fail,

@@ -133,6 +133,7 @@ enum config_enforcement {
 struct config_dmarc {
     enum config_enforcement enforcement;
     enum config_action permerror; /* From names no author, or not for sure */
+    enum config_action temperror; /* anything but reject */
     struct config_strings
         exempt_domains; /* lower case: mail that SPF or DKIM proves to be theirs */
     struct prefixlist exempt_clients;

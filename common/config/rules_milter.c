@@ -97,6 +97,7 @@ static void check_verify_only(struct draft *draft)
     check_passive(draft, "dkim", "permerror", dkim->permerror != CONFIG_ACTION_ACCEPT);
     check_passive(draft, "dkim", "temperror", dkim->temperror != CONFIG_ACTION_ACCEPT);
     check_passive(draft, "dmarc", "permerror", dmarc->permerror != CONFIG_ACTION_ACCEPT);
+    check_passive(draft, "dmarc", "temperror", dmarc->temperror != CONFIG_ACTION_ACCEPT);
     check_passive(draft, "dmarc", "enforcement", dmarc->enforcement != CONFIG_ENFORCEMENT_NONE);
 }
 

@@ -255,6 +255,8 @@ static const struct option dmarc_options[] = {
      .help = "how far the policy of the author's domain is followed: none, quarantine, reject"},
     {"permerror", OPTION_WORD, "accept", .words = actions, FIELD(struct config_dmarc, permerror),
      .help = "what becomes of mail whose From names no author for sure; enforcement at least"},
+    {"temperror", OPTION_WORD, "accept", .words = actions_for_now,
+     FIELD(struct config_dmarc, temperror), .help = "where DNS does not answer; never reject"},
     {"exempt_domains", OPTION_STRINGS, "", 0, LIST_MAX, .form = form_fqdn,
      FIELD(struct config_dmarc, exempt_domains),
      .help = "mailing lists and forwarders: mail that SPF or DKIM proves to be theirs is let in"},

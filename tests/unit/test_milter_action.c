@@ -236,7 +236,7 @@ static void test_dmarc(void **state)
     static const struct config_dmarc off = {.enforcement = CONFIG_ENFORCEMENT_NONE},
                                      quarantine = {.enforcement = CONFIG_ENFORCEMENT_QUARANTINE},
                                      reject = {.enforcement = CONFIG_ENFORCEMENT_REJECT},
-                                     errors = {.permerror = Q};
+                                     errors = {.permerror = Q, .temperror = T};
     static const struct {
         const struct config_dmarc *rules;
         enum auth_result result;
@@ -257,6 +257,8 @@ static void test_dmarc(void **state)
         {&reject, AUTH_PASS, DMARC_POLICY_REJECT, A},
         {&reject, AUTH_NONE, DMARC_POLICY_NONE, A},
         {&reject, AUTH_TEMPERROR, DMARC_POLICY_REJECT, A},
+        {&errors, AUTH_TEMPERROR, DMARC_POLICY_REJECT, T},
+        {&errors, AUTH_FAIL, DMARC_POLICY_REJECT, A},
     };
 
     (void)state;

@@ -4,6 +4,7 @@
 
 import smtplib
 
+from labkit.home import milter_with
 from scenario import (ALICE, BOB, HOME, HOSTNAME, PASSWORDS, PROXY_LOCAL, Talk, auth_results,
                       expect, expect_equal, fields, main, marked, message, new_mark, ours,
                       signed)
@@ -80,7 +81,7 @@ def test_our_field_is_on_top(lab):
     expect_equal(names[1], "received", "the second field")
 
 
-def test_forged_results_are_removed_and_others_kept(lab):
+def test_forged_results_are_removed_and_those_that_the_file_lists_kept(lab):
     values = [f"{HOSTNAME}; spf=pass smtp.mailfrom=forged.example",
               "other.example.org; spf=pass smtp.mailfrom=kept.example",
               "MAIL.example.COM (hidden); dkim=pass header.d=forged.example",
@@ -89,12 +90,16 @@ def test_forged_results_are_removed_and_others_kept(lab):
               ";;; forged.example",
               f"\r\n\t{HOSTNAME};\r\n\tspf=pass smtp.mailfrom=forged.example"]
     forged = [f"Authentication-Results: {value}" for value in values]
-    raw = lab.deliver(WRONG, message(headers=forged), helo="host51.dsl.example.org")
+    with milter_with(lab.home, {
+            "#upstream_authserv_ids = {}": 'upstream_authserv_ids = {"other.example.org"}'}):
+        raw = lab.deliver(WRONG, message(headers=forged), helo="host51.dsl.example.org")
     has(ours(raw), "spf=fail")
     left = auth_results(raw)
     expect_equal(len(left), 2, f"fields that are left: {left}")
     expect("kept.example" in left[1], f"the other server's field is not kept: {left}")
     expect(b"forged.example" not in raw, "a forged field came through")
+    raw = lab.deliver(WRONG, message(headers=forged), helo="host51.dsl.example.org")
+    expect_equal(len(auth_results(raw)), 1, "fields where the file lists nobody")
 
 
 def test_authenticated_submission_is_not_judged_by_spf(lab):

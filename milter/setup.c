@@ -122,12 +122,13 @@ int setups_reload(struct setups *setups, const char *path)
         return -1;
     buf_init(&names);
     name_what_stays(setups->started->config, config, &names);
+    struct setup *setup = setup_new(config);
+    equip(setup, &setups->started->bench);
+    swap(setups, setup);
+    /* Said when the next session has it: reading the keys takes its time. */
     log_info(NULL, "reloaded", LOG_STR("enforce", config->milter.enforce ? "yes" : "no"));
     if (names.len > 0)
         log_warning(NULL, "restart-needed", LOG_STR("changed", buf_str(&names)));
     buf_fini(&names);
-    struct setup *setup = setup_new(config);
-    equip(setup, &setups->started->bench);
-    swap(setups, setup);
     return 0;
 }

@@ -101,6 +101,8 @@ enum ctl_exit ctl_run_jails(const struct ctl *ctl)
     struct error error = {0};
     enum ctl_exit how = CTL_YES;
 
+    if (ctl->arg_count)
+        return ctl_run_jails_test(ctl);
     list_init(&list, heads, COUNT(heads));
     attr_put(&request, "request", "jails");
     attr_end(&request);

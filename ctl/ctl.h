@@ -71,6 +71,7 @@ enum ctl_exit ctl_run_unban(const struct ctl *ctl);
 enum ctl_exit ctl_run_why(const struct ctl *ctl);
 enum ctl_exit ctl_run_counters(const struct ctl *ctl);
 enum ctl_exit ctl_run_jails(const struct ctl *ctl);
+enum ctl_exit ctl_run_jails_test(const struct ctl *ctl);
 enum ctl_exit ctl_run_watch(const struct ctl *ctl);
 enum ctl_exit ctl_run_route(const struct ctl *ctl);
 enum ctl_exit ctl_run_spf(const struct ctl *ctl);

@@ -2,7 +2,7 @@
 bin_PROGRAMS += posternctl
 posternctl_SOURCES = \
 	ctl/bans.c \
-	ctl/counters.c \
+	ctl/counters.c ctl/jails_test.c \
 	ctl/ctl.h \
 	ctl/daemon.c ctl/daemon.h \
 	ctl/keyfile.c ctl/keyfile.h \

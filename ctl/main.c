@@ -94,8 +94,11 @@ const struct ctl_command ctl_commands[] = {
     {"counters", "KEY", "Print what jails count of an address, a network or a login",
      "Exit status 1 when they count nothing.\n", daemon_options, COUNT(daemon_options), 1, 1,
      ctl_run_counters},
-    {"jails", "", "List the jails, what they count and whom they hold", "", daemon_options,
-     COUNT(daemon_options), 0, 0, ctl_run_jails},
+    {"jails", "[test FILE]", "List the jails, what they count and whom they hold",
+     "With test FILE, take the events in FILE through the jails of the configuration, each at\n"
+     "its time, and print what postern-policyd would have logged; - for standard input. Needs no\n"
+     "daemon that runs.\n",
+     daemon_options, COUNT(daemon_options), 0, 2, ctl_run_jails},
     {"watch", "", "Print bans as they are set and end, until interrupted",
      "With --json one document a line. Exit status 2 when the daemon goes away.\n", watch_options,
      COUNT(watch_options), 0, 0, ctl_run_watch},

@@ -233,6 +233,11 @@ struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigne
     return ban;
 }
 
+int64_t bans_next_end(const struct bans *bans)
+{
+    return bans->count ? bans->heap[0]->until_mono_ms : -1;
+}
+
 struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms)
 {
     return bans->count && bans->heap[0]->until_mono_ms <= now_mono_ms ? bans->heap[0] : NULL;

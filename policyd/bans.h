@@ -72,6 +72,9 @@ struct ban *bans_find(const struct bans *bans, const struct prefix *prefix);
  */
 struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigned acts);
 
+/* When the first of them ends, or -1. */
+int64_t bans_next_end(const struct bans *bans);
+
 /* A ban whose end has come, for the caller to remove, or NULL. */
 struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms);
 

@@ -401,7 +401,7 @@ static void count_event(struct engine *engine, const struct origin *origin,
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     event->origin = origin;
     event->is_known =
-        origin->kind == ORIGIN_KNOWN &&
+        origin->kind == ORIGIN_KNOWN && *event->login &&
         jails_know(&engine->jails, &origin->addr, event->login, engine_now_mono_ms(engine));
     if (why_not) {
         leave_uncounted(engine, event, why_not);

@@ -19,6 +19,8 @@ libpolicyd_a_SOURCES = \
 	policyd/origins.c policyd/origins.h \
 	policyd/owed.c policyd/owed.h \
 	policyd/policy.c policyd/policy.h \
+	policyd/replay_events.c policyd/replay_events.h \
+	policyd/replay_line.c policyd/replay_line.h \
 	policyd/route.c policyd/route.h \
 	policyd/saver.c policyd/saver.h \
 	policyd/server.c policyd/server.h \
@@ -64,7 +66,8 @@ policyd_tests = \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper tests/unit/test_origins \
-	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_route tests/unit/test_socketmap \
+	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_replay \
+	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
@@ -100,6 +103,8 @@ tests_unit_test_origins_SOURCES = tests/unit/test_origins.c
 tests_unit_test_origins_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(policyd_test_libs)
+tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
+tests_unit_test_replay_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_LDADD = $(policyd_test_libs)
 tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c

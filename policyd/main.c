@@ -13,6 +13,7 @@
 #include "common/config/program.h"
 #include "common/net/loop.h"
 #include "policyd/engine.h"
+#include "policyd/replay_events.h"
 #include "policyd/server.h"
 #include "common/net/service.h"
 #include "policyd/setup.h"
@@ -187,7 +188,11 @@ int main(int argc, char **argv)
 {
     struct program_options options;
     struct config *config = program_start(
-        argc, argv, &(struct program){.name = NAME, .summary = "bans clients and chooses relays"},
+        argc, argv,
+        &(struct program){.name = NAME,
+                          .summary = "bans clients and chooses relays",
+                          .option = "replay",
+                          .option_help = "take events from standard input, print what jails do"},
         &options);
     struct daemon daemon = {.path = realpath(options.config_path, NULL),
                             .started = setup_new(config)};
@@ -196,10 +201,11 @@ int main(int argc, char **argv)
     daemon.setup = daemon.started;
     if (!daemon.path)
         daemon.path = x_strdup(options.config_path);
-    int rc = run(&daemon, options.foreground, &error);
+    int rc = options.has_option ? replay_events(config, &daemon.setup->rules, stdin, stdout, &error)
+                                : run(&daemon, options.foreground, &error);
     if (rc && !options.foreground)
         fprintf(stderr, NAME ": %s\n", error.text); /* the log is elsewhere */
-    if (rc)
+    if (rc && !options.has_option)
         log_error(NULL, "start-failed", LOG_ERR(&error));
     finish_writes(&daemon);
     close_all(&daemon);

@@ -122,7 +122,8 @@ static void look_for_honeypot(struct engine *engine, const struct attr_list *req
         .session = attr_get(request, "instance"),
     };
 
-    if (str_eq(attr_get_or_empty(request, "protocol_state"), "RCPT") &&
+    if (engine_config(engine)->policyd.honeypots.count &&
+        str_eq(attr_get_or_empty(request, "protocol_state"), "RCPT") &&
         *attr_get_or_empty(request, "sender") && !*attr_get_or_empty(request, "sasl_username") &&
         engine_is_honeypot(engine, event.recipient))
         engine_report(engine, peer, &event, engine_nobody_waits, NULL);
@@ -135,8 +136,10 @@ static const struct config_jail *deferring(struct engine *engine, const struct a
     const struct config_jail *jail = NULL;
     bool enforce = engine_config(engine)->enforce;
 
-    if (judgement->unforced == VERDICT_GO_ON && !*attr_get_or_empty(request, "sasl_username"))
+    if (judgement->unforced == VERDICT_GO_ON)
         jail = engine_defers(engine, &judgement->origin);
+    if (jail && *attr_get_or_empty(request, "sasl_username"))
+        jail = NULL;
     if (jail) {
         char client[ADDR_TEXT_MAX];
         log_info(attr_get(request, "instance"), enforce ? "defer" : "would defer",

@@ -29,7 +29,7 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 enum log_target {
     LOG_TARGET_STDERR,  /* with a syslog priority in <> before each line when journald reads it */
     LOG_TARGET_SYSLOG,  /* facility mail */
-    LOG_TARGET_NOWHERE, /* for tests that look at log_capture() only */
+    LOG_TARGET_NOWHERE, /* for who looks at log_capture() only */
 };
 
 enum log_kind { LOG_KIND_END, LOG_KIND_STR, LOG_KIND_INT, LOG_KIND_UINT };
@@ -66,7 +66,7 @@ bool log_wants(enum log_level level);
 void log_write(enum log_level level, const char *session, const char *event,
                const struct log_field *fields);
 
-/* Every line, without ident, also goes to fn (NULL: to nobody). For tests. */
+/* Every line, without ident, also goes to fn (NULL: to nobody). */
 typedef void (*log_capture_fn)(enum log_level level, const char *line, void *ctx);
 void log_capture(log_capture_fn fn, void *ctx);
 

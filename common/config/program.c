@@ -38,7 +38,7 @@ static void print_help(const struct program *program)
            "  -v       log more, for finding a fault\n",
            CONFIG_PATH_DEFAULT);
     if (program->option)
-        printf("  --%-6s %s\n", program->option, program->option_help);
+        printf("  --%s  %s\n", program->option, program->option_help);
     printf("\n"
            "Exit status: 0 all right, 1 wrong configuration, 2 wrong command line.\n"
            "See %s(8) and postern.conf(5).\n",

@@ -92,7 +92,7 @@ static const struct daemon_field event_fields[] = {
     {"event", DAEMON_TEXT},    {"at", DAEMON_NUMBER},     {"client_address", DAEMON_TEXT},
     {"protocol", DAEMON_TEXT}, {"login", DAEMON_TEXT},    {"recipient", DAEMON_TEXT},
     {"session", DAEMON_TEXT},  {"weight", DAEMON_NUMBER}, {"jails", DAEMON_TEXT},
-    {"missed", DAEMON_NUMBER},
+    {"led_to", DAEMON_TEXT},   {"missed", DAEMON_NUMBER},
 };
 
 json_t *list_event_json(const struct attr_list *record)
@@ -102,8 +102,8 @@ json_t *list_event_json(const struct attr_list *record)
 
 void list_init_events(struct list *list)
 {
-    static const char *const heads[] = {"when",      "event",   "client", "protocol",  "login",
-                                        "recipient", "session", "weight", "counted by"};
+    static const char *const heads[] = {"when",      "event",   "client", "protocol",   "login",
+                                        "recipient", "session", "weight", "counted by", "led to"};
 
     list_init(list, heads, COUNT(heads));
 }
@@ -122,4 +122,5 @@ void list_take_event(const struct attr_list *record, struct list *list)
     table_add(&list->table, str_eq(weight, "1") ? "" : weight);
     const char *jails = attr_get_or_empty(record, "jails");
     table_add(&list->table, *jails ? jails : "no jail");
+    table_add(&list->table, attr_get_or_empty(record, "led_to"));
 }

@@ -301,7 +301,7 @@ static void ban_by_jail(struct engine *engine, struct report *report, size_t ind
     jails_note_ban(&engine->jails, index, key, now_ms);
     ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute, now_ms);
     aggregate(engine, report, jail, key, reach);
-    history_keep(engine->history, &event->client);
+    history_keep(engine->history);
 }
 
 static void leave_uncounted(struct engine *engine, const struct event *event, const char *reason)

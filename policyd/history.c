@@ -3,7 +3,6 @@
 
 #include "policyd/history.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,6 +206,7 @@ void history_add(struct history *history, const struct event *event, int64_t at_
     COPY_TEXT(added->recipient, event->recipient);
     COPY_TEXT(added->session, event->session);
     added->jails[0] = 0;
+    added->led_to_ban = false;
 }
 
 void history_add_jail(struct history *history, const char *jail)
@@ -221,18 +221,20 @@ void history_add_jail(struct history *history, const char *jail)
     memcpy(jails + used + comma, jail, len + 1);
 }
 
-void history_keep(struct history *history, const struct addr *client)
+/* Of two jails that ban for one event the second finds all kept. */
+void history_keep(struct history *history)
 {
-    struct prefix net = history_net(client);
-    const struct client *found = find_client(&history->recent, &net);
-    const struct client *kept = find_client(&history->kept, &net);
+    BUG_ON(history->recent.newest == NOBODY);
+    struct entry *newest = &history->recent.entries[history->recent.newest];
+    const struct client *client = newest->client;
+    const struct client *kept = find_client(&history->kept, &client->net);
     uint64_t seen = kept ? history->kept.entries[kept->newest].event.number : 0;
 
-    for (uint32_t i = found ? found->oldest : NOBODY; i != NOBODY;) {
-        const struct entry *entry = &history->recent.entries[i];
-        if (entry->event.number > seen)
-            *ring_add(&history->kept, client) = entry->event;
-        i = entry->next_of_client;
+    newest->event.led_to_ban = true;
+    for (uint32_t i = client->oldest; i != NOBODY; i = history->recent.entries[i].next_of_client) {
+        const struct history_event *event = &history->recent.entries[i].event;
+        if (event->number > seen)
+            *ring_add(&history->kept, &event->client) = *event;
     }
 }
 

@@ -2,6 +2,7 @@
 #ifndef PN_POLICYD_HISTORY_H
 #define PN_POLICYD_HISTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct history_event {
     char session[32];
     char
         jails[64]; /* "logins, busy": those that counted it; a name that does not fit is left out */
+    bool led_to_ban; /* it was the one too many */
 };
 
 struct history;
@@ -44,8 +46,8 @@ void history_free(struct history **history);
 void history_add(struct history *history, const struct event *event, int64_t at_wall_ms);
 /* This jail counted the event that was added last. */
 void history_add_jail(struct history *history, const char *jail);
-/* Its client is banned for it. */
-void history_keep(struct history *history, const struct addr *client);
+/* It led to a ban: what its client has done is kept. */
+void history_keep(struct history *history);
 
 /* What one client is here. */
 struct prefix history_net(const struct addr *client);

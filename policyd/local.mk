@@ -68,7 +68,8 @@ policyd_tests = \
 	tests/unit/test_keeper tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
-	tests/unit/test_saver tests/unit/test_store_counters tests/unit/test_store_file tests/unit/test_store_record \
+	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
+	tests/unit/test_store_file tests/unit/test_store_record \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
 TESTS += $(policyd_tests)
@@ -111,6 +112,8 @@ tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c
 tests_unit_test_socketmap_LDADD = $(policyd_test_libs)
 tests_unit_test_saver_SOURCES = tests/unit/test_saver.c
 tests_unit_test_saver_LDADD = $(policyd_test_libs)
+tests_unit_test_show_SOURCES = tests/unit/test_show.c
+tests_unit_test_show_LDADD = $(policyd_test_libs)
 tests_unit_test_store_counters_SOURCES = tests/unit/test_store_counters.c
 tests_unit_test_store_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_store_file_SOURCES = tests/unit/test_store_file.c

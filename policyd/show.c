@@ -51,6 +51,8 @@ void show_event(const struct history_event *event, uint64_t missed, struct buf *
     put_known(out, "session", event->session);
     attr_put_uint(out, "weight", event->weight);
     attr_put(out, "jails", event->jails);
+    if (event->led_to_ban)
+        attr_put(out, "led_to", "ban");
     if (missed)
         attr_put_uint(out, "missed", missed);
     attr_end(out);

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Who guesses passwords is refused by his own address, everywhere, and nobody else is."""
 
+import json
+
 from scenario import (ALICE, BOB, GATEWAY4, PASSWORDS, expect, expect_equal, main, side_by_side,
                       until)
 
@@ -63,6 +65,14 @@ def test_the_ban_outlives_kill_9(lab):
     served_everywhere(lab, BYSTANDER)
 
 
+def test_why_tells_what_led_to_it(lab):
+    # The events are gone with kill -9, the ban is not.
+    known = json.loads(lab.home.run("posternctl", "why", IMAP_GUESSER, "--json"))
+    expect_equal((known["ban"]["jail"], known["events"]), ("logins", []), "why after kill -9")
+    said = lab.home.call(["posternctl", "why", BYSTANDER], capture_output=True, text=True)
+    expect(said.returncode == 1 and "is not banned" in said.stdout, f"why {BYSTANDER}: {said}")
+
+
 def test_unban(lab):
     lab.home.run("posternctl", "unban", IMAP_GUESSER)
     expect_equal(lab.bans(), [], "bans")
@@ -74,6 +84,10 @@ def test_six_wrong_passwords_over_submission_ban_that_address_only(lab):
     expect("ok" not in answers, f"{answers}")
     until("the ban", lambda: covers(lab.bans(), SUBMISSION_GUESSER))
     expect_equal(len(lab.bans()), 1, f"bans {lab.bans()}")
+    events = json.loads(lab.home.run("posternctl", "why", SUBMISSION_GUESSER, "--json"))["events"]
+    expect_equal({(x["event"], x["client_address"], x["login"], x["jails"]) for x in events},
+                 {("auth_fail", SUBMISSION_GUESSER, ALICE, "logins")}, "why")
+    expect_equal((events[0].get("led_to"), len(events)), ("ban", 5), "why")
     refused_everywhere(lab, SUBMISSION_GUESSER)
     served_everywhere(lab, BYSTANDER)
 

@@ -77,6 +77,15 @@ static void flood(struct history *history, unsigned count)
     }
 }
 
+static void flood_with_bans(struct history *history, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct event event = {.client = number_addr(i), .login = "y"};
+        history_add(history, &event, 1);
+        history_keep(history);
+    }
+}
+
 static void the_newest_comes_first(void **state)
 {
     struct history *history = *state;
@@ -129,29 +138,43 @@ static void the_oldest_of_all_gives_way(void **state)
 static void what_led_to_a_ban_is_not_pushed_out(void **state)
 {
     struct history *history = *state;
-    struct addr client = addr("203.0.113.7"), unknown = addr("203.0.113.8");
-
     add(history, "203.0.113.7", "a");
     add(history, "203.0.113.7", "b");
-    history_keep(history, &client);
-    history_keep(history, &unknown);
+    history_keep(history);
     assert_string_equal(logins(history, "203.0.113.7"), "b a ");
     flood(history, 2 * HISTORY_MAX);
     assert_string_equal(logins(history, "203.0.113.7"), "b a ");
     add(history, "203.0.113.7", "c");
     assert_string_equal(logins(history, "203.0.113.7"), "c b a ");
-    history_keep(history, &client);
-    history_keep(history, &client);
+    history_keep(history);
+    history_keep(history);
     flood(history, 2 * HISTORY_MAX);
     assert_string_equal(logins(history, "203.0.113.7"), "c b a ");
     /* Later bans do, in the end. */
-    for (unsigned i = 0; i < HISTORY_MAX; i++) {
-        struct addr other = number_addr(i);
-        struct event event = {.client = other, .login = "y"};
-        history_add(history, &event, 1);
-        history_keep(history, &other);
-    }
+    flood_with_bans(history, HISTORY_MAX);
     assert_string_equal(logins(history, "203.0.113.7"), "");
+}
+
+static void the_one_that_led_to_a_ban_is_known(void **state)
+{
+    struct history *history = *state;
+    const struct history_event *found[HISTORY_FOUND_MAX];
+    struct addr client = addr("203.0.113.7");
+    struct prefix net = history_net(&client);
+
+    add(history, "203.0.113.7", "a");
+    add(history, "203.0.113.7", "b");
+    history_keep(history);
+    add(history, "203.0.113.7", "c");
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(history_find(history, &net, found), 3 - round);
+        assert_string_equal(found[1 - round]->login, "b");
+        assert_true(found[1 - round]->led_to_ban);
+        assert_false(found[2 - round]->led_to_ban);
+        assert_false(round == 0 && found[0]->led_to_ban);
+        flood(history, HISTORY_MAX);
+    }
+    assert_false(history_after(history, history_last(history) - 1)->led_to_ban);
 }
 
 static void no_more_is_found_than_fits(void **state)
@@ -160,11 +183,7 @@ static void no_more_is_found_than_fits(void **state)
     const struct history_event *found[HISTORY_FOUND_MAX];
     struct prefix all = {.addr = addr("0.0.0.0")};
 
-    flood(history, 1000);
-    for (unsigned i = 0; i < 1000; i++) {
-        struct addr client = number_addr(i);
-        history_keep(history, &client);
-    }
+    flood_with_bans(history, 1000);
     assert_int_equal(history_find(history, &all, found), HISTORY_FOUND_MAX);
     for (unsigned i = 0; i < HISTORY_FOUND_MAX; i++)
         assert_int_equal(found[i]->number, 1000 - i);
@@ -243,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_client_pushes_out_itself_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_of_all_gives_way, setup, teardown),
         cmocka_unit_test_setup_teardown(what_led_to_a_ban_is_not_pushed_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_one_that_led_to_a_ban_is_known, setup, teardown),
         cmocka_unit_test_setup_teardown(no_more_is_found_than_fits, setup, teardown),
         cmocka_unit_test_setup_teardown(jails_are_named_as_long_as_they_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(texts_are_cut_between_two_characters, setup, teardown),

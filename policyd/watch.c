@@ -32,7 +32,8 @@ static void put_unban(const struct ban *ban, struct buf *out)
 static void put_new_events(struct watch *watch, struct buf *out)
 {
     const struct history *history = engine_history(watch->engine);
-    const struct history_event *event = history_after(history, watch->seen);
+    const struct history_event *event =
+        out->len < CONTROL_PIECE ? history_after(history, watch->seen) : NULL;
 
     for (; event && out->len < CONTROL_PIECE; event = history_newer(history, event)) {
         show_event(event, event->number - watch->seen - 1, out);

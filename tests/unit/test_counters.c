@@ -322,6 +322,8 @@ static void a_walk_sees_what_a_net_contains(void **state)
         assert_int_equal(seen[i], i >= 1 && i <= 200 && (i <= 100 || i % 2 == 0));
     at = 0;
     assert_int_equal(walk(&counters, "1.0.0.128/25", &at, LIMIT, seen), 37);
+    at = 0; /* not the /7 around it */
+    assert_int_equal(walk(&counters, "0.0.0.0/8", &at, LIMIT, seen), 0);
     counters_fini(&counters);
     at = 5;
     counters_init(&counters, FINDTIME, LIMIT);

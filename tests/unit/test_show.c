@@ -92,6 +92,7 @@ static void a_ban_is_told_until_its_end_and_its_events_longer(void **state)
     guess(fixture, CLIENT, 5);
     HAS(why(fixture, CLIENT), "banned=yes\nban=203.0.113.7\nseconds=3600\njail=logins\nacts=all\n"
                               "since=1790000000\nstored=yes\n");
+    HAS(why(fixture, "203.0.113.6/31"), "banned=no\n");
     fixture_pass(fixture, 3599999);
     HAS(why(fixture, CLIENT), "banned=yes\n");
     fixture_pass(fixture, 1); /* and nobody has looked yet */
@@ -125,6 +126,21 @@ static void an_event_stands_at_the_time_when_it_was(void **state)
     event.at_wall_ms = fixture->wall_ms + 100000; /* a clock set back */
     engine_report(fixture->engine, &peer, &event, fixture_told, &told);
     HAS(why(fixture, CLIENT), "event=rcpt_unknown\nat=1790000000\n");
+}
+
+static void a_ban_by_mail_is_told_with_where_it_acts(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->jail.acts = CONFIG_ACTS_SMTP;
+    fixture->jail.prefix4 = 24;
+    guess(fixture, CLIENT, 5);
+    HAS(why(fixture, CLIENT), "ban=203.0.113.0/24\nseconds=3600\njail=logins\nacts=smtp\n");
+    fixture->jail.acts = CONFIG_ACTS_AUTH;
+    guess(fixture, "198.51.100.7", 5);
+    HAS(why(fixture, "198.51.100.8"),
+        "ban=198.51.100.0/24\nseconds=3600\njail=logins\nacts=auth\n");
+    HAS(why(fixture, "198.51.100.8"), "client_address=198.51.100.7\n");
 }
 
 static void without_enforce_nothing_has_led_to_a_ban(void **state)
@@ -220,6 +236,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         SHOW_TEST(a_ban_is_told_until_its_end_and_its_events_longer),
         SHOW_TEST(an_event_stands_at_the_time_when_it_was),
+        SHOW_TEST(a_ban_by_mail_is_told_with_where_it_acts),
         SHOW_TEST(without_enforce_nothing_has_led_to_a_ban),
         SHOW_TEST(of_a_masked_client_the_gateway_is_known),
         SHOW_TEST(a_counter_is_told_until_it_counts_nothing),

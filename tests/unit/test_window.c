@@ -69,6 +69,9 @@ static void tells_when_nothing_counts_any_more(void **state)
         CASE(cases[i].name, left > 0 || !window_count(&window, FINDTIME, at));
         window_fini(&window);
     }
+    /* As a password seen before leaves it. */
+    struct window window = {.start_ms = 1000, .previous = 3};
+    assert_int_equal(window_left_ms(&window, FINDTIME, 1000), FINDTIME);
 }
 
 static void many_events_saturate(void **state)

@@ -67,10 +67,17 @@ def test_a_ban_cuts_the_open_session_and_shuts_the_door(lab):
     until("IMAP again", lambda: lab.imap(GUESSER, ALICE, PASSWORDS[ALICE]) == "ok", 10)
 
 
-def test_guessing_bans_the_client_and_nobody_else(lab):
+def test_who_was_let_in_lately_may_try_as_often_again(lab):
+    expect_equal(lab.imap(GUESSER, ALICE, PASSWORDS[ALICE]), "ok", "IMAP")
     lab.imap_many(GUESSER, ALICE, [f"guess {number}" for number in range(6)])
-    until("a ban", lambda: lab.bans() == [GUESSER], 20)
-    with lab.connect((GATEWAY4, 25), GUESSER) as raw:
+    expect_equal(lab.imap(GUESSER, ALICE, PASSWORDS[ALICE]), "ok", "IMAP after six mistakes")
+    expect_equal(lab.bans(), [], "bans")
+
+
+def test_guessing_bans_the_client_and_nobody_else(lab):
+    lab.imap_many(STRANGER, ALICE, [f"guess {number}" for number in range(6)])
+    until("a ban", lambda: lab.bans() == [STRANGER], 20)
+    with lab.connect((GATEWAY4, 25), STRANGER) as raw:
         expect(is_closed(raw), "the guesser gets in")
     expect_equal(lab.imap(OTHER, ALICE, PASSWORDS[ALICE]), "ok", "IMAP of another")
     lab.unban_all()

@@ -3,7 +3,6 @@
 
 #include "common/net/http.h"
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 
 #include <microhttpd.h>
 
-#include "common/base/buf.h"
 #include "common/base/bug.h"
 #include "common/base/clock.h"
 #include "common/base/endpoint.h"
@@ -23,15 +21,13 @@
 #include "common/base/str.h"
 #include "common/net/http_conn.h"
 #include "common/net/http_route.h"
+#include "common/net/http_stream.h"
 #include "common/net/http_token.h"
 #include "common/net/listener.h"
 
-#define HEADERS_MAX                                                                                \
-    16384u                   /* bytes of request line and headers, and of the connection's buffers \
-                              */
+#define HEADERS_MAX   16384u /* of request line and headers, and of the connection's buffers */
 #define DISCARD_MAX   65536u /* of a refused body are read, so that the answer arrives */
 #define LONG_BODY_MAX (1024u * 1024) /* of one that a route takes however long it is */
-#define LOG_LINE_MAX  512
 
 enum request_state {
     REQUEST_READING,
@@ -54,8 +50,11 @@ struct http_request {
     struct buf body;
     size_t answer_len;
     size_t held;                   /* of the server's memory_used */
+    bool is_head;                  /* its answer has no body */
     bool is_too_long;              /* the body, which is not kept */
     bool is_last;                  /* on its connection */
+    char etag[HTTP_ETAG_MAX];      /* empty: none */
+    struct http_stream *stream;    /* its answer's, if that comes in pieces */
     struct MHD_Response *response; /* made, not handed to libmicrohttpd yet */
     unsigned status;
 };
@@ -72,6 +71,7 @@ struct http_server {
     struct loop_io *io;
     struct loop_timer *timer;
     struct http_request *waiting;
+    struct http_streams streams;
     struct log_limit refusals;
     bool due;     /* a connection was resumed: libmicrohttpd has to be run */
     bool started; /* it took the connection last given to it, and will say when it closed */
@@ -90,14 +90,6 @@ static unsigned request_judge(struct http_request *request, const char *method, 
     if (!request->route)
         return request->allow[0] ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND;
     return 0;
-}
-
-static struct http_conn *conn_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-    return info->socket_context;
 }
 
 /* --- a request's life ----------------------------------------------------- */
@@ -123,7 +115,7 @@ static struct http_request *request_new(struct http_server *server,
     request->server = server;
     request->connection = connection;
     server->request_count++;
-    request->peer = *http_conn_peer(conn_of(connection));
+    request->peer = *http_conn_peer(http_conn_of(connection));
     return request;
 }
 
@@ -143,7 +135,7 @@ static void waiting_add(struct http_request *request)
     struct http_server *server = request->server;
 
     request->state = REQUEST_WAITING;
-    http_conn_pause(conn_of(request->connection));
+    http_conn_pause(http_conn_of(request->connection));
     request->next = server->waiting;
     if (request->next)
         request->next->prev = request;
@@ -158,7 +150,7 @@ static void waiting_remove(struct http_request *request)
         request->server->waiting = request->next;
     if (request->next)
         request->next->prev = request->prev;
-    http_conn_resume(conn_of(request->connection));
+    http_conn_resume(http_conn_of(request->connection));
 }
 
 static enum MHD_Result request_send(struct http_request *request)
@@ -169,6 +161,21 @@ static enum MHD_Result request_send(struct http_request *request)
     MHD_destroy_response(request->response);
     request->response = NULL;
     return result;
+}
+
+/* What goes before the body of its response, which is made. */
+static void request_head(struct http_request *request, unsigned status, const char *content_type)
+{
+    request->status = status;
+    request->state = REQUEST_ANSWERED;
+    http_counts_add(request->server->options.counts, status);
+    MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    if (request->etag[0])
+        MHD_add_response_header(request->response, MHD_HTTP_HEADER_ETAG, request->etag);
+    /* Stopped: what had been asked is answered, and no more is. */
+    request->is_last = !request->server->listener;
+    if (request->is_last)
+        MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
 static void request_answer(struct http_request *request, unsigned status, const char *content_type,
@@ -191,19 +198,7 @@ static void request_answer(struct http_request *request, unsigned status, const 
     }
     request->response = MHD_create_response_from_buffer(len, bytes.out, MHD_RESPMEM_MUST_COPY);
     BUG_ON(!request->response);
-    request->status = status;
-    request->state = REQUEST_ANSWERED;
-    http_counts_add(request->server->options.counts, status);
-    MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    /* Stopped: what had been asked is answered, and no more is. */
-    request->is_last = !request->server->listener;
-    if (request->is_last)
-        MHD_add_response_header(request->response, MHD_HTTP_HEADER_CONNECTION, "close");
-}
-
-static bool may_log_refusal(struct http_server *server)
-{
-    return log_limit_allows(&server->refusals, server->name, clock_mono_ms(&clock_system));
+    request_head(request, status, content_type);
 }
 
 static void request_log_refusal(const struct http_request *request, const char *method,
@@ -211,7 +206,8 @@ static void request_log_refusal(const struct http_request *request, const char *
 {
     char peer[ADDR_TEXT_MAX];
 
-    if (!may_log_refusal(request->server))
+    if (!log_limit_allows(&request->server->refusals, request->server->name,
+                          clock_mono_ms(&clock_system)))
         return;
     log_info(NULL, "http-refused", LOG_STR("listener", request->server->name),
              LOG_STR("peer", addr_format(&request->peer, peer)),
@@ -229,11 +225,8 @@ static enum MHD_Result request_refuse(struct http_request *request, const char *
     request_answer(request, request->refusal, "text/plain", text, (size_t)len);
     if (request->refusal == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(request->response, MHD_HTTP_HEADER_ALLOW, request->allow);
-    if (request->refusal == MHD_HTTP_UNAUTHORIZED) {
-        MHD_add_response_header(request->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-        MHD_add_response_header(request->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                                "Basic realm=\"postern\"");
-    }
+    if (request->refusal == MHD_HTTP_UNAUTHORIZED)
+        http_token_ask(request->response);
     return request_send(request);
 }
 
@@ -269,6 +262,7 @@ static enum MHD_Result request_begin(struct http_request *request, const char *m
                                                    MHD_HTTP_HEADER_CONTENT_LENGTH);
     uint64_t len;
 
+    request->is_head = str_eq(method, MHD_HTTP_METHOD_HEAD);
     request->refusal = request_judge(request, method, path);
     if (!text || str_parse_u64(text, 0, request->server->options.body_max, &len) == 0)
         return MHD_YES;
@@ -333,31 +327,15 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
     return request_complete(request, method, path);
 }
 
-static const char *reason_of(enum MHD_RequestTerminationCode why)
-{
-    switch (why) {
-    case MHD_REQUEST_TERMINATED_TIMEOUT_REACHED:
-        return "half a request, and then nothing";
-    case MHD_REQUEST_TERMINATED_READ_ERROR:
-    case MHD_REQUEST_TERMINATED_CLIENT_ABORT:
-        return "closed by the peer amid a request";
-    case MHD_REQUEST_TERMINATED_COMPLETED_OK: /* the library's own 400 went out */
-    case MHD_REQUEST_TERMINATED_WITH_ERROR:
-    case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
-        break;
-    }
-    return "no HTTP, or longer than it may be";
-}
-
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **request_slot,
                          enum MHD_RequestTerminationCode why)
 {
     struct http_request *request = *request_slot;
-    struct http_conn *conn = conn_of(connection);
+    struct http_conn *conn = http_conn_of(connection);
 
     (void)ctx;
     if (request && request->state == REQUEST_READING)
-        http_conn_failed(conn, reason_of(why));
+        http_conn_failed(conn, http_conn_reason(why));
     else if (request && why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
         http_conn_failed(conn, "the peer reads too slowly");
     else if (request)
@@ -369,8 +347,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
 
 /* --- the server in the loop ----------------------------------------------- */
 
-static void server_run(struct http_server *server)
+static void server_run(void *ctx)
 {
+    struct http_server *server = ctx;
     MHD_UNSIGNED_LONG_LONG timeout_ms;
 
     server->due = false;
@@ -392,9 +371,13 @@ static void on_readable(unsigned events, void *ctx)
     server_run(ctx);
 }
 
-static void on_timer(void *ctx)
+/* A connection was resumed. */
+static void run_soon(void *ctx)
 {
-    server_run(ctx);
+    struct http_server *server = ctx;
+
+    server->due = true;
+    loop_timer_start(server->timer, 0);
 }
 
 static void on_accept(int fd, const struct addr *peer, void *ctx)
@@ -427,29 +410,19 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
     listener_released(server->listener);
 }
 
-static void on_log(void *ctx, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
-static void on_log(void *ctx, const char *fmt, va_list ap)
-{
-    struct http_server *server = ctx;
-    char text[LOG_LINE_MAX];
-
-    vsnprintf(text, sizeof(text), fmt, ap);
-    text[strcspn(text, "\n")] = '\0';
-    log_debug(NULL, "http-library", LOG_STR("listener", server->name), LOG_STR("text", text));
-}
-
 /* No listening socket of its own: our listener knows how to wait when descriptors run out. */
 static struct MHD_Daemon *daemon_start(struct http_server *server)
 {
     unsigned flags =
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 
-    return MHD_start_daemon(
-        flags, 0, NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_CONNECTION_LIMIT, server->options.max_connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, server->options.idle_sec, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HEADERS_MAX, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER,
+                            http_conns_log, &server->conns, MHD_OPTION_NOTIFY_COMPLETED,
+                            on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+                            server, MHD_OPTION_CONNECTION_LIMIT, server->options.max_connections,
+                            MHD_OPTION_CONNECTION_TIMEOUT, server->options.idle_sec,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
 struct http_server *http_server_new(struct loop *loop, const struct http_options *options,
@@ -466,6 +439,8 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
         .idle_sec = options->idle_sec,
         .within_sec = options->request_sec,
     };
+    server->streams =
+        (struct http_streams){.unread_sec = options->idle_sec, .run = run_soon, .ctx = server};
     if (http_conns_init(&server->conns) == 0)
         server->daemon = daemon_start(server);
     const union MHD_DaemonInfo *info =
@@ -477,7 +452,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
         return NULL;
     }
     server->io = loop_io_new(loop, info->epoll_fd, LOOP_READ, on_readable, server);
-    server->timer = loop_timer_new(loop, on_timer, server);
+    server->timer = loop_timer_new(loop, server_run, server);
     server->listener = listener_new(loop, &(struct listener_options){
                                               .fd = options->fd,
                                               .name = options->name,
@@ -498,17 +473,15 @@ static void server_answer_waiting(struct http_server *server)
 {
     static const char text[] = "shutting down\n";
 
-    if (!server->waiting)
-        return;
     while (server->waiting)
         http_respond(server->waiting, MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", text,
                      sizeof(text) - 1);
-    MHD_run(server->daemon);
 }
 
 void http_server_stop(struct http_server *server)
 {
     listener_free(&server->listener);
+    http_streams_end(&server->streams);
     /* What lies in their sockets was asked before. */
     server_run(server);
 }
@@ -523,6 +496,8 @@ void http_server_free(struct http_server **server)
     listener_free(&old->listener);
     if (old->daemon) {
         server_answer_waiting(old);
+        http_streams_end(&old->streams);
+        MHD_run(old->daemon);
         loop_io_free(&old->io);
         old->conns.ending = true;
         MHD_stop_daemon(old->daemon);
@@ -584,6 +559,37 @@ void http_respond(struct http_request *request, unsigned status, const char *con
     if (!waiting)
         return;
     MHD_resume_connection(request->connection);
-    server->due = true;
-    loop_timer_start(server->timer, 0);
+    run_soon(server);
+}
+
+void http_request_tag(struct http_request *request, const char *etag)
+{
+    snprintf(request->etag, sizeof(request->etag), "%s", etag);
+}
+
+void http_respond_stream(struct http_request *request, const char *content_type,
+                         const struct http_source *source, void *ctx)
+{
+    BUG_ON(request->state != REQUEST_HANDLED);
+    /* The library would end the chunks that it does not send. */
+    if (request->is_head) {
+        source->gone(ctx);
+        request_answer(request, MHD_HTTP_OK, content_type, NULL, 0);
+        return;
+    }
+    request->response = http_stream_new(&request->server->streams, request->connection, source, ctx,
+                                        &request->stream);
+    request_head(request, MHD_HTTP_OK, content_type);
+    http_conn_pause(http_conn_of(request->connection));
+}
+
+void http_wake(struct http_request *request)
+{
+    http_stream_wake(request->stream);
+}
+
+bool http_hold(struct http_request *request, size_t len)
+{
+    request->answer_len = len;
+    return request_hold(request);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/base/addr.h"
+#include "common/base/buf.h"
 #include "common/base/error.h"
 #include "common/base/prefixset.h"
 #include "common/net/loop.h"
@@ -73,7 +74,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_options
                                     struct error *error_r);
 /*
  * Accept nobody any more. Who is connected is served on until the next answer, which
- * ends the connection ("Connection: close").
+ * ends the connection ("Connection: close"); answers that come in pieces break off.
  */
 void http_server_stop(struct http_server *server);
 /* Whether a request is on its way in, or its answer on its way out. */
@@ -95,8 +96,40 @@ bool http_request_is_too_long(const struct http_request *request);
 /* ADDR_NONE: Unix socket. */
 const struct addr *http_request_peer(const struct http_request *request);
 
+#define HTTP_ETAG_MAX 64 /* bytes with its quotes and its NUL */
+/* Before the answer, within the handler: its ETag (RFC 9110 8.8.3), with the quotes. */
+void http_request_tag(struct http_request *request, const char *etag);
+/* Whether the client has what bears this ETag: If-None-Match (RFC 9110 13.1.2). */
+bool http_request_has(const struct http_request *request, const char *etag);
+
 /* body is copied. The request is gone afterwards. */
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   const void *body, size_t len);
+
+/* Where a body comes from that comes in pieces. */
+#define HTTP_PIECE 4096u
+
+struct http_source {
+    /*
+     * Append what comes next, HTTP_PIECE bytes or not much more; nothing when there is
+     * nothing yet: it is asked again after http_wake(). True: that was all.
+     */
+    bool (*more)(void *ctx, struct buf *out);
+    /* The answer is over, or its reader is gone, and so is the request. Once. */
+    void (*gone)(void *ctx);
+};
+
+/*
+ * Answer 200 with such a body, within the handler; source lives longer than the server. Who
+ * takes no byte of it for idle_sec is closed, whoever reads may take any time.
+ */
+void http_respond_stream(struct http_request *request, const char *content_type,
+                         const struct http_source *source, void *ctx);
+void http_wake(struct http_request *request);
+/*
+ * The source holds so many bytes for this answer, which count as the answers that nobody
+ * has read yet. False: more than the listener has; it must let go of them.
+ */
+bool http_hold(struct http_request *request, size_t len);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "common/net/http_conn.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,7 +17,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#define EVENTS_MAX 64
+#define EVENTS_MAX   64
+#define LOG_LINE_MAX 512
 
 struct http_conn {
     struct http_conns *conns;
@@ -42,6 +44,16 @@ void http_conns_fini(struct http_conns *conns)
     if (conns->epoll_fd >= 0)
         close(conns->epoll_fd);
     conns->epoll_fd = -1;
+}
+
+void http_conns_log(void *ctx, const char *fmt, va_list ap)
+{
+    const struct http_conns *conns = ctx;
+    char text[LOG_LINE_MAX];
+
+    vsnprintf(text, sizeof(text), fmt, ap);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug(NULL, "http-library", LOG_STR("listener", conns->name), LOG_STR("text", text));
 }
 
 static bool has_unread(const struct http_conn *conn)
@@ -191,6 +203,14 @@ void http_conn_free(struct http_conn **conn)
     free(old);
 }
 
+struct http_conn *http_conn_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info->socket_context;
+}
+
 const struct addr *http_conn_peer(const struct http_conn *conn)
 {
     return &conn->peer;
@@ -213,6 +233,22 @@ void http_conn_done(struct http_conn *conn, bool is_last)
     conn->told |= is_last;
     set_begun(conn, !is_last && has_unread(conn));
     restart(conn);
+}
+
+const char *http_conn_reason(int why)
+{
+    switch ((enum MHD_RequestTerminationCode)why) {
+    case MHD_REQUEST_TERMINATED_TIMEOUT_REACHED:
+        return "half a request, and then nothing";
+    case MHD_REQUEST_TERMINATED_READ_ERROR:
+    case MHD_REQUEST_TERMINATED_CLIENT_ABORT:
+        return "closed by the peer amid a request";
+    case MHD_REQUEST_TERMINATED_COMPLETED_OK: /* the library's own 400 went out */
+    case MHD_REQUEST_TERMINATED_WITH_ERROR:
+    case MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN:
+        break;
+    }
+    return "no HTTP, or longer than it may be";
 }
 
 void http_conn_failed(struct http_conn *conn, const char *reason)

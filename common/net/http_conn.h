@@ -2,6 +2,7 @@
 #ifndef PN_NET_HTTP_CONN_H
 #define PN_NET_HTTP_CONN_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,9 @@ struct http_conn;
 int http_conns_init(struct http_conns *conns) __attribute__((warn_unused_result));
 void http_conns_fini(struct http_conns *conns);
 
+/* What the library has to say goes to the log; ctx is the connections. */
+void http_conns_log(void *ctx, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+
 /* To be called right before and right after the library reads. */
 void http_conns_look_before(struct http_conns *conns);
 void http_conns_look_after(struct http_conns *conns);
@@ -46,6 +50,8 @@ struct http_conn *http_conn_new(struct http_conns *conns, struct MHD_Connection 
 /* The connection closes. */
 void http_conn_free(struct http_conn **conn);
 
+/* The one whose context this is in the library. */
+struct http_conn *http_conn_of(struct MHD_Connection *connection);
 /* ADDR_NONE: Unix socket. */
 const struct addr *http_conn_peer(const struct http_conn *conn);
 
@@ -54,6 +60,8 @@ void http_conn_pause(struct http_conn *conn);
 void http_conn_resume(struct http_conn *conn);
 /* A request is over. The connection's end is no surprise if that was the last one. */
 void http_conn_done(struct http_conn *conn, bool is_last);
+/* Why a request broke off, by the library's enum MHD_RequestTerminationCode. */
+const char *http_conn_reason(int why);
 /* One broke off; the connection closes. */
 void http_conn_failed(struct http_conn *conn, const char *reason);
 

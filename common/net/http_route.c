@@ -53,3 +53,10 @@ void http_counts_add(struct http_counts *counts, unsigned status)
         counts->items[counts->count++].status = status;
     counts->items[i].count++;
 }
+
+bool http_request_has(const struct http_request *request, const char *etag)
+{
+    const char *known = http_request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+    return known && (str_eq(known, "*") || strstr(known, etag));
+}

@@ -45,3 +45,9 @@ bool http_token_is_shown(struct MHD_Connection *connection, const char *token)
         return str_eq_secret(authorization + sizeof(bearer) - 1, token);
     return basic_password_matches(connection, token);
 }
+
+void http_token_ask(struct MHD_Response *response)
+{
+    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"postern\"");
+}

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 struct MHD_Connection;
+struct MHD_Response;
 
 /*
  * Whether the request bears the token, compared in constant time: as "Authorization:
@@ -12,5 +13,8 @@ struct MHD_Connection;
  * (RFC 7617).
  */
 bool http_token_is_shown(struct MHD_Connection *connection, const char *token);
+
+/* Say in an answer of status 401 how it may be shown. */
+void http_token_ask(struct MHD_Response *response);
 
 #endif

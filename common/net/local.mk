@@ -11,6 +11,7 @@ libnet_a_SOURCES = \
 	common/net/http_conn.c common/net/http_conn.h \
 	common/net/http_route.c common/net/http_route.h \
 	common/net/http_sections.c common/net/http_sections.h \
+	common/net/http_stream.c common/net/http_stream.h \
 	common/net/http_token.c common/net/http_token.h \
 	common/net/listener.c common/net/listener.h \
 	common/net/loop.c common/net/loop.h \
@@ -32,7 +33,7 @@ noinst_HEADERS += tests/unit/http_fixture.h tests/unit/net_fixture.h
 if TESTS_BUILT
 net_tests = \
 	tests/unit/test_control tests/unit/test_dns tests/unit/test_dns_cache tests/unit/test_dns_memo \
-	tests/unit/test_http tests/unit/test_http_life \
+	tests/unit/test_http tests/unit/test_http_life tests/unit/test_http_stream \
 	tests/unit/test_by_gateway \
 	tests/unit/test_listener tests/unit/test_loop tests/unit/test_origin \
 	tests/unit/test_report tests/unit/test_report_link tests/unit/test_resolver \
@@ -46,6 +47,8 @@ tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_LDADD = $(net_test_libs)
 tests_unit_test_http_life_SOURCES = tests/unit/test_http_life.c
 tests_unit_test_http_life_LDADD = $(net_test_libs)
+tests_unit_test_http_stream_SOURCES = tests/unit/test_http_stream.c
+tests_unit_test_http_stream_LDADD = $(net_test_libs)
 tests_unit_test_listener_SOURCES = tests/unit/test_listener.c
 tests_unit_test_listener_LDADD = $(net_test_libs)
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c

@@ -26,7 +26,8 @@ conf_mailcowdir = $(conf_docdir)/mailcow
 dist_conf_doc_DATA = conf/README.md conf/postern.conf
 dist_conf_nginx_DATA = conf/nginx/postern.conf conf/nginx/guide.conf
 dist_conf_haproxy_DATA = conf/haproxy/haproxy.cfg
-dist_conf_pf_DATA = conf/pf/pf.conf conf/pf/rc.conf conf/pf/pfsense-home.txt
+dist_conf_pf_DATA = conf/pf/bans.curl conf/pf/bans.sh conf/pf/pf.conf conf/pf/rc.conf \
+	conf/pf/pfsense-home.txt
 dist_conf_sysctl_DATA = conf/sysctl/postern-gateway.conf
 dist_conf_wireguard_DATA = \
 	conf/wireguard/vps.conf conf/wireguard/home.conf conf/wireguard/home-kept.conf
@@ -38,10 +39,11 @@ dist_conf_mailcow_DATA = conf/mailcow/extra.cf conf/mailcow/milter_headers.conf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
 	conf/dovecot/quarantine.sieve \
 	conf/dovecot/92-ingress.conf conf/dovecot/92-plain.conf
-dist_conf_nftables_DATA = \
+dist_conf_nftables_DATA = conf/nftables/bans.curl \
 	conf/nftables/gateway.nft conf/nftables/gateway-masquerade.nft conf/nftables/gateway-proxy.nft \
 	conf/nftables/home.nft conf/nftables/home-kept.nft
-dist_conf_systemd_DATA = conf/systemd/after-tunnel.conf conf/systemd/postern-gateway.service
+dist_conf_systemd_DATA = conf/systemd/after-tunnel.conf conf/systemd/postern-bans.service \
+	conf/systemd/postern-gateway.service
 nodist_conf_systemd_DATA = conf/systemd/ingress-transparent.conf
 
 EXTRA_DIST += \

@@ -171,8 +171,9 @@ void bans_unwatch(struct bans *bans, struct bans_watcher *watcher)
     *link = watcher->other;
 }
 
-static void tell(const struct bans *bans, const struct ban *ban, bool is_gone)
+static void tell(struct bans *bans, const struct ban *ban, bool is_gone)
 {
+    bans->changes++;
     for (struct bans_watcher *watcher = bans->watchers; watcher; watcher = watcher->other)
         watcher->fn(watcher, ban, is_gone);
 }

@@ -50,6 +50,7 @@ struct bans {
     struct ban *last;
     struct bans_cursor *cursors;
     struct bans_watcher *watchers;
+    uint64_t changes; /* since the start, of those that watchers are told */
 };
 
 void bans_init(struct bans *bans);

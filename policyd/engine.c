@@ -516,6 +516,11 @@ const struct last_ban *engine_last_ban(const struct engine *engine)
     return keeper_last_ban(engine->keeper);
 }
 
+void engine_expire(struct engine *engine)
+{
+    keeper_expire(engine->keeper);
+}
+
 struct bans *engine_bans(const struct engine *engine)
 {
     return keeper_bans(engine->keeper);

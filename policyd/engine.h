@@ -140,6 +140,8 @@ bool engine_holds_back(const struct engine *engine);
 
 /* --- for those who show it -------------------------------------------------------- */
 
+/* Drops the bans whose end has come: before a look at all of them. */
+void engine_expire(struct engine *engine);
 struct bans *engine_bans(const struct engine *engine);
 const struct jails *engine_jails(const struct engine *engine);
 const struct history *engine_history(const struct engine *engine);

@@ -12,10 +12,13 @@ libpolicyd_a_SOURCES = \
 	policyd/event_log.c policyd/event_log.h \
 	policyd/jails.c policyd/jails.h \
 	policyd/engine.c policyd/engine.h \
+	policyd/export.c policyd/export.h \
+	policyd/feed.c policyd/feed.h \
 	policyd/history.c policyd/history.h \
 	policyd/jail.c policyd/jail.h \
 	policyd/keeper.c policyd/keeper.h \
 	policyd/metrics.c policyd/metrics.h \
+	policyd/nft.c policyd/nft.h \
 	policyd/origins.c policyd/origins.h \
 	policyd/owed.c policyd/owed.h \
 	policyd/policy.c policyd/policy.h \
@@ -42,7 +45,8 @@ sbin_PROGRAMS += postern-policyd
 postern_policyd_SOURCES = policyd/main.c
 postern_policyd_LDADD = $(policyd_libs)
 policyd_scripts = \
-	tests/policyd/check-policyd tests/policyd/check-policyd-control \
+	tests/policyd/check-policyd tests/policyd/check-policyd-bans \
+	tests/policyd/check-policyd-control \
 	tests/policyd/check-policyd-disk tests/policyd/check-policyd-hard \
 	tests/policyd/check-policyd-http tests/policyd/check-policyd-life \
 	tests/policyd/check-policyd-limits tests/policyd/check-policyd-socketmap \
@@ -65,7 +69,7 @@ policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
-	tests/unit/test_keeper tests/unit/test_origins \
+	tests/unit/test_keeper tests/unit/test_nft tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
@@ -100,6 +104,8 @@ tests_unit_test_jail_SOURCES = tests/unit/test_jail.c
 tests_unit_test_jail_LDADD = $(policyd_test_libs)
 tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c
 tests_unit_test_keeper_LDADD = $(policyd_test_libs)
+tests_unit_test_nft_SOURCES = tests/unit/test_nft.c
+tests_unit_test_nft_LDADD = $(policyd_test_libs)
 tests_unit_test_origins_SOURCES = tests/unit/test_origins.c
 tests_unit_test_origins_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c

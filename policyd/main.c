@@ -90,6 +90,7 @@ static void on_hangup(void *ctx)
     if (!setup)
         return;
     engine_reconfigure(daemon->engine, setup->config, &setup->rules);
+    server_reconfigured(daemon->server);
     if (daemon->setup != daemon->started)
         setup_free(&daemon->setup);
     daemon->setup = setup;

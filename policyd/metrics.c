@@ -69,6 +69,18 @@ static void put_bans(const struct metric *metric, const struct status_source *so
     metric_put(out, metric, NULL, engine_bans(source->engine)->count);
 }
 
+static void put_streams(const struct metric *metric, const struct status_source *source,
+                        struct buf *out)
+{
+    metric_put(out, metric, NULL, source->exports.feed_count);
+}
+
+static void put_elements(const struct metric *metric, const struct status_source *source,
+                         struct buf *out)
+{
+    metric_put(out, metric, NULL, source->exports.element_count);
+}
+
 static void put_keys(const struct metric *metric, const struct status_source *source,
                      struct buf *out)
 {
@@ -215,6 +227,13 @@ static const struct {
       "Bans asked for by hand on what must not be banned.",
       {NULL}},
      put_stats},
+    {{NAME("ban_streams"), METRIC_GAUGE, "Firewalls that follow the bans now.", {NULL}},
+     put_streams},
+    {{NAME("ban_stream_elements_total"),
+      METRIC_COUNTER,
+      "Bans written to streams for firewalls.",
+      {NULL}},
+     put_elements},
     {{NAME("keys"), METRIC_GAUGE, "Keys that jails count now.", {NULL}}, put_keys},
     {{NAME("store_up"), METRIC_GAUGE, "1 while bans can be written to disk, else 0.", {NULL}},
      put_store_up},

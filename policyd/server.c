@@ -18,6 +18,7 @@
 #include "common/net/listener.h"
 #include "policyd/auth.h"
 #include "policyd/control.h"
+#include "policyd/feed.h"
 #include "policyd/metrics.h"
 #include "policyd/policy.h"
 #include "common/net/service.h"
@@ -26,7 +27,7 @@
 
 #define MIB               ((size_t)1024 * 1024)
 #define OTHER_DESCRIPTORS 64 /* the store, the log, the loop, the listeners themselves */
-#define HTTP_ROUTES_MAX   3
+#define HTTP_ROUTES_MAX   5
 #define HTTP_SERVES_MAX   32 /* bytes of all their names, with commas */
 
 /* One listener: a service, or an HTTP server. */
@@ -54,13 +55,25 @@ static void handle_auth(struct http_request *request, void *ctx)
     auth_handle(request, ((struct status_source *)ctx)->engine);
 }
 
-/* What an http section may serve; each with its route. */
+static void handle_bans_text(struct http_request *request, void *ctx)
+{
+    exports_handle_text(request, &((struct status_source *)ctx)->exports);
+}
+
+static void handle_bans_nft(struct http_request *request, void *ctx)
+{
+    feed_handle(request, &((struct status_source *)ctx)->exports);
+}
+
+/* What an http section may serve; each with its routes, the name with the first. */
 static const struct {
     unsigned serve;
     const char *name;
     struct http_route route;
 } http_services[] = {
     {CONFIG_SERVE_AUTH, "auth", {"POST", AUTH_PATH, handle_auth, true}},
+    {CONFIG_SERVE_BANS, "bans", {"GET", "/bans.nft", handle_bans_nft, false}},
+    {CONFIG_SERVE_BANS, NULL, {"GET", "/bans.txt", handle_bans_text, false}},
     {CONFIG_SERVE_METRICS, "metrics", {"GET", "/metrics", metrics_handle, false}},
     {CONFIG_SERVE_STATUS, "status", {"GET", "/status", status_handle, false}},
 };
@@ -209,6 +222,8 @@ static void choose_routes(struct port *port)
         if (!(port->http_config->serve & http_services[i].serve))
             continue;
         port->routes[port->route_count++] = http_services[i].route;
+        if (!http_services[i].name)
+            continue;
         snprintf(port->serves + used, sizeof(port->serves) - used, "%s%s", used ? "," : "",
                  http_services[i].name);
     }
@@ -267,6 +282,7 @@ int server_start(struct server *server, struct loop *loop, struct engine *engine
 {
     server->source =
         (struct status_source){.engine = engine, .listener = show_listener, .ctx = server};
+    exports_init(&server->source.exports, engine, loop);
     for (size_t i = 0; i < server->count; i++) {
         struct port *port = &server->ports[i];
         if (port->protocol)
@@ -306,6 +322,11 @@ bool server_fits(const struct server *server, const struct config *config)
     name_what_stays(server->config, config);
     return same_policyd(&server->config->policyd, &config->policyd) &&
            same_https(server->config, config, CONFIG_POLICYD);
+}
+
+void server_reconfigured(struct server *server)
+{
+    exports_reconfigured(&server->source.exports);
 }
 
 void server_stop(struct server *server)

@@ -25,6 +25,9 @@ int server_start(struct server *server, struct loop *loop, struct engine *engine
  */
 bool server_fits(const struct server *server, const struct config *config);
 
+/* The engine has another configuration: who follows the bans is told what holds now. */
+void server_reconfigured(struct server *server);
+
 /* Accept nobody any more; who is connected is still answered, over HTTP once. */
 void server_stop(struct server *server);
 /* Whether anybody waits for an answer, or is amid a request. */

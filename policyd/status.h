@@ -6,6 +6,7 @@
 #include "common/net/http.h"
 #include "common/net/status.h"
 #include "policyd/engine.h"
+#include "policyd/export.h"
 
 /* Where all that is shown of the daemon comes from. */
 struct status_source {
@@ -14,6 +15,7 @@ struct status_source {
     bool (*listener)(void *ctx, size_t index, struct status_listener *listener_r);
     void *ctx;
     struct http_counts http;
+    struct exports exports;
 };
 
 /* Append the list that answers request=status: postern-control(7). */

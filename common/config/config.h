@@ -158,6 +158,7 @@ struct config_policyd {
     char *control;                   /* Unix socket path with "unix:" before it; NULL: off */
     char *group;                     /* of policy's and socketmap's Unix sockets */
     char *control_group;             /* of the control socket; NULL: the process's own */
+    struct config_strings ban_ports; /* that gateways forward, as numbers; empty: the usual */
     struct prefixlist from;          /* of policy's and socketmap's TCP listeners; empty: all */
     unsigned max_connections;        /* these and the rest: each listener */
     unsigned max_request;            /* bytes */
@@ -173,6 +174,7 @@ struct config_policyd {
 #define CONFIG_SERVE_AUTH    1u
 #define CONFIG_SERVE_METRICS 2u
 #define CONFIG_SERVE_STATUS  4u
+#define CONFIG_SERVE_BANS    8u
 
 enum config_program { CONFIG_POLICYD, CONFIG_MILTER, CONFIG_INGRESS };
 
@@ -181,7 +183,7 @@ struct config_http {
     enum config_program program; /* that answers here */
     char *listen;                /* NULL: off */
     char *group;
-    unsigned serve;         /* CONFIG_SERVE_*; auth of policyd only */
+    unsigned serve;         /* CONFIG_SERVE_*; auth and bans of policyd only */
     char *token;            /* the content of token_file, NULL: none asked for */
     struct prefixlist from; /* empty: anybody who can connect */
     unsigned max_connections;

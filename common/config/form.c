@@ -216,3 +216,13 @@ const char *form_sender(char *text)
     str_lower(text);
     return NULL;
 }
+
+const char *form_port(char *text)
+{
+    uint64_t port;
+
+    /* No leading zero: the same port would be in a list twice. */
+    if (text[0] == '0' || str_parse_u64(text, 1, 65535, &port) != 0)
+        return "a port, 1 to 65535";
+    return NULL;
+}

@@ -22,6 +22,7 @@ const char *form_resolver(char *text); /* ADDRESS or ADDRESS@PORT */
 const char *form_listener(char *text); /* unix:PATH or ADDRESS:PORT or [ADDRESS]:PORT */
 const char *form_milter(char *text);   /* the same, or inet:PORT@ADDRESS as libmilter writes it */
 const char *form_unix_listener(char *text); /* unix:PATH */
+const char *form_port(char *text);          /* of TCP, 1 to 65535 */
 const char *form_store(char *text);         /* file:PATH; PATH remains */
 const char *form_sender(char *text);        /* "*", "<>", "@domain" or an address */
 

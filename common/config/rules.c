@@ -105,16 +105,30 @@ static void check_listeners(struct draft *draft)
     free(all.items);
 }
 
+/* What postern-policyd alone can answer. */
 static void check_http_service(struct draft *draft, const struct draft_section *in)
 {
+    static const struct {
+        unsigned serve;
+        const char *word;
+    } own[] = {{CONFIG_SERVE_AUTH, "auth"}, {CONFIG_SERVE_BANS, "bans"}};
     const struct config_http *http = in->base;
 
-    if (http->program != CONFIG_POLICYD && (http->serve & CONFIG_SERVE_AUTH) != 0)
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && http->program != CONFIG_POLICYD; i++) {
+        if ((http->serve & own[i].serve) == 0)
+            continue;
         config_errors_add(draft->errors, draft_line(in, "serve"),
-                          "%sserve has \"auth\"%s, which postern-%s does not answer: "
+                          "%sserve has \"%s\"%s, which postern-%s does not answer: "
                           "{\"metrics\"}, {\"status\"} or both is right",
-                          in->where, says(in, "serve") ? "" : " when it is not given",
+                          in->where, own[i].word, says(in, "serve") ? "" : " when it is not given",
                           http->program == CONFIG_MILTER ? "milter" : "ingress");
+    }
+}
+
+/* Whom bans are shown to can tell when one ends: a token, and the nets that the file names. */
+static bool bans_are_open(const struct config_http *http, const struct draft_section *in)
+{
+    return (http->serve & CONFIG_SERVE_BANS) != 0 && !(says(in, "token_file") && says(in, "from"));
 }
 
 /* On a Unix socket the group decides; on TCP something else must. */
@@ -126,14 +140,20 @@ static void check_http(struct draft *draft, const struct draft_section *in)
     const char *reason;
 
     if (http->listen == NULL || endpoint_parse(http->listen, &endpoint, &reason) != 0 ||
-        endpoint.is_unix || says(in, "token_file"))
+        endpoint.is_unix)
         return;
-    if (addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK)
+    bool is_loopback = addr_scope(&endpoint.addr) == ADDR_SCOPE_LOOPBACK;
+    if (is_loopback && !says(in, "token_file"))
         config_errors_add(draft->errors, line,
                           "%slisten \"%s\" is open to every user of this machine: set token_file, "
                           "or listen on a Unix socket",
                           in->where, http->listen);
-    else if (!says(in, "from"))
+    else if (!is_loopback && bans_are_open(http, in))
+        config_errors_add(draft->errors, line,
+                          "%slisten \"%s\" shows the bans to whoever can reach it: set token_file "
+                          "and from (the gateway), or listen on a Unix socket",
+                          in->where, http->listen);
+    else if (!is_loopback && !says(in, "token_file") && !says(in, "from"))
         config_errors_add(draft->errors, line,
                           "%slisten \"%s\" is open to whoever can reach it: set from (who may "
                           "ask) or token_file, or listen on a Unix socket",

@@ -320,6 +320,40 @@ static void test_rules_of_jails(void **state)
     check_cases(cases, COUNT(cases));
 }
 
+static void test_rules_of_bans(void **state)
+{
+    static const struct bad_case cases[] = {
+        {"http \"a\" { serve = {bans} listen = \"unix:/a\" }", ""},
+        {"http \"a\" { serve = {bans} listen = \"127.0.0.1:80\" token_file = \"@/secret\" }", ""},
+        {"http \"a\" { serve = {bans} listen = \"127.0.0.1:80\" from = \"127.0.0.1\" }",
+         "2: http \"a\": listen \"127.0.0.1:80\" is open to every user of this machine: set "
+         "token_file, or listen on a Unix socket\n"},
+        {"http \"a\" { serve = {bans} listen = \"10.0.0.1:80\" from = \"10.0.0.2\"\n"
+         " token_file = \"@/secret\" }",
+         ""},
+        {"http \"a\" { serve = {bans} listen = \"10.0.0.1:80\" from = \"10.0.0.2\" }",
+         "2: http \"a\": listen \"10.0.0.1:80\" shows the bans to whoever can reach it: set "
+         "token_file and from (the gateway), or listen on a Unix socket\n"},
+        {"http \"a\" { serve = {status, bans} listen = \"10.0.0.1:80\"\n"
+         " token_file = \"@/secret\" }",
+         "2: http \"a\": listen \"10.0.0.1:80\" shows the bans to whoever can reach it: set "
+         "token_file and from (the gateway), or listen on a Unix socket\n"},
+        {"http \"a\" { program = milter serve = {bans} }",
+         "2: http \"a\": serve has \"bans\", which postern-milter does not answer: "
+         "{\"metrics\"}, {\"status\"} or both is right\n"},
+        {"policyd { ban_ports = {25, 65535} }", ""},
+        {"policyd { ban_ports = {0, 025, 65536, smtp, \"25 \"} }",
+         "2: policyd: ban_ports \"0\" is not a port, 1 to 65535\n"
+         "2: policyd: ban_ports \"025\" is not a port, 1 to 65535\n"
+         "2: policyd: ban_ports \"65536\" is not a port, 1 to 65535\n"
+         "2: policyd: ban_ports \"smtp\" is not a port, 1 to 65535\n"
+         "2: policyd: ban_ports \"25 \" is not a port, 1 to 65535\n"},
+    };
+
+    (void)state;
+    check_cases(cases, COUNT(cases));
+}
+
 static void test_rules_of_listeners(void **state)
 {
     static const struct bad_case cases[] = {
@@ -532,12 +566,13 @@ static void test_errors_print(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syntax_errors),      cmocka_unit_test(test_name_errors),
-        cmocka_unit_test(test_value_errors),       cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_rules_of_mtas),      cmocka_unit_test(test_rules_of_jails),
-        cmocka_unit_test(test_rules_of_listeners), cmocka_unit_test(test_secret_paths),
-        cmocka_unit_test(test_file_errors),        cmocka_unit_test(test_too_many_errors),
-        cmocka_unit_test(test_too_many_sections),  cmocka_unit_test(test_errors_print),
+        cmocka_unit_test(test_syntax_errors),   cmocka_unit_test(test_name_errors),
+        cmocka_unit_test(test_value_errors),    cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_rules_of_mtas),   cmocka_unit_test(test_rules_of_jails),
+        cmocka_unit_test(test_rules_of_bans),   cmocka_unit_test(test_rules_of_listeners),
+        cmocka_unit_test(test_secret_paths),    cmocka_unit_test(test_file_errors),
+        cmocka_unit_test(test_too_many_errors), cmocka_unit_test(test_too_many_sections),
+        cmocka_unit_test(test_errors_print),
     };
 
     return cmocka_run_group_tests_name("config", tests, config_fixture_setup,

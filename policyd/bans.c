@@ -186,6 +186,7 @@ static struct ban *add(struct bans *bans, const struct prefix *prefix, int64_t u
 
     ban->node.prefix = *prefix;
     ban->until_mono_ms = until_mono_ms;
+    ban->number = bans->changes;
     prefixset_insert(&bans->set, &ban->node);
     heap_add(bans, ban);
     list_append(bans, ban);

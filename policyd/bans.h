@@ -27,6 +27,7 @@ struct ban {
     int64_t until_mono_ms;
     int64_t since_wall_ms;
     bool stored;       /* on disk as it is here */
+    uint64_t number;   /* more than those of all that came before */
     size_t heap_index; /* the table's own */
     struct ban *prev;
     struct ban *next;

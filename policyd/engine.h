@@ -137,6 +137,8 @@ void engine_unban(struct engine *engine, const struct prefix *prefix, engine_don
  * there were fewer within a minute again; engine_tick() finds that.
  */
 bool engine_holds_back(const struct engine *engine);
+/* Whether this one may be: it is the operator's, or from before. */
+bool engine_may_tell(const struct engine *engine, const struct ban *ban);
 
 /* --- for those who show it -------------------------------------------------------- */
 

@@ -38,6 +38,7 @@ bool exports_shows(const struct exports *exports, const struct ban *ban)
     char reason[ORIGIN_REASON_MAX];
 
     return engine_config(exports->engine)->enforce && ban->acts == CONFIG_ACTS_ALL &&
+           engine_may_tell(exports->engine, ban) &&
            ban->until_mono_ms > engine_now_mono_ms(exports->engine) &&
            !engine_protects(exports->engine, &ban->node.prefix, reason);
 }
@@ -78,9 +79,9 @@ static void end_text(void *ctx)
 /* The same as long as every line is. Bans that end meanwhile make it another one. */
 static void tag(const struct exports *exports, char out[HTTP_ETAG_MAX])
 {
-    snprintf(out, HTTP_ETAG_MAX, "\"%" PRIx64 ".%" PRIx64 ".%" PRIx64 "\"",
-             (uint64_t)exports->since_wall_ms, exports->turn,
-             engine_bans(exports->engine)->changes);
+    snprintf(out, HTTP_ETAG_MAX, "\"%" PRIx64 ".%" PRIx64 ".%" PRIx64 "%s\"",
+             (uint64_t)exports->since_wall_ms, exports->turn, engine_bans(exports->engine)->changes,
+             engine_holds_back(exports->engine) ? ".held" : "");
 }
 
 void exports_handle_text(struct http_request *request, struct exports *exports)

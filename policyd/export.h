@@ -30,8 +30,8 @@ void exports_init(struct exports *exports, struct engine *engine, struct loop *l
 void exports_reconfigured(struct exports *exports);
 
 /*
- * Whether it is shown: it holds and acts everywhere, bans are acted on, and nobody in it is
- * protected. A firewall cannot tell mail from a login.
+ * Whether it is shown: it holds and acts everywhere, bans are acted on, it is not held back,
+ * and nobody in it is protected. A firewall cannot tell mail from a login.
  */
 bool exports_shows(const struct exports *exports, const struct ban *ban);
 /* The next one that is, or NULL. */

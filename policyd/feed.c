@@ -26,6 +26,7 @@ struct feed {
     bool is_due;               /* a whole transaction */
     bool is_walking;           /* amid one */
     bool is_silent;            /* since the last beat */
+    bool is_held;              /* there may be bans that could not be told */
     struct change *changes;    /* that came since it began, or after it */
     size_t change_count;
     size_t change_cap;
@@ -55,6 +56,7 @@ static void begin(struct feed *feed, struct buf *out)
     if (!config->enforce)
         nft_comment("enforce = false: no bans are sent", out);
     feed->is_due = false;
+    feed->is_held = engine_holds_back(feed->exports->engine);
     feed->is_walking = true;
     bans_cursor_open(engine_bans(feed->exports->engine), &feed->cursor);
     nft_begin(&feed->nft, &config->policyd.ban_ports, out);
@@ -145,6 +147,10 @@ static void on_change(struct bans_watcher *watcher, const struct ban *ban, bool 
     if (feed->is_due || !engine_config(feed->exports->engine)->enforce ||
         (is_gone && ban->until_mono_ms <= now_ms))
         return;
+    if (!is_gone && !engine_may_tell(feed->exports->engine, ban)) {
+        feed->is_held = true;
+        return;
+    }
     /* Not shown any more, it may have been. */
     if (!is_gone && exports_shows(feed->exports, ban))
         change.until_mono_ms = ban->until_mono_ms;
@@ -157,6 +163,8 @@ static void on_beat(void *ctx)
     struct feed *feed = ctx;
 
     feed->is_silent = true;
+    if (feed->is_held && !engine_holds_back(feed->exports->engine))
+        restart(feed);
     http_wake(feed->request);
     loop_timer_start(feed->beat, FEED_BEAT_MS);
 }

@@ -48,6 +48,7 @@ static const struct change {
     {"policyd", "control", "\"\"", false, NULL},
     {"policyd", "group", "\"daemon\"", false, NULL},
     {"policyd", "control_group", "\"daemon\"", false, NULL},
+    {"policyd", "ban_ports", "{25, 2525}", true, NULL},
     {"policyd", "from", "{\"192.0.2.0/24\"}", false, NULL},
     {"policyd", "max_connections", "201", false, NULL},
     {"policyd", "max_request", "16383", false, NULL},

@@ -7,7 +7,7 @@
 
 #define MINUTE_MS 60000
 
-void ban_rate_add(struct ban_rate *rate, unsigned max, int64_t now_ms)
+void ban_rate_add(struct ban_rate *rate, unsigned max, uint64_t next, int64_t now_ms)
 {
     window_add(&rate->minute, MINUTE_MS, now_ms);
     uint64_t count = window_count(&rate->minute, MINUTE_MS, now_ms);
@@ -15,6 +15,7 @@ void ban_rate_add(struct ban_rate *rate, unsigned max, int64_t now_ms)
     if (!max || count <= max || rate->is_too_high)
         return;
     rate->is_too_high = true;
+    rate->held_from = next;
     log_error(NULL, "too-many-bans", LOG_UINT("bans", count), LOG_UINT("max_bans_per_minute", max),
               LOG_STR("effect", "no new ban is told to a gateway; here they hold"));
 }

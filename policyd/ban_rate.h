@@ -15,9 +15,11 @@
 struct ban_rate {
     struct window minute;
     bool is_too_high;
+    uint64_t held_from; /* the number of the first new one */
 };
 
-void ban_rate_add(struct ban_rate *rate, unsigned max, int64_t now_ms);
+/* next is the number that the next ban will have. */
+void ban_rate_add(struct ban_rate *rate, unsigned max, uint64_t next, int64_t now_ms);
 /* Once a second. */
 void ban_rate_tick(struct ban_rate *rate, unsigned max, int64_t now_ms);
 

@@ -28,7 +28,6 @@ struct engine {
     struct stats stats;
     int64_t started_mono_ms;
     struct ban_rate rate;
-    uint64_t held_from; /* the number of the first ban that came while it was too high */
 };
 
 /* What a caller asked for, until it is answered. */
@@ -275,15 +274,6 @@ static void aggregate(struct engine *engine, struct report *report, const struct
     }
 }
 
-static void count_ban(struct engine *engine, int64_t now_ms)
-{
-    bool was_too_high = engine->rate.is_too_high;
-
-    ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute, now_ms);
-    if (!was_too_high)
-        engine->held_from = keeper_bans(engine->keeper)->changes;
-}
-
 /* One of this prefix that holds goes on where it acts, and both end with the later end. */
 static void ban_by_jail(struct engine *engine, struct report *report, size_t index,
                         const struct prefix *key)
@@ -309,7 +299,8 @@ static void ban_by_jail(struct engine *engine, struct report *report, size_t ind
     set_ban(report->request, key, seconds > held_sec ? seconds : held_sec, event->session,
             jail->name, acts);
     jails_note_ban(&engine->jails, index, key, now_ms);
-    count_ban(engine, now_ms);
+    ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
+                 keeper_bans(engine->keeper)->changes, now_ms);
     aggregate(engine, report, jail, key, reach);
     history_keep(engine->history);
 }
@@ -592,7 +583,7 @@ bool engine_holds_back(const struct engine *engine)
 
 bool engine_may_tell(const struct engine *engine, const struct ban *ban)
 {
-    return !engine->rate.is_too_high || ban->number < engine->held_from ||
+    return !engine->rate.is_too_high || ban->number < engine->rate.held_from ||
            str_eq(ban->jail, BANS_OPERATOR);
 }
 

@@ -235,7 +235,7 @@ void http_conn_done(struct http_conn *conn, bool is_last)
     restart(conn);
 }
 
-const char *http_conn_reason(int why)
+const char *http_conn_reason(unsigned why)
 {
     switch ((enum MHD_RequestTerminationCode)why) {
     case MHD_REQUEST_TERMINATED_TIMEOUT_REACHED:

@@ -61,7 +61,7 @@ void http_conn_resume(struct http_conn *conn);
 /* A request is over. The connection's end is no surprise if that was the last one. */
 void http_conn_done(struct http_conn *conn, bool is_last);
 /* Why a request broke off, by the library's enum MHD_RequestTerminationCode. */
-const char *http_conn_reason(int why);
+const char *http_conn_reason(unsigned why);
 /* One broke off; the connection closes. */
 void http_conn_failed(struct http_conn *conn, const char *reason);
 

@@ -156,7 +156,7 @@ static void waiting_it_costs_nothing_and_wakes(void **state)
     int fd = client(scene);
     fixture_send(fd, GET("/stream"));
     FIXTURE_TURN_UNTIL(scene->loop, source.asked);
-    for (unsigned round = 1; round <= 3; round++) {
+    for (size_t round = 1; round <= 3; round++) {
         unsigned asked = source.asked;
         for (int i = 0; i < 50; i++)
             loop_run_once(scene->loop);

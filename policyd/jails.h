@@ -23,7 +23,7 @@ struct jails {
 
 /* A ban is forgotten so long behind the longest one. */
 #define JAILS_BANS_KEPT_SEC 86400
-#define JAILS_KNOWN_SEC     (7 * 86400)
+#define JAILS_KNOWN_SEC     604800 /* a week */
 
 void jails_init(struct jails *jails, const struct config *config);
 void jails_fini(struct jails *jails);

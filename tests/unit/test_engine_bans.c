@@ -170,6 +170,49 @@ static void many_nets_become_the_one_around_them(void **state)
     assert_int_equal(fixture_verdict(fixture, "2001:db8:2::1"), VERDICT_GO_ON);
 }
 
+static void what_the_operator_banned_stays_as_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    struct prefix prefix = fixture_prefix("2001:db8:1:ff::/64");
+    struct told told;
+
+    engine_ban(fixture->engine, &prefix, 86400, fixture_told, &told);
+    fixture_commit(fixture);
+    fixture->jail.maxretry = 1;
+    fixture->config.policyd.aggregate = true;
+    ban_each(fixture, "2001:db8:1:", "::1", 0, 15);
+    assert_int_equal(ban_count(fixture), 2);
+    assert_non_null(bans_find(engine_bans(fixture->engine), &prefix));
+}
+
+static void two_jails_that_act_elsewhere_make_one_ban(void **state)
+{
+    struct fixture *fixture = *state;
+    static char mail_name[] = "mail";
+    struct config_jail jails[2] = {fixture->jail, fixture->jail};
+    struct told told;
+
+    jails[0].acts = CONFIG_ACTS_AUTH;
+    jails[1].name = mail_name;
+    jails[1].events = CONFIG_EVENT_SPF_FAIL;
+    jails[1].acts = CONFIG_ACTS_SMTP;
+    engine_free(&fixture->engine);
+    fixture->config.jails = jails;
+    fixture->config.jail_count = COUNT(jails);
+    fixture_start(fixture);
+    guess(fixture, CLIENT, 5, &told);
+    fixture_commit(fixture);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_AUTH), VERDICT_BANNED);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_SMTP), VERDICT_GO_ON);
+    for (int i = 0; i < 5; i++)
+        tell(fixture, (struct event){.kind = CONFIG_EVENT_SPF_FAIL, .weight = 1});
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_SMTP), VERDICT_BANNED);
+    assert_int_equal(verdict_at(fixture, CONFIG_ACTS_AUTH), VERDICT_BANNED);
+    engine_free(&fixture->engine);
+    fixture->config.jail_count = 0;
+    fixture_start(fixture);
+}
+
 static void no_net_around_a_protected_one_is_banned(void **state)
 {
     struct fixture *fixture = *state;
@@ -222,6 +265,8 @@ int main(void)
         BAN_TEST(too_many_bans_in_a_minute_are_held_back),
         BAN_TEST(an_operator_may_ban_as_many_as_he_likes),
         BAN_TEST(many_nets_become_the_one_around_them),
+        BAN_TEST(what_the_operator_banned_stays_as_it_is),
+        BAN_TEST(two_jails_that_act_elsewhere_make_one_ban),
         BAN_TEST(no_net_around_a_protected_one_is_banned),
         BAN_TEST(by_client_and_login_the_client_is_banned),
         BAN_TEST(a_honeypot_that_is_a_recipient_shuts_no_mailbox),

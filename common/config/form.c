@@ -109,6 +109,13 @@ const char *form_login(char *text)
                                        "first one for the password";
 }
 
+const char *form_honeypot(char *text)
+{
+    return text[0] != '\0' && text[strcspn(text, " \t")] == '\0'
+               ? NULL
+               : "a login or an address without blanks";
+}
+
 const char *form_address(char *text)
 {
     struct addr addr;

@@ -16,6 +16,7 @@ const char *form_selector(char *text); /* RFC 6376 3.1: labels with dots between
 const char *form_account(char *text);  /* a Unix user or group, a Postfix transport */
 const char *form_name(char *text);     /* of a section */
 const char *form_login(char *text);    /* anything without ":" */
+const char *form_honeypot(char *text); /* a login or an address: no blanks */
 const char *form_address(char *text);  /* an IP address */
 const char *form_prefix(char *text);   /* a network or an address */
 const char *form_resolver(char *text); /* ADDRESS or ADDRESS@PORT */

@@ -55,7 +55,7 @@ static void check_bantime(struct draft *draft, const struct draft_section *in)
 
     if (jail->bantime_max_sec >= jail->bantime_sec)
         return;
-    if (draft_given(in, "bantime_max") != NULL)
+    if (jail->bantime_factor > 1 && draft_given(in, "bantime_max") != NULL)
         config_errors_add(draft->errors, draft_line(in, "bantime_max"),
                           "%sbantime_max is less than bantime", in->where);
     jail->bantime_max_sec = jail->bantime_sec;

@@ -313,7 +313,7 @@ static const struct option policyd_options[] = {
      .help = "for a request to arrive, first byte to last, and for its answer to be read"},
     {"max_keys", OPTION_NUMBER, "200000", 1000, 10000000, FIELD(struct config_policyd, max_keys),
      .help = "whom each jail counts at once, in 100 bytes of memory each; the idlest gives way"},
-    {"honeypots", OPTION_STRINGS, "", 0, LIST_MAX, .form = form_login,
+    {"honeypots", OPTION_STRINGS, "", 0, LIST_MAX, .form = form_honeypot,
      FIELD(struct config_policyd, honeypots),
      .help = "logins and recipients that nobody has: who tries one is an event honeypot"},
     {"max_bans_per_minute", OPTION_NUMBER, "100", 1, 1000000,

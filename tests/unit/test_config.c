@@ -298,7 +298,7 @@ static void test_rules_of_jails(void **state)
         {"jail \"a\" { count_by = \"client+login\"\naction = defer }",
          "3: jail \"a\": action \"defer\" is for clients: count_by must be \"client\"\n"},
         {"jail \"a\" { bantime = 365d bantime_factor = 2 }", ""},
-        {"jail \"a\" { bantime = 2d\nbantime_max = 1d }",
+        {"jail \"a\" { bantime = 2d bantime_factor = 2\nbantime_max = 1d }",
          "3: jail \"a\": bantime_max is less than bantime\n"},
         {"jail \"a\" { events = {auth_fail, spf_fail}\nacts = all }",
          "3: jail \"a\": acts may only be \"smtp\" with events of mail: others can have a part in "

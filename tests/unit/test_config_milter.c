@@ -80,8 +80,8 @@ static void test_what_is_right(void **state)
         DOMAINS SIGN("*", ""),
         "domains = {\"example.com\", \"a.example.com\"}\n" SIGN("*", "domain = \"example.com\""),
         DOMAINS "sign { from = \"*\" selector = \"202611.Mail\" key_file = \"@/secret\" }",
-        "milter { preset = \"verify_only\" authserv_id = \"postern.mx.example.com\" "
-        "upstream_authserv_ids = {\"other.example\"} }",
+        ("milter { preset = \"verify_only\" authserv_id = \"postern.mx.example.com\" "
+         "upstream_authserv_ids = {\"other.example\"} }"),
     };
 
     (void)state;

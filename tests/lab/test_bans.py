@@ -85,7 +85,9 @@ def test_six_wrong_passwords_over_submission_ban_that_address_only(lab):
     until("the ban", lambda: covers(lab.bans(), SUBMISSION_GUESSER))
     expect_equal(len(lab.bans()), 1, f"bans {lab.bans()}")
     events = json.loads(lab.home.run("posternctl", "why", SUBMISSION_GUESSER, "--json"))["events"]
-    expect_equal({(x["event"], x["client_address"], x["login"], x["jails"]) for x in events},
+    # Alice's name is guessed at by others in this lab, too: the jail "guesses" may count as well.
+    expect_equal({(x["event"], x["client_address"], x["login"], x["jails"].split(", ")[0])
+                  for x in events},
                  {("auth_fail", SUBMISSION_GUESSER, ALICE, "logins")}, "why")
     expect_equal((events[0].get("led_to"), len(events)), ("ban", 5), "why")
     refused_everywhere(lab, SUBMISSION_GUESSER)

@@ -81,7 +81,8 @@ def over_unix(stack, dns, signers, folder, rounds):
     for title, size in SIZES.items():
         for kind in KINDS:
             path = message(folder, signers.of[kind], size)
-            for sessions in SESSIONS:
+            # rspamd takes so long for 50 of the largest that it gives up on them.
+            for sessions in SESSIONS if size < SIZES["1 MB"] else SESSIONS[:-1]:
                 with contextlib.ExitStack() as base:
                     lines = [null, base.enter_context(Verifier(dns, signers, kind))] \
                         if size == SIZES["5 kB"] and sessions == 8 else []

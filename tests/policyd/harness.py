@@ -7,7 +7,7 @@ import pwd
 import tempfile
 
 from daemon import Daemon, USER   # which finds tests/lib
-from cases import Skip, case, eq, has, run  # noqa: F401
+from cases import Skip, case, eq, has, run, wait_for  # noqa: F401
 
 DATA = os.environ.get("POSTERN_TEST_DATA", "")
 

@@ -26,7 +26,7 @@ void table_fini(struct table *table)
     *table = (struct table){0};
 }
 
-/* A copy that cannot move the terminal. */
+/* A copy that cannot move the terminal: U+0080 to U+009F are controls, too, U+009B is as ESC [. */
 static char *printable(const char *text)
 {
     char *copy = x_strdup(text);
@@ -36,6 +36,8 @@ static char *printable(const char *text)
         unsigned char c = (unsigned char)*p;
         if (c < ' ' || c == 0x7f || (c > 0x7f && !utf8))
             *p = '?';
+        else if (c == 0xc2 && (unsigned char)p[1] < 0xa0)
+            p[0] = p[1] = '?';
     }
     return copy;
 }

@@ -18,7 +18,7 @@ struct table {
 void table_init(struct table *table, size_t columns);
 void table_fini(struct table *table);
 void table_print(const struct table *table);
-/* The next cell, row by row, copied; bytes that are not printable ASCII or UTF-8 become '?'. */
+/* The next cell, row by row, copied; bytes that are controls or not UTF-8 become '?'. */
 void table_add(struct table *table, const char *text);
 
 /* The next cell: "59m 12s", or local time; the text itself where it is no number of seconds. */

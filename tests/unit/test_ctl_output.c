@@ -74,9 +74,12 @@ static void test_table_text(void **state)
     table_add(&table, "|");
     table_add(&table, "\303\244");
     table_add(&table, "|");
+    table_add(&table, "\302\2332J\302\237\302\240");
+    table_add(&table, "|");
     take_stdout();
     table_print(&table);
-    assert_string_equal(taken_text(), "?[2J?x?  |\n?        |\n\303\244        |\n");
+    assert_string_equal(taken_text(), "?[2J?x?  |\n?        |\n\303\244        |\n"
+                                      "??2J??\302\240  |\n");
     table_fini(&table);
 }
 

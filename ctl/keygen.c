@@ -179,13 +179,13 @@ static enum ctl_exit tell(const struct ctl *ctl, const struct work *work)
 
     buf_printf(&name, "%s._domainkey.%s", work->name.selector, work->name.domain);
     if (ctl->json) {
-        output_json(json_pack("{s:s, s:s, s:s, s:i, s:o, s:s, s:s, s:s, s:s}", "domain",
+        output_json(json_pack("{s:s, s:s, s:s, s:i, s:o, s:s, s:s, s:s, s:o}", "domain",
                               work->name.domain, "selector", work->name.selector, "algorithm",
                               dkim_signkey_algorithm(work->key), "bits",
                               (int)dkim_signkey_bits(work->key), "key_file",
                               output_json_text(work->path), "name", buf_str(&name), "record",
                               buf_str(&work->record), "zone_line", buf_str(&work->zone_line),
-                              "section", buf_str(&work->section)),
+                              "section", output_json_text(buf_str(&work->section))),
                     CTL_YES);
     } else {
         printf("wrote %s\n\n"

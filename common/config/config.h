@@ -132,16 +132,14 @@ enum config_enforcement {
 
 struct config_dmarc {
     enum config_enforcement enforcement;
-    enum config_action permerror; /* From names no author, or not for sure */
-    enum config_action temperror; /* anything but reject */
-    struct config_strings
-        exempt_domains; /* lower case: mail that SPF or DKIM proves to be theirs */
+    enum config_action permerror;         /* From names no author, or not for sure */
+    enum config_action temperror;         /* anything but reject */
+    struct config_strings exempt_domains; /* who SPF or DKIM proves to send it; lower case */
     struct prefixlist exempt_clients;
 };
 
-#define CONFIG_SIGNATURES_MAX                                                                      \
-    4 /* sign sections for one sender: a key of each kind, old and new                             \
-       */
+/* Of sign sections for one sender: a key of each kind, old and new. */
+#define CONFIG_SIGNATURES_MAX 4
 
 /* A key that signs what goes out. */
 struct config_sign {

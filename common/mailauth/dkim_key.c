@@ -140,8 +140,7 @@ static size_t decode(const char *text, size_t len, uint8_t *out)
     return count;
 }
 
-/* --- the key itself: SubjectPublicKeyInfo in DER, RFC 5280 4.1 and RFC 8017 A.1.1 ----------------
- */
+/* --- the key itself: SubjectPublicKeyInfo in DER, RFC 5280 4.1 and RFC 8017 A.1.1 ----------- */
 
 /* What is left to read. at is NULL after a fault, and then nothing is. */
 struct der {

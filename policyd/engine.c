@@ -332,7 +332,7 @@ static void act(struct engine *engine, struct report *report, size_t index,
         counters_forget(&engine->jails.counters[index], key);
         saver_forget(engine->saver, index, key);
         ban_by_jail(engine, report, index, &net);
-    } else if (count == jail_limit(jail, event->is_known)) {
+    } else if (jail_is_first_reached(jail, event, count)) {
         event_log_reached(jail, event, key, count);
     }
 }

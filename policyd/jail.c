@@ -118,6 +118,19 @@ uint64_t jail_limit(const struct config_jail *jail, bool is_known)
     return limit < WINDOW_COUNT_MAX ? limit : WINDOW_COUNT_MAX;
 }
 
+static unsigned weight_of(const struct config_jail *jail, const struct event *event)
+{
+    return event->weight * jail_weight(jail, event->kind);
+}
+
+bool jail_is_first_reached(const struct config_jail *jail, const struct event *event,
+                           uint64_t count)
+{
+    uint64_t limit = jail_limit(jail, event->is_known);
+
+    return count >= limit && count - limit < weight_of(jail, event);
+}
+
 uint64_t jail_bantime(const struct config_jail *jail, uint64_t bans_before, uint32_t chance)
 {
     uint64_t seconds = jail->bantime_sec;
@@ -162,8 +175,7 @@ static bool count(const struct config_jail *jail, struct window *window, const s
     else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), hash_max(jail, event),
                                   now_ms))
         return false;
-    unsigned weight = event->weight * jail_weight(jail, event->kind);
-    for (unsigned i = 1; i < weight; i++)
+    for (unsigned i = 1; i < weight_of(jail, event); i++)
         window_add(window, findtime_ms(jail), now_ms);
     return true;
 }

@@ -69,6 +69,10 @@ struct prefix jail_net(const struct config_jail *jail, const struct addr *client
 /* So many are too many of such a client. */
 uint64_t jail_limit(const struct config_jail *jail, bool is_known);
 
+/* The count with this event is too many, and without it was not. */
+bool jail_is_first_reached(const struct config_jail *jail, const struct event *event,
+                           uint64_t count);
+
 /* Seconds of a ban by one who had so many before; chance is any number. */
 uint64_t jail_bantime(const struct config_jail *jail, uint64_t bans_before, uint32_t chance);
 

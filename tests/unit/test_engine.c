@@ -464,6 +464,19 @@ static void a_jail_that_only_logs_bans_nobody(void **state)
     assert_true(fixture_logged(fixture, "jail-reached jail=logins key=203.0.113.7 count=5"));
 }
 
+static void a_count_that_passes_the_limit_by_is_logged_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct told told;
+
+    fixture->jail.action = JAIL_ACTION_LOG;
+    fixture->jail.weights[__builtin_ctz(CONFIG_EVENT_AUTH_FAIL)] = 3;
+    guess(fixture, CLIENT, 3, &told);
+    assert_false(fixture_logged(fixture, "jail-reached jail=logins key=203.0.113.7 count=3"));
+    assert_true(fixture_logged(fixture, "jail-reached jail=logins key=203.0.113.7 count=6"));
+    assert_false(fixture_logged(fixture, "jail-reached jail=logins key=203.0.113.7 count=9"));
+}
+
 /* Another configuration whose only jail is this one. */
 static void reload(struct fixture *fixture, const struct config_jail *jail)
 {
@@ -538,6 +551,7 @@ int main(void)
         ENGINE_TEST(whoever_guesses_behind_a_gateway_is_slowed_down_by_the_login),
         ENGINE_TEST(a_local_client_is_not_slowed_down_nor_counted),
         ENGINE_TEST(a_jail_that_only_logs_bans_nobody),
+        ENGINE_TEST(a_count_that_passes_the_limit_by_is_logged_once),
         ENGINE_TEST(a_banned_client_is_not_counted),
         ENGINE_TEST(without_enforce_nothing_is_done),
         ENGINE_TEST(a_failing_disk_leaves_the_ban_in_memory_and_is_asked_again),

@@ -14,21 +14,38 @@ static struct ban *find(const struct bans *bans, const struct prefix *wide, unsi
     return bans_find(bans, &narrow);
 }
 
-bool aggregate_is_due(const struct bans *bans, const struct prefix *wide, unsigned acts,
+static bool is_by_operator(const struct ban *ban)
+{
+    return str_eq(ban->jail, BANS_OPERATOR);
+}
+
+static void take_longer(const struct ban *ban, int64_t now_mono_ms, uint64_t *seconds)
+{
+    uint64_t left = bans_seconds_left(ban, now_mono_ms);
+
+    *seconds = left > *seconds ? left : *seconds;
+}
+
+bool aggregate_is_due(const struct bans *bans, const struct prefix *wide, unsigned *acts,
                       int64_t now_mono_ms, uint64_t *seconds_r)
 {
+    const struct ban *held = bans_find(bans, wide);
     unsigned count = 0;
 
     *seconds_r = 0;
     for (unsigned byte = 0; byte < 256; byte++) {
         const struct ban *ban = find(bans, wide, byte);
-        if (!ban || (ban->acts & acts) != acts)
+        if (!ban || (ban->acts & *acts) != *acts)
             continue;
-        uint64_t seconds = bans_seconds_left(ban, now_mono_ms);
-        *seconds_r = seconds > *seconds_r ? seconds : *seconds_r;
+        if (!is_by_operator(ban))
+            take_longer(ban, now_mono_ms, seconds_r);
         count++;
     }
-    return count >= AGGREGATE_MIN;
+    if (held) {
+        take_longer(held, now_mono_ms, seconds_r);
+        *acts |= held->acts;
+    }
+    return count >= AGGREGATE_MIN && *seconds_r;
 }
 
 void aggregate_drop(const struct bans *bans, struct keeper_change *change,
@@ -36,7 +53,7 @@ void aggregate_drop(const struct bans *bans, struct keeper_change *change,
 {
     for (unsigned byte = 0; byte < 256; byte++) {
         struct ban *ban = find(bans, wide, byte);
-        if (ban && ban->acts == acts && !str_eq(ban->jail, BANS_OPERATOR))
+        if (ban && !(ban->acts & ~acts) && !is_by_operator(ban))
             keeper_remove(change, ban);
     }
 }

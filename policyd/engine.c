@@ -177,15 +177,16 @@ static void fail(struct request *request, enum engine_status status, const char 
     snprintf(request->reason, sizeof(request->reason), "%s", reason);
 }
 
-static void set_ban(struct request *request, const struct prefix *prefix, uint64_t seconds,
+static bool set_ban(struct request *request, const struct prefix *prefix, uint64_t seconds,
                     const char *session, const char *jail, unsigned acts)
 {
     if (keeper_put(request->change, prefix, seconds, jail, acts) == 0) {
         log_ban("ban", session, prefix, jail, seconds);
-        return;
+        return true;
     }
     log_error(session, "ban-table-full", LOG_UINT("bans", BANS_MAX));
     fail(request, ENGINE_FULL, "the table of bans is full");
+    return false;
 }
 
 void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t seconds,
@@ -254,11 +255,11 @@ struct report {
     struct request *request; /* NULL before the first ban */
 };
 
-/* Who owns a /48 has a new /64 for each guess. */
+/* Who owns a /48 has a /64 for each guess. Where no new ban is told, those told before stay. */
 static void aggregate(struct engine *engine, struct report *report, const struct config_jail *jail,
                       const struct prefix *key, unsigned acts)
 {
-    int64_t now_ms = engine_now_mono_ms(engine);
+    const struct bans *bans = keeper_bans(engine->keeper);
     char reason[ORIGIN_REASON_MAX];
     uint64_t seconds;
 
@@ -266,20 +267,22 @@ static void aggregate(struct engine *engine, struct report *report, const struct
         return;
     for (unsigned bits = 56; bits >= 48 && key->bits == 64; bits -= 8) {
         struct prefix wide = prefix_of(&key->addr, bits);
-        if (!aggregate_is_due(keeper_bans(engine->keeper), &wide, acts, now_ms, &seconds) ||
-            origin_protects(engine->rules, &wide, reason))
+        unsigned all = acts;
+        if (!aggregate_is_due(bans, &wide, &all, engine_now_mono_ms(engine), &seconds) ||
+            origin_protects(engine->rules, &wide, reason) ||
+            !set_ban(report->request, &wide, seconds, report->event->session, jail->name, all))
             return;
-        set_ban(report->request, &wide, seconds, report->event->session, jail->name, acts);
-        aggregate_drop(keeper_bans(engine->keeper), report->request->change, &wide, acts);
+        if (!engine->rate.is_too_high)
+            aggregate_drop(bans, report->request->change, &wide, all);
     }
 }
 
 /* One of this prefix that holds goes on where it acts, and both end with the later end. */
-static void ban_by_jail(struct engine *engine, struct report *report, size_t index,
-                        const struct prefix *key)
+static void ban_by_jail(struct engine *engine, struct report *report, size_t index)
 {
     const struct event *event = report->event;
     const struct config_jail *jail = &engine->config->jails[index];
+    const struct prefix net = jail_net(jail, &event->client), *key = &net;
     const struct ban *held = bans_find(keeper_bans(engine->keeper), key);
     int64_t now_ms = engine_now_mono_ms(engine);
     uint64_t seconds = jail_bantime(jail, jails_bans_before(&engine->jails, index, key, now_ms),
@@ -326,12 +329,11 @@ static void act(struct engine *engine, struct report *report, size_t index,
 {
     const struct config_jail *jail = &engine->config->jails[index];
     const struct event *event = report->event;
-    struct prefix net = jail_net(jail, &event->client);
 
     if (jail->action == JAIL_ACTION_BAN) {
         counters_forget(&engine->jails.counters[index], key);
         saver_forget(engine->saver, index, key);
-        ban_by_jail(engine, report, index, &net);
+        ban_by_jail(engine, report, index);
     } else if (jail_is_first_reached(jail, event, count)) {
         event_log_reached(jail, event, key, count);
     }

@@ -3,9 +3,11 @@
 
 #include "policyd/engine.h"
 
+#include <endian.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -48,11 +50,16 @@ static void tell(struct fixture *fixture, struct event event)
     assert_int_equal(told.times, 1);
 }
 
+static struct judgement judge(struct fixture *fixture, const char *client, unsigned act)
+{
+    struct origin_peer peer = fixture_peer(client);
+
+    return engine_judge(fixture->engine, &peer, act);
+}
+
 static enum verdict verdict_at(struct fixture *fixture, unsigned act)
 {
-    struct origin_peer peer = fixture_peer(CLIENT);
-
-    return engine_judge(fixture->engine, &peer, act).verdict;
+    return judge(fixture, CLIENT, act).verdict;
 }
 
 static uint32_t always_seven(void)
@@ -183,6 +190,68 @@ static void what_the_operator_banned_stays_as_it_is(void **state)
     ban_each(fixture, "2001:db8:1:", "::1", 0, 15);
     assert_int_equal(ban_count(fixture), 2);
     assert_non_null(bans_find(engine_bans(fixture->engine), &prefix));
+    /* How long he meant is of his net alone. */
+    assert_int_equal(judge(fixture, "2001:db8:1:aa::1", CONFIG_ACTS_ALL).seconds,
+                     fixture->jail.bantime_sec);
+}
+
+static void what_a_firewall_was_told_stays_until_it_can_be_told_more(void **state)
+{
+    struct fixture *fixture = *state;
+    struct prefix first = fixture_prefix("2001:db8:1::/64"),
+                  wide = fixture_prefix("2001:db8:1::/56");
+    const struct bans *bans = engine_bans(fixture->engine);
+
+    fixture->jail.maxretry = 1;
+    fixture->config.policyd.aggregate = true;
+    fixture->config.policyd.max_bans_per_minute = 10;
+    ban_each(fixture, "2001:db8:1:", "::1", 0, 16);
+    assert_true(engine_holds_back(fixture->engine));
+    assert_non_null(bans_find(bans, &wide));
+    assert_false(engine_may_tell(fixture->engine, bans_find(bans, &wide)));
+    assert_non_null(bans_find(bans, &first));
+    assert_true(engine_may_tell(fixture->engine, bans_find(bans, &first)));
+}
+
+static void put_ban(struct fixture *fixture, const char *text, unsigned acts, int64_t seconds)
+{
+    struct prefix prefix = fixture_prefix(text);
+
+    assert_non_null(bans_put(engine_bans(fixture->engine), &prefix, "other", acts, 1,
+                             engine_now_mono_ms(fixture->engine) + seconds * 1000));
+}
+
+static void the_net_around_them_is_banned_wherever_it_was(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->jail.maxretry = 1;
+    fixture->jail.acts = CONFIG_ACTS_AUTH;
+    fixture->config.policyd.aggregate = true;
+    put_ban(fixture, "2001:db8:1::/56", CONFIG_ACTS_SMTP, 7200);
+    ban_each(fixture, "2001:db8:1:", "::1", 0, 16);
+    assert_int_equal(ban_count(fixture), 1);
+    assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_AUTH).seconds, 7200);
+    assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_SMTP).seconds, 7200);
+}
+
+static void where_the_net_around_them_finds_no_place_they_stay(void **state)
+{
+    struct fixture *fixture = *state;
+    struct prefix prefix = fixture_prefix("10.0.0.0/32");
+    struct bans *bans = engine_bans(fixture->engine);
+
+    fixture->jail.maxretry = 1;
+    fixture->config.policyd.aggregate = true;
+    ban_each(fixture, "2001:db8:1:", "::1", 0, 15);
+    for (uint32_t i = 0; bans->count < BANS_MAX - 1; i++) {
+        memcpy(prefix.addr.bytes + 1, &(uint32_t){htobe32(i << 8)}, 3);
+        assert_non_null(bans_put(bans, &prefix, "other", CONFIG_ACTS_ALL, 1, INT64_MAX));
+    }
+    ban_each(fixture, "2001:db8:1:", "::1", 15, 16);
+    assert_true(fixture_logged(fixture, "ban-table-full"));
+    assert_int_equal(ban_count(fixture), BANS_MAX);
+    assert_int_equal(fixture_verdict(fixture, "2001:db8:1:5::1"), VERDICT_BANNED);
 }
 
 static void two_jails_that_act_elsewhere_make_one_ban(void **state)
@@ -266,6 +335,9 @@ int main(void)
         BAN_TEST(an_operator_may_ban_as_many_as_he_likes),
         BAN_TEST(many_nets_become_the_one_around_them),
         BAN_TEST(what_the_operator_banned_stays_as_it_is),
+        BAN_TEST(what_a_firewall_was_told_stays_until_it_can_be_told_more),
+        BAN_TEST(the_net_around_them_is_banned_wherever_it_was),
+        BAN_TEST(where_the_net_around_them_finds_no_place_they_stay),
         BAN_TEST(two_jails_that_act_elsewhere_make_one_ban),
         BAN_TEST(no_net_around_a_protected_one_is_banned),
         BAN_TEST(by_client_and_login_the_client_is_banned),

@@ -8,7 +8,6 @@
 
 #include "common/wire/taglist.h"
 
-#define TAGS_MAX          32
 #define ED25519_SIZE      32
 #define EXPONENT_SIZE_MAX 8 /* bytes; nearly all keys have 65537 */
 
@@ -34,11 +33,6 @@ const char *dkim_key_strstatus(enum dkim_key_status status)
 
 /* --- the tags ---------------------------------------------------------------------------- */
 
-struct tags {
-    struct tag tags[TAGS_MAX];
-    size_t count;
-};
-
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -51,38 +45,6 @@ static bool is_readable(const uint8_t *record, size_t len)
             return false;
     }
     return true;
-}
-
-static bool is_same_name(const struct tag *a, const struct tag *b)
-{
-    return a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
-}
-
-static bool read_tags(const uint8_t *record, size_t len, struct tags *tags)
-{
-    struct taglist list = taglist_of(record, len);
-    enum taglist_status status;
-    struct tag tag;
-
-    while ((status = taglist_next(&list, &tag)) != TAGLIST_END) {
-        if (status == TAGLIST_BAD || tags->count == TAGS_MAX)
-            return false;
-        for (size_t i = 0; i < tags->count; i++) {
-            if (is_same_name(&tags->tags[i], &tag))
-                return false;
-        }
-        tags->tags[tags->count++] = tag;
-    }
-    return true;
-}
-
-static const struct tag *find(const struct tags *tags, const char *name)
-{
-    for (size_t i = 0; i < tags->count; i++) {
-        if (tag_is(&tags->tags[i], name))
-            return &tags->tags[i];
-    }
-    return NULL;
 }
 
 /* Whether one of the words between colons is this one. No tag is no word. */
@@ -258,20 +220,21 @@ static enum dkim_key_status read_p(const struct tag *p, struct dkim_key *key)
 
 enum dkim_key_status dkim_key_parse(const uint8_t *record, size_t len, struct dkim_key *key_r)
 {
-    struct tags tags = {.count = 0};
+    struct tags tags;
 
     memset(key_r, 0, sizeof(*key_r));
     if (len > DKIM_KEY_RECORD_MAX)
         return DKIM_KEY_TOO_LONG;
     if (len && memchr(record, 0, len))
         return DKIM_KEY_NUL;
-    if (!is_readable(record, len) || !read_tags(record, len, &tags))
+    if (!is_readable(record, len) || tags_read(record, len, &tags) != TAGS_OK)
         return DKIM_KEY_NO_LIST;
-    const struct tag *v = find(&tags, "v"), *k = find(&tags, "k"), *h = find(&tags, "h"),
-                     *s = find(&tags, "s"), *t = find(&tags, "t");
+    const struct tag *v = tags_find(&tags, "v"), *k = tags_find(&tags, "k"),
+                     *h = tags_find(&tags, "h"), *s = tags_find(&tags, "s"),
+                     *t = tags_find(&tags, "t");
     key_r->is_testing = has_word(t, "y");
     key_r->is_exact = has_word(t, "s");
-    if (v && (v != &tags.tags[0] || v->value_len != 5 || memcmp(v->value, "DKIM1", 5) != 0))
+    if (v && (v != &tags.items[0] || v->value_len != 5 || memcmp(v->value, "DKIM1", 5) != 0))
         return DKIM_KEY_BAD_V;
     if (h && !has_word(h, "sha256"))
         return DKIM_KEY_BAD_H;
@@ -280,5 +243,5 @@ enum dkim_key_status dkim_key_parse(const uint8_t *record, size_t len, struct dk
         return DKIM_KEY_BAD_K;
     if (s && !has_word(s, "*") && !has_word(s, "email"))
         return DKIM_KEY_BAD_S;
-    return read_p(find(&tags, "p"), key_r);
+    return read_p(tags_find(&tags, "p"), key_r);
 }

@@ -9,10 +9,9 @@
 #include "common/mailauth/domain.h"
 #include "common/wire/taglist.h"
 
-#define TIME_DIGITS   12 /* RFC 6376 3.5, t= and x= */
-#define LENGTH_DIGITS 76 /* the same, l= */
-#define SHA256_BASE64 44 /* characters of 32 bytes */
-#define TAGS_MAX      32
+#define TIME_DIGITS   12   /* RFC 6376 3.5, t= and x= */
+#define LENGTH_DIGITS 76   /* the same, l= */
+#define SHA256_BASE64 44   /* characters of 32 bytes */
 #define SIGNED_BYTES  4000 /* of h=; libopendkim reads 4095 and forgets the rest */
 #define LABEL_MAX     63
 #define DIGITS        "0123456789"
@@ -145,48 +144,12 @@ static bool read_number(struct value value, size_t digits, uint64_t *number_r)
 
 /* --- the tags ---------------------------------------------------------------------------- */
 
-struct tags {
-    struct tag tags[TAGS_MAX];
-    size_t count;
-};
-
-static bool is_same_name(const struct tag *a, const struct tag *b)
-{
-    return a->name_len == b->name_len &&
-           strncasecmp((const char *)a->name, (const char *)b->name, a->name_len) == 0;
-}
-
-/*
- * A tag must not come twice (RFC 6376 3.2). Names are case-sensitive, but not to every
- * verifier: with both d= and D= they would not agree on who signed.
- */
-static enum dkim_signature_status read_tags(const char *text, size_t len, struct tags *tags)
-{
-    struct taglist list = taglist_of((const uint8_t *)text, len);
-    enum taglist_status status;
-    struct tag tag;
-
-    while ((status = taglist_next(&list, &tag)) != TAGLIST_END) {
-        if (status == TAGLIST_BAD || tags->count == TAGS_MAX)
-            return DKIM_SIGNATURE_NO_LIST;
-        for (size_t i = 0; i < tags->count; i++) {
-            if (is_same_name(&tags->tags[i], &tag))
-                return DKIM_SIGNATURE_TWICE;
-        }
-        tags->tags[tags->count++] = tag;
-    }
-    return DKIM_SIGNATURE_OK;
-}
-
 /* text is NULL where there is no such tag. */
 static struct value find(const struct tags *tags, const char *name)
 {
-    for (size_t i = 0; i < tags->count; i++) {
-        const struct tag *tag = &tags->tags[i];
-        if (tag_is(tag, name))
-            return (struct value){(const char *)tag->value, tag->value_len};
-    }
-    return (struct value){NULL, 0};
+    const struct tag *tag = tags_find(tags, name);
+
+    return tag ? (struct value){(const char *)tag->value, tag->value_len} : (struct value){NULL, 0};
 }
 
 static bool is_field_name(struct value name)
@@ -353,7 +316,7 @@ static enum dkim_signature_status check_rest(const struct tags *tags,
 enum dkim_signature_status dkim_signature_parse(const char *value, size_t len,
                                                 struct dkim_signature *signature_r)
 {
-    struct tags tags = {.count = 0};
+    struct tags tags;
     enum dkim_signature_status status;
 
     memset(signature_r, 0, sizeof(*signature_r));
@@ -361,9 +324,9 @@ enum dkim_signature_status dkim_signature_parse(const char *value, size_t len,
         return DKIM_SIGNATURE_TOO_LONG;
     if (!is_readable(value, len))
         return DKIM_SIGNATURE_CHARACTERS;
-    status = read_tags(value, len, &tags);
-    if (status != DKIM_SIGNATURE_OK)
-        return status;
+    enum tags_status list = tags_read((const uint8_t *)value, len, &tags);
+    if (list != TAGS_OK)
+        return list == TAGS_TWICE ? DKIM_SIGNATURE_TWICE : DKIM_SIGNATURE_NO_LIST;
     read_names(&tags, signature_r);
     if (!value_is(find(&tags, "v"), "1"))
         return DKIM_SIGNATURE_BAD_V;

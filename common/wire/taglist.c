@@ -82,3 +82,39 @@ bool tag_has(const struct tag *tag, const char *text)
     return tag->value_len == strlen(text) &&
            strncasecmp((const char *)tag->value, text, tag->value_len) == 0;
 }
+
+static bool has_name_of(const struct tags *tags, const struct tag *tag)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        const struct tag *known = &tags->items[i];
+        if (known->name_len == tag->name_len &&
+            strncasecmp((const char *)known->name, (const char *)tag->name, tag->name_len) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum tags_status tags_read(const uint8_t *bytes, size_t len, struct tags *tags_r)
+{
+    struct taglist list = taglist_of(bytes, len);
+    enum taglist_status status;
+    struct tag tag;
+
+    tags_r->count = 0;
+    while ((status = taglist_next(&list, &tag)) != TAGLIST_END) {
+        if (status == TAGLIST_BAD || tags_r->count == TAGS_MAX)
+            return TAGS_BAD;
+        if (has_name_of(tags_r, &tag))
+            return TAGS_TWICE;
+        tags_r->items[tags_r->count++] = tag;
+    }
+    return TAGS_OK;
+}
+
+const struct tag *tags_find(const struct tags *tags, const char *name)
+{
+    for (size_t i = 0; i < tags->count; i++)
+        if (tag_is(&tags->items[i], name))
+            return &tags->items[i];
+    return NULL;
+}

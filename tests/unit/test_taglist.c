@@ -162,12 +162,54 @@ static void test_comparing(void **state)
     assert_false(tag_has(&tag, ""));
 }
 
+static void test_whole_lists(void **state)
+{
+    static const struct {
+        const char *text;
+        enum tags_status status;
+        size_t count;
+    } cases[] = {
+        {"", TAGS_OK, 0},           {" a = 1 ; b=2;", TAGS_OK, 2},    {"a=1; junk", TAGS_BAD, 1},
+        {"a=1;; b=2", TAGS_BAD, 1}, {"a=1; b=2; a=1", TAGS_TWICE, 2}, {"d=x; D=y", TAGS_TWICE, 1},
+        {"a=1; ab=2", TAGS_OK, 2},
+    };
+    struct tags tags;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *text = cases[i].text;
+        CASE(text, tags_read((const uint8_t *)text, strlen(text), &tags) == cases[i].status);
+        CASE(text, tags.count == cases[i].count);
+    }
+    const struct tag *b = tags_find(&tags, "ab");
+    assert_non_null(b);
+    assert_true(tag_has(b, "2"));
+    assert_null(tags_find(&tags, "b"));
+    assert_null(tags_find(&tags, "AB"));
+}
+
+static void test_too_many_tags(void **state)
+{
+    struct tags tags;
+    struct buf text = {0};
+
+    (void)state;
+    for (int i = 0; i < TAGS_MAX; i++)
+        buf_printf(&text, "t%d=;", i);
+    assert_int_equal(tags_read(text.data, text.len, &tags), TAGS_OK);
+    assert_int_equal(tags.count, TAGS_MAX);
+    buf_puts(&text, "more=");
+    assert_int_equal(tags_read(text.data, text.len, &tags), TAGS_BAD);
+    buf_fini(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),           cmocka_unit_test(test_nul),
         cmocka_unit_test(test_every_beginning), cmocka_unit_test(test_long),
-        cmocka_unit_test(test_comparing),
+        cmocka_unit_test(test_comparing),       cmocka_unit_test(test_whole_lists),
+        cmocka_unit_test(test_too_many_tags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

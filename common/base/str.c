@@ -172,3 +172,12 @@ bool str_eq_secret(const char *a, const char *b)
         diff |= (unsigned)(a[i] ^ b[b_len ? i % b_len : 0]);
     return !diff;
 }
+
+bool str_is_domain_within(const char *domain, const char *parent)
+{
+    size_t len = strlen(domain), parent_len = strlen(parent);
+
+    if (!parent_len || parent_len > len || !str_eq(domain + len - parent_len, parent))
+        return false;
+    return parent_len == len || domain[len - parent_len - 1] == '.';
+}

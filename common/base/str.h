@@ -13,6 +13,8 @@ bool str_has_prefix(const char *text, const char *prefix);
 char *str_lower(char *text);
 bool str_is_ascii(const char *text);
 bool str_is_utf8(const char *text);
+/* Whether a domain is parent or below it: both in lower case, without a dot at the end. */
+bool str_is_domain_within(const char *domain, const char *parent);
 
 /*
  * Wire bytes as a C string: a fresh copy when bytes[0..len) hold no NUL and

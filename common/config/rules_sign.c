@@ -3,19 +3,9 @@
 
 #include "common/config/rules_sign.h"
 
-#include <string.h>
-
 #include "common/base/str.h"
 #include "common/config/errors.h"
 #include "common/config/secret.h"
-
-static bool is_within(const char *domain, const char *parent)
-{
-    size_t len = strlen(domain), parent_len = strlen(parent);
-
-    return len >= parent_len && str_eq(domain + len - parent_len, parent) &&
-           (len == parent_len || domain[len - parent_len - 1] == '.');
-}
 
 /* The domain that all of whose mail it is share, or NULL for "*". */
 static const char *root_of(const char *from)
@@ -33,8 +23,8 @@ static void check_from(struct draft *draft, const struct draft_section *in)
 
     for (size_t i = 0; i < domains->count; i++) {
         const char *domain = domains->items[i];
-        if (root == NULL || is_within(root, domain) ||
-            (root != from && is_within(domain, root) && !str_eq(domain, root)))
+        if (root == NULL || str_is_domain_within(root, domain) ||
+            (root != from && str_is_domain_within(domain, root) && !str_eq(domain, root)))
             return;
     }
     config_errors_add(draft->errors, draft_line(in, "from"),
@@ -49,10 +39,10 @@ static void check_domain(struct draft *draft, const struct draft_section *in)
     const struct config_strings *domains = &draft->config->domains;
     const struct config_sign *sign = in->base;
     const char *root = root_of(sign->from);
-    bool fits = root == NULL || is_within(root, sign->domain);
+    bool fits = root == NULL || str_is_domain_within(root, sign->domain);
 
     for (size_t i = 0; root == NULL && i < domains->count; i++)
-        fits = fits && is_within(domains->items[i], sign->domain);
+        fits = fits && str_is_domain_within(domains->items[i], sign->domain);
     if (!fits)
         config_errors_add(draft->errors, draft_line(in, "domain"),
                           "%sdomain \"%s\" is neither the domain of all mail from \"%s\" nor above "

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "common/mailauth/domain.h"
 
 #define SIGNATURE_NAME "DKIM-Signature"
@@ -95,8 +96,8 @@ static bool is_of_author(const char *domain, const struct author *author)
     if (!author || author->status != AUTHOR_OK)
         return false;
     for (size_t i = 0; i < author->count; i++) {
-        if (domain_is_within(domain, author->domains[i]) ||
-            domain_is_within(author->domains[i], domain))
+        if (str_is_domain_within(domain, author->domains[i]) ||
+            str_is_domain_within(author->domains[i], domain))
             return true;
     }
     return false;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/str.h"
 #include "common/mailauth/domain.h"
 #include "common/wire/taglist.h"
 
@@ -236,7 +237,7 @@ static bool read_i(struct value i, struct dkim_signature *signature)
     if (!at || domain_normalize(at + 1, i.len - (size_t)(at + 1 - i.text), domain) != DOMAIN_OK)
         return false;
     signature->is_exact = strcmp(domain, signature->domain) == 0;
-    return domain_is_within(domain, signature->domain);
+    return str_is_domain_within(domain, signature->domain);
 }
 
 static enum dkim_signature_status check_times(struct value t, struct value x)

@@ -98,8 +98,8 @@ static bool is_strict(const struct author_case *author, const struct identifier 
 static bool may_share_organization(const struct author_case *author, const char *domain)
 {
     for (unsigned guess = 0; guess < DMARC_GUESSES; guess++) {
-        if (domain_is_within(domain,
-                             dmarc_walk_organization(&author->walk, (enum dmarc_guess)guess)))
+        if (str_is_domain_within(domain,
+                                 dmarc_walk_organization(&author->walk, (enum dmarc_guess)guess)))
             return true;
     }
     return false;

@@ -149,12 +149,3 @@ const char *domain_last_labels(const char *domain, size_t count)
         start--;
     return start;
 }
-
-bool domain_is_within(const char *domain, const char *parent)
-{
-    size_t len = strlen(domain), parent_len = strlen(parent);
-
-    if (!parent_len || parent_len > len || !str_eq(domain + len - parent_len, parent))
-        return false;
-    return parent_len == len || domain[len - parent_len - 1] == '.';
-}

@@ -29,7 +29,5 @@ const char *domain_strstatus(enum domain_status status);
 size_t domain_label_count(const char *domain);
 /* The last count labels of it; all of it where it has fewer. */
 const char *domain_last_labels(const char *domain, size_t count);
-/* Whether it is parent or below it. */
-bool domain_is_within(const char *domain, const char *parent);
 
 #endif

@@ -63,7 +63,7 @@ static size_t fit(const char *from, const char *domain)
         return 1;
     if (!str_has_prefix(from, "*."))
         return str_eq(from, domain) ? SIZE_MAX : 0;
-    return domain_is_within(domain, from + 2) && !str_eq(domain, from + 2)
+    return str_is_domain_within(domain, from + 2) && !str_eq(domain, from + 2)
                ? 1 + domain_label_count(from + 2)
                : 0;
 }
@@ -71,7 +71,7 @@ static size_t fit(const char *from, const char *domain)
 static bool is_ours(const struct config_strings *domains, const char *domain)
 {
     for (size_t i = 0; i < domains->count; i++)
-        if (domain_is_within(domain, domains->items[i]))
+        if (str_is_domain_within(domain, domains->items[i]))
             return true;
     return false;
 }

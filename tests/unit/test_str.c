@@ -210,12 +210,27 @@ static void test_format_duration(void **state)
     }
 }
 
+static void test_domain_within(void **state)
+{
+    (void)state;
+    assert_true(str_is_domain_within("example.org", "example.org"));
+    assert_true(str_is_domain_within("a.example.org", "example.org"));
+    assert_true(str_is_domain_within("a.b.example.org", "example.org"));
+    assert_false(str_is_domain_within("badexample.org", "example.org"));
+    assert_false(str_is_domain_within("example.org", "a.example.org"));
+    assert_false(str_is_domain_within("example.com", "example.org"));
+    assert_false(str_is_domain_within("example.org.evil.example", "example.org"));
+    assert_false(str_is_domain_within("example.org", ""));
+    assert_false(str_is_domain_within("", ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eq),
         cmocka_unit_test(test_eq_secret),
         cmocka_unit_test(test_affixes),
+        cmocka_unit_test(test_domain_within),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_ascii),
         cmocka_unit_test(test_take),

@@ -16,6 +16,7 @@
 #include "common/base/process.h"
 #include "common/base/str.h"
 #include "common/config/config.h"
+#include "common/config/form.h"
 #include "common/config/secret.h"
 #include "common/mailauth/dkim_signkey.h"
 #include "ctl/ctl.h"
@@ -26,6 +27,7 @@
 #define DIRECTORY_DEFAULT PN_SYSCONFDIR "/postern/dkim"
 #define USER_DEFAULT      "postern"
 #define NO_GROUP          ((gid_t)-1)
+#define SELECTOR_MAX      63 /* of option selector */
 
 /* What is asked for, and what comes of it. */
 struct work {
@@ -71,7 +73,15 @@ static int read_name(const struct ctl *ctl, struct work *work, struct error *err
     const char *selector = ctl_value(ctl, "selector");
 
     selector_of_now(month, sizeof(month));
-    return signing_name_parse(ctl->args[0], selector ? selector : month, &work->name, error_r);
+    if (signing_name_parse(ctl->args[0], selector ? selector : month, &work->name, error_r) < 0)
+        return -1;
+    /* What is printed must do in postern.conf. */
+    if (form_selector(work->name.selector) || strlen(work->name.selector) > SELECTOR_MAX)
+        return error_set(error_r, ERROR_CONFIG,
+                         "the selector \"%s\" is not what postern.conf takes: at most %d "
+                         "characters, no \"-\" at the ends of a label",
+                         work->name.selector, SELECTOR_MAX);
+    return 0;
 }
 
 /* One that the milter's user can enter, whatever the umask is. */

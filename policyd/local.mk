@@ -11,7 +11,8 @@ libpolicyd_a_SOURCES = \
 	policyd/counters.c policyd/counters.h \
 	policyd/event_log.c policyd/event_log.h \
 	policyd/jails.c policyd/jails.h \
-	policyd/engine.c policyd/engine.h \
+	policyd/engine.c policyd/engine.h policyd/engine_internal.h \
+	policyd/engine_bans.c policyd/engine_events.c \
 	policyd/export.c policyd/export.h \
 	policyd/feed.c policyd/feed.h \
 	policyd/history.c policyd/history.h \

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "common/base/log.h"
+#include "common/base/str.h"
+#include "policyd/aggregate.h"
+#include "policyd/engine_internal.h"
+#include "policyd/event_log.h"
+
+/* An event that is being counted. Most lead to no ban, and then nothing has to be waited for. */
+struct report {
+    struct event *event;
+    engine_done_fn done;
+    void *ctx;
+    struct engine_request *request; /* NULL before the first ban */
+};
+
+/* Who owns a /48 has a /64 for each guess. Where no new ban is told, those told before stay. */
+static void aggregate(struct engine *engine, struct report *report, const struct config_jail *jail,
+                      const struct prefix *key, unsigned acts)
+{
+    const struct bans *bans = keeper_bans(engine->keeper);
+    char reason[ORIGIN_REASON_MAX];
+    uint64_t seconds;
+
+    if (!engine->config->policyd.aggregate || key->addr.family != ADDR_IPV6)
+        return;
+    for (unsigned bits = 56; bits >= 48 && key->bits == 64; bits -= 8) {
+        struct prefix wide = prefix_of(&key->addr, bits);
+        unsigned all = acts;
+        if (!aggregate_is_due(bans, &wide, &all, engine_now_mono_ms(engine), &seconds) ||
+            origin_protects(engine->rules, &wide, reason) ||
+            !engine_set_ban(report->request, &wide, seconds, report->event->session, jail->name,
+                            all))
+            return;
+        if (!engine->rate.is_too_high)
+            aggregate_drop(bans, report->request->change, &wide, all);
+    }
+}
+
+/* One of this prefix that holds goes on where it acts, and both end with the later end. */
+static void ban_by_jail(struct engine *engine, struct report *report, size_t index)
+{
+    const struct event *event = report->event;
+    const struct config_jail *jail = &engine->config->jails[index];
+    const struct prefix net = jail_net(jail, &event->client), *key = &net;
+    const struct ban *held = bans_find(keeper_bans(engine->keeper), key);
+    int64_t now_ms = engine_now_mono_ms(engine);
+    uint64_t seconds = jail_bantime(jail, jails_bans_before(&engine->jails, index, key, now_ms),
+                                    engine->random ? engine->random() : 0);
+    uint64_t held_sec = held ? bans_seconds_left(held, now_ms) : 0;
+    unsigned reach = jail->acts & (event->is_of_mail ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL);
+    unsigned acts = reach | (held ? held->acts : 0);
+
+    if (!reach)
+        return;
+    if (!engine->config->enforce)
+        engine_log_ban("would ban", event->session, key, jail->name, seconds);
+    if (!engine->config->enforce || (held && held_sec >= seconds && held->acts == acts))
+        return;
+    if (!report->request)
+        report->request = engine_request_new(engine, report->done, report->ctx);
+    engine_set_ban(report->request, key, seconds > held_sec ? seconds : held_sec, event->session,
+                   jail->name, acts);
+    jails_note_ban(&engine->jails, index, key, now_ms);
+    ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
+                 keeper_bans(engine->keeper)->changes, now_ms);
+    aggregate(engine, report, jail, key, reach);
+    history_keep(engine->history);
+}
+
+static void leave_uncounted(struct engine *engine, const struct event *event, const char *reason)
+{
+    engine->stats.count[STAT_EVENT_UNCOUNTED]++;
+    event_log_uncounted(event, reason);
+}
+
+/* Replayed after an outage, it counts at the time when it was; a clock set back is now. */
+static int64_t age_of(const struct engine *engine, const struct event *event)
+{
+    if (!event->at_wall_ms)
+        return 0;
+    int64_t now_ms = clock_wall_ms(engine->clock);
+    return event->at_wall_ms < now_ms ? now_ms - event->at_wall_ms : 0;
+}
+
+/* What the jail does about the one too many. A delay is found by the count, and asked for later. */
+static void act(struct engine *engine, struct report *report, size_t index,
+                const struct prefix *key, uint64_t count)
+{
+    const struct config_jail *jail = &engine->config->jails[index];
+    const struct event *event = report->event;
+
+    if (jail->action == JAIL_ACTION_BAN) {
+        counters_forget(&engine->jails.counters[index], key);
+        saver_forget(engine->saver, index, key);
+        ban_by_jail(engine, report, index);
+    } else if (jail_is_first_reached(jail, event, count)) {
+        event_log_reached(jail, event, key, count);
+    }
+}
+
+static void hit_jail(struct engine *engine, struct report *report, size_t index)
+{
+    const struct event *event = report->event;
+    const struct config_jail *jail = &engine->config->jails[index];
+    int64_t now_ms = engine_now_mono_ms(engine), age_ms = age_of(engine, event);
+    struct prefix key = jail_key(jail, event);
+    const char *why_not = NULL;
+    char reason[ORIGIN_REASON_MAX];
+
+    struct prefix net = jail_net(jail, &event->client);
+    if (jail->count_by != COUNT_BY_LOGIN)
+        why_not = origin_protects(engine->rules, &net, reason);
+    if (!why_not && age_ms >= (int64_t)jail->findtime_sec * 1000)
+        why_not = "older than findtime";
+    if (why_not) {
+        leave_uncounted(engine, event, why_not);
+        return;
+    }
+    struct window *window = counters_window(&engine->jails.counters[index], &key, now_ms);
+    enum jail_decision decision = jail_hit(jail, window, event, now_ms - age_ms);
+    uint64_t count = window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms);
+    event_log_counted(jail, event, &key, decision != JAIL_IGNORED, count);
+    if (decision != JAIL_IGNORED)
+        history_add_jail(engine->history, jail->name);
+    if (decision == JAIL_REACHED)
+        act(engine, report, index, &key, count);
+}
+
+static bool event_is_of_login(const struct event *event)
+{
+    return event->kind == CONFIG_EVENT_AUTH_FAIL ||
+           (event->kind == CONFIG_EVENT_HONEYPOT && !event->is_of_mail);
+}
+
+/* Whether a jail counts what such a client does; of a masked one only those by login do. */
+static bool is_counted(const struct engine *engine, const struct origin *origin,
+                       const struct event *event)
+{
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        const struct config_jail *jail = &engine->config->jails[i];
+        if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
+            return true;
+    }
+    return false;
+}
+
+static const char *uncounted(struct engine *engine, const struct origin *origin,
+                             const struct event *event)
+{
+    if (origin->kind != ORIGIN_KNOWN)
+        return is_counted(engine, origin, event) ? NULL : origin_kind_name(origin->kind);
+    unsigned act = event_is_of_login(event) ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
+    return bans_match(keeper_bans(engine->keeper), &origin->addr, act) ? "banned already" : NULL;
+}
+
+static void count_event(struct engine *engine, const struct origin *origin,
+                        const struct origin_peer *peer, struct report *report)
+{
+    struct event *event = report->event;
+
+    keeper_expire(engine->keeper);
+    const char *why_not = uncounted(engine, origin, event);
+    event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
+    event->origin = origin;
+    event->is_known =
+        origin->kind == ORIGIN_KNOWN && *event->login &&
+        jails_know(&engine->jails, &origin->addr, event->login, engine_now_mono_ms(engine));
+    if (why_not) {
+        leave_uncounted(engine, event, why_not);
+        return;
+    }
+    engine->stats.count[stats_of_event(event->kind)]++;
+    event_log_taken(event);
+    history_add(engine->history, event, clock_wall_ms(engine->clock) - age_of(engine, event));
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        const struct config_jail *jail = &engine->config->jails[i];
+        if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
+            hit_jail(engine, report, i);
+    }
+}
+
+void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
+                   engine_done_fn done, void *ctx)
+{
+    struct report report = {.event = event, .done = done, .ctx = ctx};
+    struct origin origin = origin_find(engine->rules, peer);
+
+    count_event(engine, &origin, peer, &report);
+    if (report.request)
+        keeper_end(report.request->change);
+    else
+        done(ENGINE_OK, "", ctx);
+}
+
+void engine_nobody_waits(enum engine_status status, const char *reason, void *ctx)
+{
+    (void)status;
+    (void)reason;
+    (void)ctx;
+}
+
+bool engine_is_honeypot(const struct engine *engine, const char *name)
+{
+    const struct config_strings *honeypots = &engine->config->policyd.honeypots;
+
+    for (size_t i = 0; i < honeypots->count; i++) {
+        if (str_eq_nocase(honeypots->items[i], name))
+            return true;
+    }
+    return false;
+}
+
+void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login)
+{
+    struct origin origin = origin_find(engine->rules, peer);
+
+    if (origin.kind == ORIGIN_KNOWN && *login)
+        jails_note_login(&engine->jails, &origin.addr, login, engine_now_mono_ms(engine));
+}
+
+static bool wants(const struct engine *engine, unsigned kind)
+{
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        if (jail_wants(&engine->config->jails[i], kind))
+            return true;
+    }
+    return false;
+}
+
+/* Whether done is still to come; a ban that found no place is not waited for. */
+static bool end_admission(struct report *report)
+{
+    struct engine_request *request = report->request;
+
+    if (!request)
+        return false;
+    bool waits = keeper_waits(request->change);
+    if (!waits)
+        request->done = engine_nobody_waits;
+    keeper_end(request->change);
+    return waits;
+}
+
+bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
+                  void *ctx, struct judgement *judgement_r)
+{
+    struct event event = {
+        .kind = CONFIG_EVENT_CONNECT,
+        .login = "",
+        .fingerprint = "",
+        .weight = 1,
+        .protocol = "smtp",
+    };
+    struct report report = {.event = &event, .done = done, .ctx = ctx};
+    struct origin origin = origin_find(engine->rules, peer);
+
+    if (wants(engine, event.kind))
+        count_event(engine, &origin, peer, &report);
+    *judgement_r = engine_judge_origin(engine, &origin, CONFIG_ACTS_SMTP);
+    return end_admission(&report);
+}
+
+unsigned engine_delay(struct engine *engine, const struct origin *origin, const char *login,
+                      const struct config_jail **jail_r)
+{
+    return jails_delay(&engine->jails, origin, login, engine_now_mono_ms(engine), jail_r);
+}
+
+const struct config_jail *engine_defers(struct engine *engine, const struct origin *origin)
+{
+    return jails_defer(&engine->jails, origin, engine_now_mono_ms(engine));
+}

@@ -23,6 +23,7 @@ libpolicyd_a_SOURCES = \
 	policyd/origins.c policyd/origins.h \
 	policyd/owed.c policyd/owed.h \
 	policyd/policy.c policyd/policy.h \
+	policyd/redis.h \
 	policyd/replay_events.c policyd/replay_events.h \
 	policyd/replay_line.c policyd/replay_line.h \
 	policyd/route.c policyd/route.h \

@@ -103,7 +103,8 @@ static int leave_root(struct daemon *daemon, bool foreground, struct error *erro
 {
     const struct config *config = daemon->started->config;
 
-    if (store_file_make_directory(config->store_path, config->user, error_r) ||
+    if ((config->store.kind == CONFIG_STORE_FILE &&
+         store_file_make_directory(config->store.path, config->user, error_r)) ||
         process_drop_root(config->user, PROCESS_KEEP_NOTHING, error_r))
         return -1;
     process_guard_secrets();
@@ -112,9 +113,11 @@ static int leave_root(struct daemon *daemon, bool foreground, struct error *erro
 
 static int open_state(struct daemon *daemon, struct error *error_r)
 {
+    if (daemon->setup->config->store.kind != CONFIG_STORE_FILE)
+        return error_set(error_r, ERROR_CONFIG, "store: Redis is not in this build yet");
     daemon->loop = loop_new();
     daemon->drain = loop_timer_new(daemon->loop, on_drain, daemon);
-    daemon->store = store_file_open(daemon->setup->config->store_path, daemon->loop, error_r);
+    daemon->store = store_file_open(daemon->setup->config->store.path, daemon->loop, error_r);
     if (!daemon->store)
         return -1;
     daemon->engine = engine_new(&(struct engine_options){

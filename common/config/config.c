@@ -121,6 +121,10 @@ void config_free(struct config **config)
             free_section(section, items + i * section->size);
         free(items);
     }
+    free((*config)->store.path);
+    for (size_t i = 0; i < (*config)->store.servers.count; i++)
+        free((*config)->store.servers.items[i]);
+    free((*config)->store.servers.items);
     free((*config)->path);
     free(*config);
     *config = NULL;

@@ -257,6 +257,32 @@ struct config_route {
     size_t relay_count;
 };
 
+enum config_store_kind {
+    CONFIG_STORE_FILE,
+    CONFIG_STORE_REDIS,    /* one server */
+    CONFIG_STORE_SENTINEL, /* the master that Sentinel names */
+    CONFIG_STORE_CLUSTER,
+};
+
+/* Where bans and counters are kept. */
+struct config_store {
+    char *url; /* as the file has it */
+    enum config_store_kind kind;
+    char *path;                    /* the directory, or the Unix socket of one server; else NULL */
+    struct config_strings servers; /* "HOST:PORT", "[IPV6]:PORT"; of Sentinel: the sentinels */
+};
+
+/* How the servers of a store that is Redis are talked to. */
+struct config_redis {
+    char *user;     /* NULL: the default user */
+    char *password; /* NULL: none is asked for */
+    unsigned database;
+    char *prefix; /* of all keys and channels; NULL: none */
+    char *master; /* as Sentinel calls it */
+    char *sentinel_password;
+    unsigned timeout_ms; /* for a reply */
+};
+
 struct config {
     char *path;
     char *hostname;                 /* authserv-id and SPF's receiver; lower case */
@@ -267,9 +293,9 @@ struct config {
     struct prefixlist trusted;
     struct prefixlist ignoreip;
     bool enforce;
-    char *user;       /* to become after binding when started as root */
-    char *store_path; /* directory of the file store */
-    char *sessions;   /* "unix:PATH", where the ingress tells of plain connections; NULL: off */
+    char *user; /* to become after binding when started as root */
+    struct config_store store;
+    char *sessions; /* "unix:PATH", where the ingress tells of plain connections; NULL: off */
     unsigned drain_timeout_sec; /* of an ingress that handed over */
 
     struct config_gateway *gateways;
@@ -283,6 +309,7 @@ struct config {
     struct config_sign *signs;
     size_t sign_count;
     struct config_policyd policyd;
+    struct config_redis redis;
     struct config_http *https;
     size_t http_count;
     struct config_jail *jails;

@@ -198,14 +198,17 @@ const char *form_unix_listener(char *text)
     return NULL;
 }
 
-const char *form_store(char *text)
+const char *form_word(char *text)
 {
-    if (str_has_prefix(text, "redis"))
-        return "in this version: \"file:/PATH\" is what there is";
-    if (!str_has_prefix(text, "file:/"))
-        return "\"file:/PATH\", a directory";
-    memmove(text, text + strlen("file:"), strlen(text) - strlen("file:") + 1);
-    return NULL;
+    return text[strcspn(text, " \t")] == '\0' ? NULL : "a name without blanks";
+}
+
+/* A brace would begin or end the part of a key that chooses its node in a Cluster. */
+const char *form_key_prefix(char *text)
+{
+    return all_of(text, "-_.:/") ? NULL
+                                 : "the beginning of a key: letters, digits, \"-\", \"_\", "
+                                   "\".\", \":\" and \"/\"";
 }
 
 const char *form_sender(char *text)

@@ -24,7 +24,8 @@ const char *form_listener(char *text); /* unix:PATH or ADDRESS:PORT or [ADDRESS]
 const char *form_milter(char *text);   /* the same, or inet:PORT@ADDRESS as libmilter writes it */
 const char *form_unix_listener(char *text); /* unix:PATH */
 const char *form_port(char *text);          /* of TCP, 1 to 65535 */
-const char *form_store(char *text);         /* file:PATH; PATH remains */
+const char *form_word(char *text);          /* no blanks */
+const char *form_key_prefix(char *text);    /* of keys in Redis */
 const char *form_sender(char *text);        /* "*", "<>", "@domain" or an address */
 
 #endif

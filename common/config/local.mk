@@ -15,6 +15,7 @@ libconfig_pn_a_SOURCES = \
 	common/config/rules_jail.c common/config/rules_jail.h \
 	common/config/rules_milter.c common/config/rules_milter.h \
 	common/config/rules_sign.c common/config/rules_sign.h \
+	common/config/rules_store.c common/config/rules_store.h \
 	common/config/same.c common/config/same.h \
 	common/config/schema.c common/config/schema.h \
 	common/config/secret.c common/config/secret.h \
@@ -25,7 +26,8 @@ libconfig_pn_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 
 if TESTS_BUILT
 config_tests = \
-	tests/unit/test_config tests/unit/test_config_ingress tests/unit/test_config_milter tests/unit/test_config_values tests/unit/test_options \
+	tests/unit/test_config tests/unit/test_config_ingress tests/unit/test_config_milter \
+	tests/unit/test_config_store tests/unit/test_config_values tests/unit/test_options \
 	tests/unit/test_program \
 	tests/unit/test_schema tests/unit/test_secret
 check_PROGRAMS += $(config_tests)
@@ -38,6 +40,8 @@ tests_unit_test_config_ingress_SOURCES = tests/unit/test_config_ingress.c $(conf
 tests_unit_test_config_ingress_LDADD = $(config_test_libs)
 tests_unit_test_config_milter_SOURCES = tests/unit/test_config_milter.c $(config_fixture)
 tests_unit_test_config_milter_LDADD = $(config_test_libs)
+tests_unit_test_config_store_SOURCES = tests/unit/test_config_store.c $(config_fixture)
+tests_unit_test_config_store_LDADD = $(config_test_libs)
 tests_unit_test_config_values_SOURCES = tests/unit/test_config_values.c $(config_fixture)
 tests_unit_test_config_values_LDADD = $(config_test_libs)
 tests_unit_test_options_SOURCES = tests/unit/test_options.c

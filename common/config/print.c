@@ -7,7 +7,6 @@
 
 #include <jansson.h>
 
-#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/config/schema.h"
 #include "common/config/value.h"
@@ -15,14 +14,10 @@
 #define SECRET_SHOWN "(set)"
 
 /* All values of an option as texts: what both forms of output show. */
-static void add_text(struct config_strings *texts, const char *prefix, const char *text)
+static void add_text(struct config_strings *texts, const char *text)
 {
-    struct buf joined;
-
-    buf_init(&joined);
-    buf_printf(&joined, "%s%s", prefix != NULL ? prefix : "", text);
     texts->items = x_reallocarray(texts->items, texts->count + 1, sizeof(texts->items[0]));
-    texts->items[texts->count++] = buf_steal(&joined);
+    texts->items[texts->count++] = x_strdup(text);
 }
 
 static void free_texts(struct config_strings *texts)
@@ -39,7 +34,7 @@ static void string_texts(const struct option *option, const void *base,
 
     if (option->type == OPTION_SECRET || option->type == OPTION_KEY)
         text = text != NULL ? SECRET_SHOWN : NULL;
-    add_text(texts, text != NULL ? option->prefix : NULL, text != NULL ? text : "");
+    add_text(texts, text != NULL ? text : "");
 }
 
 static void add_word(const struct option *option, const void *base, const struct option_word *word,
@@ -49,7 +44,7 @@ static void add_word(const struct option *option, const void *base, const struct
     char text[64];
 
     snprintf(text, sizeof(text), "%s=%u", word->word, weight);
-    add_text(texts, NULL, weight > 1 ? text : word->word);
+    add_text(texts, weight > 1 ? text : word->word);
 }
 
 static void word_texts(const struct option *option, const void *base, struct config_strings *texts)
@@ -71,18 +66,18 @@ static void list_texts(const struct option *option, const void *base, struct con
         const struct config_strings *strings = value_field(option, base);
 
         for (size_t i = 0; i < strings->count; i++)
-            add_text(texts, NULL, strings->items[i]);
+            add_text(texts, strings->items[i]);
     } else if (option->type == OPTION_PREFIXES) {
         const struct prefixlist *list = value_field(option, base);
         char text[PREFIX_TEXT_MAX];
 
         for (size_t i = 0; i < list->count; i++)
-            add_text(texts, NULL, prefix_format(&list->items[i], text));
+            add_text(texts, prefix_format(&list->items[i], text));
     } else {
         const struct config_route *route = base;
 
         for (size_t i = 0; i < route->relay_count; i++)
-            add_text(texts, NULL, route->relays[i]->name);
+            add_text(texts, route->relays[i]->name);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "common/config/rules_jail.h"
 #include "common/config/rules_milter.h"
 #include "common/config/rules_sign.h"
+#include "common/config/rules_store.h"
 
 #define PORT_SMTPS       465    /* RFC 8314: TLS from the first byte */
 #define TRANSPORT_SHARED "smtp" /* Postfix's own, of every relay that names none */
@@ -352,6 +353,7 @@ void rules_apply(struct draft *draft)
     }
     rules_check_ingresses(draft);
     rules_check_jails(draft);
+    rules_check_store(draft);
     check_relays(draft);
     check_routes(draft);
 }

@@ -118,8 +118,8 @@ static const struct option top_options[] = {
     {"user", OPTION_STRING, "postern", 1, 32, .form = form_account, FIELD(struct config, user),
      .help = "the user to become when started as root"},
     {"store", OPTION_STRING, "file:" PN_LOCALSTATEDIR "/lib/postern", 1, PATH_LEN_MAX,
-     .form = form_store, .prefix = "file:", FIELD(struct config, store_path),
-     .help = "where bans are kept"},
+     FIELD(struct config, store.url),
+     .help = "where bans and counters are kept: a directory, or Redis, which many hosts share"},
     {"sessions", OPTION_STRING, RUN("sessions"), 0, 255, .form = form_unix_listener,
      FIELD(struct config, sessions),
      .help = "where the ingress tells who its plain connections are; empty: off"},
@@ -411,6 +411,26 @@ static const struct option route_options[] = {
     {.name = NULL},
 };
 
+static const struct option redis_options[] = {
+    {"user", OPTION_STRING, "", 0, 255, .form = form_word, FIELD(struct config_redis, user),
+     .help = "to log in as, with password_file; empty: the default user"},
+    {"password_file", OPTION_SECRET, "", 0, PATH_LEN_MAX, FIELD(struct config_redis, password),
+     .help = "a file with the password; empty: none is asked for"},
+    {"database", OPTION_NUMBER, "0", 0, 65535, FIELD(struct config_redis, database),
+     .help = "its number; a Cluster has 0 alone"},
+    {"prefix", OPTION_STRING, "postern:", 0, 64, .form = form_key_prefix,
+     FIELD(struct config_redis, prefix),
+     .help = "how all keys and channels begin: what keeps them apart from those of others"},
+    {"master", OPTION_STRING, "mymaster", 1, 64, .form = form_name,
+     FIELD(struct config_redis, master), .help = "the name that Sentinel knows the master by"},
+    {"sentinel_password_file", OPTION_SECRET, "", 0, PATH_LEN_MAX,
+     FIELD(struct config_redis, sentinel_password),
+     .help = "a file with the password of the sentinels; empty: none is asked for"},
+    {"timeout", OPTION_MILLISECONDS, "1s", 1, 30, FIELD(struct config_redis, timeout_ms),
+     .help = "a connection whose reply is later than this counts as dead"},
+    {.name = NULL},
+};
+
 #define ONE(member) .offset = offsetof(struct config, member)
 #define MANY(type, member, counter)                                                                \
     .multiple = true, .offset = offsetof(struct config, member),                                   \
@@ -437,6 +457,7 @@ const struct section schema[] = {
      .options = sign_options,
      .help = "a key that signs what goes out, by DKIM"},
     {.name = "policyd", ONE(policyd), .options = policyd_options, .help = "postern-policyd"},
+    {.name = "redis", ONE(redis), .options = redis_options, .help = "the store, where it is Redis"},
     {.name = "http",
      .titled = true,
      MANY(struct config_http, https, http_count),

@@ -45,10 +45,9 @@ struct option {
     /* Of the number, of the duration in seconds, of the text's length, of the list's count. */
     uint64_t min;
     uint64_t max;
-    form_fn form; /* of a string, of each in a list */
+    form_fn form; /* of a string, of each in a list; NULL: the rules look at it */
     const struct option_word *words;
     size_t weights; /* of words: where the weight of each bit goes, an uint8_t; 0: they have none */
-    const char *prefix; /* what the form takes off and printing puts back */
     size_t offset;
     size_t size;
     const char *help; /* begins in lower case, no full stop */

@@ -181,7 +181,7 @@ static void set_word(struct setter *setter, char *text)
 static bool check_form(struct setter *setter, char *text)
 {
     char *original = x_strdup(text);
-    const char *phrase = setter->option->form(text);
+    const char *phrase = setter->option->form != NULL ? setter->option->form(text) : NULL;
 
     if (phrase != NULL)
         is_not(setter, original, phrase);

@@ -130,9 +130,6 @@ static void test_value_errors(void **state)
         {"domains = {\"A.example\", \"a.example\"}", "2: domains has \"a.example\" twice\n"},
         {"resolver = {\"127.0.0.1@0\"}", "2: resolver \"127.0.0.1@0\" is not ADDRESS or "
                                          "ADDRESS@PORT of a resolver, like \"127.0.0.1@5353\"\n"},
-        {"store = \"redis+sentinel://x\"", "2: store \"redis+sentinel://x\" is not in this "
-                                           "version: \"file:/PATH\" is what there is\n"},
-        {"store = \"file:state\"", "2: store \"file:state\" is not \"file:/PATH\", a directory\n"},
         {"user = \"\"", "2: user \"\" is not a text of 1 to 32 bytes\n"},
         {"user = \"${USER}\"",
          "2: user \"${USER}\" is not a name of letters, digits, \"-\", \"_\" and \".\"\n"},

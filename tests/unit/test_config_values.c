@@ -28,7 +28,7 @@ static void test_defaults(void **state)
     assert_true(config->enforce);
     assert_false(config->dnssec);
     assert_string_equal(config->user, "postern");
-    assert_string_equal(config->store_path, PN_LOCALSTATEDIR "/lib/postern");
+    assert_string_equal(config->store.path, PN_LOCALSTATEDIR "/lib/postern");
     assert_string_equal(config->milter.listen, "unix:" PN_RUNSTATEDIR "/postern/milter");
     assert_int_equal(config->milter.max_signatures, 8);
     assert_string_equal(config->milter.report, "unix:" PN_RUNSTATEDIR "/postern/control");

@@ -111,7 +111,7 @@ static void start(struct world *world)
     world->setup = setup_new(config);
     world->server = server_bind(config, &error);
     world->loop = loop_new();
-    world->store = store_file_open(config->store_path, world->loop, &error);
+    world->store = store_file_open(config->store.path, world->loop, &error);
     if (!world->server || !world->store)
         fail_msg("%s", error.text);
     world->engine = engine_new(&(struct engine_options){

@@ -39,6 +39,8 @@ static const struct {
     {"gateway", "mta_name", "mx.example.net"},
     {"ingress", "listen", "10.8.0.2:25"},
     {"ingress", "to", "127.0.0.1:10025"},
+    {"redis", "user", "me"},
+    {"redis", "password_file", secret},
     {"http", "listen", "unix:/a"},
     {"http", "token_file", secret},
     {"jail", "action", "delay"},

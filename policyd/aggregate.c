@@ -54,6 +54,6 @@ void aggregate_drop(const struct bans *bans, struct keeper_change *change,
     for (unsigned byte = 0; byte < 256; byte++) {
         struct ban *ban = find(bans, wide, byte);
         if (ban && !(ban->acts & ~acts) && !is_by_operator(ban))
-            keeper_remove(change, ban);
+            keeper_remove(change, ban, false);
     }
 }

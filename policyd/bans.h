@@ -26,7 +26,8 @@ struct ban {
     unsigned acts; /* CONFIG_ACTS_* */
     int64_t until_mono_ms;
     int64_t since_wall_ms;
-    bool stored;       /* on disk as it is here */
+    bool stored;       /* in the store as it is here */
+    uint64_t version;  /* keeper.h */
     uint64_t number;   /* more than those of all that came before */
     size_t heap_index; /* the table's own */
     struct ban *prev;

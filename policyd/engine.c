@@ -17,6 +17,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->config = config;
     engine->rules = options->rules;
     engine->clock = options->clock;
+    engine->store = options->store;
     engine->random = options->random;
     engine->keeper = keeper_new(options->clock, options->store, &engine->stats);
     engine->started_mono_ms = clock_mono_ms(options->clock);
@@ -24,6 +25,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->saver = saver_new(options->clock, options->store);
     saver_use(engine->saver, engine->jails.counted, engine->jails.count, engine->jails.counters);
     engine->history = history_new();
+    shared_listen(engine);
     return engine;
 }
 
@@ -191,5 +193,5 @@ const char *engine_store_error(const struct engine *engine)
 
 size_t engine_pending(const struct engine *engine)
 {
-    return keeper_pending(engine->keeper) + saver_is_busy(engine->saver);
+    return keeper_pending(engine->keeper) + saver_is_busy(engine->saver) + engine->asked;
 }

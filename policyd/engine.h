@@ -115,10 +115,14 @@ bool engine_is_honeypot(const struct engine *engine, const char *name);
 void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
                    engine_done_fn done, void *ctx);
 
+/* To others that share the store a login is news again after so long. */
+#define ENGINE_LOGIN_NEWS_MS INT64_C(3600000)
+
 /*
  * engine_judge() for a client that has just connected: counts the event `connect` first,
- * where a jail asks for it. True when a ban follows from that: it holds already, but the
- * judgement may be told only when done comes, later from the loop. False: done never comes.
+ * where a jail asks for it. True when a ban may follow from that, and has to be durable or
+ * shared first: done comes later from the loop, and then it has to be judged again. False:
+ * done never comes.
  */
 bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
                   void *ctx, struct judgement *judgement_r) __attribute__((warn_unused_result));

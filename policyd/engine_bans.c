@@ -95,12 +95,11 @@ static void lift(struct engine *engine, struct engine_request *request, struct b
 
     engine_log_ban("unban", NULL, &prefix, ban->jail,
                    bans_seconds_left(ban, engine_now_mono_ms(engine)));
-    keeper_remove(request->change, ban);
+    keeper_remove(request->change, ban, true);
     engine->stats.count[STAT_BAN_LIFTED]++;
-    for (size_t i = 0; i < engine->jails.count; i++) {
-        counters_forget_within(&engine->jails.counters[i], &prefix);
+    jails_forget_within(&engine->jails, &prefix);
+    for (size_t i = 0; i < engine->jails.count; i++)
         saver_forget(engine->saver, i, &prefix);
-    }
 }
 
 void engine_unban(struct engine *engine, const struct prefix *prefix, engine_done_fn done,

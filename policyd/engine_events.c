@@ -7,17 +7,9 @@
 #include "policyd/engine_internal.h"
 #include "policyd/event_log.h"
 
-/* An event that is being counted. Most lead to no ban, and then nothing has to be waited for. */
-struct report {
-    struct event *event;
-    engine_done_fn done;
-    void *ctx;
-    struct engine_request *request; /* NULL before the first ban */
-};
-
 /* Who owns a /48 has a /64 for each guess. Where no new ban is told, those told before stay. */
-static void aggregate(struct engine *engine, struct report *report, const struct config_jail *jail,
-                      const struct prefix *key, unsigned acts)
+static void aggregate(struct engine *engine, struct engine_report *report,
+                      const struct config_jail *jail, const struct prefix *key, unsigned acts)
 {
     const struct bans *bans = keeper_bans(engine->keeper);
     char reason[ORIGIN_REASON_MAX];
@@ -39,7 +31,7 @@ static void aggregate(struct engine *engine, struct report *report, const struct
 }
 
 /* One of this prefix that holds goes on where it acts, and both end with the later end. */
-static void ban_by_jail(struct engine *engine, struct report *report, size_t index)
+static void ban_by_jail(struct engine *engine, struct engine_report *report, size_t index)
 {
     const struct event *event = report->event;
     const struct config_jail *jail = &engine->config->jails[index];
@@ -63,10 +55,11 @@ static void ban_by_jail(struct engine *engine, struct report *report, size_t ind
     engine_set_ban(report->request, key, seconds > held_sec ? seconds : held_sec, event->session,
                    jail->name, acts);
     jails_note_ban(&engine->jails, index, key, now_ms);
+    shared_note_ban(engine, index, key);
     ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
                  keeper_bans(engine->keeper)->changes, now_ms);
     aggregate(engine, report, jail, key, reach);
-    history_keep(engine->history);
+    history_keep(engine->history, &event->client, report->number);
 }
 
 static void leave_uncounted(struct engine *engine, const struct event *event, const char *reason)
@@ -85,7 +78,7 @@ static int64_t age_of(const struct engine *engine, const struct event *event)
 }
 
 /* What the jail does about the one too many. A delay is found by the count, and asked for later. */
-static void act(struct engine *engine, struct report *report, size_t index,
+void engine_act(struct engine *engine, struct engine_report *report, size_t index,
                 const struct prefix *key, uint64_t count)
 {
     const struct config_jail *jail = &engine->config->jails[index];
@@ -100,7 +93,7 @@ static void act(struct engine *engine, struct report *report, size_t index,
     }
 }
 
-static void hit_jail(struct engine *engine, struct report *report, size_t index)
+static void hit_jail(struct engine *engine, struct engine_report *report, size_t index)
 {
     const struct event *event = report->event;
     const struct config_jail *jail = &engine->config->jails[index];
@@ -124,8 +117,10 @@ static void hit_jail(struct engine *engine, struct report *report, size_t index)
     event_log_counted(jail, event, &key, decision != JAIL_IGNORED, count);
     if (decision != JAIL_IGNORED)
         history_add_jail(engine->history, jail->name);
-    if (decision == JAIL_REACHED)
-        act(engine, report, index, &key, count);
+    if (report->shared)
+        shared_event_add(report->shared, event, index, &key, count, decision == JAIL_REACHED);
+    else if (decision == JAIL_REACHED)
+        engine_act(engine, report, index, &key, count);
 }
 
 static bool event_is_of_login(const struct event *event)
@@ -156,10 +151,9 @@ static const char *uncounted(struct engine *engine, const struct origin *origin,
 }
 
 static void count_event(struct engine *engine, const struct origin *origin,
-                        const struct origin_peer *peer, struct report *report)
+                        const struct origin_peer *peer, struct event *event,
+                        struct engine_report *report)
 {
-    struct event *event = report->event;
-
     keeper_expire(engine->keeper);
     const char *why_not = uncounted(engine, origin, event);
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
@@ -174,6 +168,9 @@ static void count_event(struct engine *engine, const struct origin *origin,
     engine->stats.count[stats_of_event(event->kind)]++;
     event_log_taken(event);
     history_add(engine->history, event, clock_wall_ms(engine->clock) - age_of(engine, event));
+    report->number = history_last(engine->history);
+    if (engine_is_shared(engine))
+        report->shared = shared_event_new(engine, report, age_of(engine, event));
     for (size_t i = 0; i < engine->config->jail_count; i++) {
         const struct config_jail *jail = &engine->config->jails[i];
         if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
@@ -184,10 +181,12 @@ static void count_event(struct engine *engine, const struct origin *origin,
 void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
                    engine_done_fn done, void *ctx)
 {
-    struct report report = {.event = event, .done = done, .ctx = ctx};
+    struct engine_report report = {.event = event, .done = done, .ctx = ctx};
     struct origin origin = origin_find(engine->rules, peer);
 
-    count_event(engine, &origin, peer, &report);
+    count_event(engine, &origin, peer, event, &report);
+    if (report.shared && shared_event_send(report.shared))
+        return;
     if (report.request)
         keeper_end(report.request->change);
     else
@@ -212,12 +211,19 @@ bool engine_is_honeypot(const struct engine *engine, const char *name)
     return false;
 }
 
+/* Others need not be told of each: within the hour they know. */
 void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login)
 {
     struct origin origin = origin_find(engine->rules, peer);
+    int64_t now_ms = engine_now_mono_ms(engine);
 
-    if (origin.kind == ORIGIN_KNOWN && *login)
-        jails_note_login(&engine->jails, &origin.addr, login, engine_now_mono_ms(engine));
+    if (origin.kind != ORIGIN_KNOWN || !*login)
+        return;
+    int64_t age_ms = jails_login_age_ms(&engine->jails, &origin.addr, login, now_ms);
+    if (engine_is_shared(engine) && age_ms >= 0 && age_ms < ENGINE_LOGIN_NEWS_MS)
+        return;
+    jails_note_login(&engine->jails, &origin.addr, login, now_ms);
+    shared_note_login(engine, &origin.addr, login);
 }
 
 static bool wants(const struct engine *engine, unsigned kind)
@@ -230,10 +236,12 @@ static bool wants(const struct engine *engine, unsigned kind)
 }
 
 /* Whether done is still to come; a ban that found no place is not waited for. */
-static bool end_admission(struct report *report)
+static bool end_admission(struct engine_report *report)
 {
     struct engine_request *request = report->request;
 
+    if (report->shared && shared_event_send(report->shared))
+        return true;
     if (!request)
         return false;
     bool waits = keeper_waits(request->change);
@@ -253,13 +261,14 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
         .weight = 1,
         .protocol = "smtp",
     };
-    struct report report = {.event = &event, .done = done, .ctx = ctx};
+    struct engine_report report = {.event = &event, .done = done, .ctx = ctx};
     struct origin origin = origin_find(engine->rules, peer);
 
     if (wants(engine, event.kind))
-        count_event(engine, &origin, peer, &report);
+        count_event(engine, &origin, peer, &event, &report);
+    bool is_later = end_admission(&report);
     *judgement_r = engine_judge_origin(engine, &origin, CONFIG_ACTS_SMTP);
-    return end_admission(&report);
+    return is_later;
 }
 
 unsigned engine_delay(struct engine *engine, const struct origin *origin, const char *login,

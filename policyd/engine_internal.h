@@ -19,6 +19,8 @@ struct engine {
     struct stats stats;
     int64_t started_mono_ms;
     struct ban_rate rate;
+    struct store *store;
+    size_t asked; /* events that a shared store is to say a first word of */
 };
 
 /* What a caller asked for, until it is answered. */
@@ -42,5 +44,47 @@ void engine_log_ban(const char *event, const char *session, const struct prefix 
 /* engine_judge() for an origin that is known already. */
 struct judgement engine_judge_origin(struct engine *engine, const struct origin *origin,
                                      unsigned act);
+
+/* An event that is being counted. Most lead to no ban, and then nothing has to be waited for. */
+struct engine_report {
+    const struct event *event;
+    uint64_t number; /* in the history */
+    engine_done_fn done;
+    void *ctx;
+    struct engine_request *request; /* NULL before the first ban */
+    struct shared_event *shared;    /* NULL where memory decides */
+};
+
+/* What a jail does about the one too many. */
+void engine_act(struct engine *engine, struct engine_report *report, size_t index,
+                const struct prefix *key, uint64_t count);
+
+/*
+ * An event for a store that several share: what memory makes of it is noted for each jail,
+ * and acted upon where the store does not answer in time.
+ */
+struct shared_event;
+
+static inline bool engine_is_shared(const struct engine *engine)
+{
+    return engine->store->hit != NULL;
+}
+
+struct shared_event *shared_event_new(struct engine *engine, const struct engine_report *report,
+                                      int64_t age_ms);
+/* count: of memory, with the event. is_reached: too many. */
+void shared_event_add(struct shared_event *shared, const struct event *event, size_t index,
+                      const struct prefix *key, uint64_t count, bool is_reached);
+/* Takes it; the report's done comes, later. false: no jail counts it, and it is freed. */
+bool shared_event_send(struct shared_event *shared);
+
+/* What happened beside events, for the others; nothing for a store of our own. */
+void shared_note_ban(struct engine *engine, size_t index, const struct prefix *net);
+void shared_note_login(struct engine *engine, const struct addr *client, const char *login);
+/* What others know of one who is about to log in, to know it when he has. */
+void shared_look_at_login(struct engine *engine, const struct origin *origin, const char *login);
+
+/* What the store says by itself. */
+void shared_listen(struct engine *engine);
 
 #endif

@@ -222,17 +222,17 @@ void history_add_jail(struct history *history, const char *jail)
 }
 
 /* Of two jails that ban for one event the second finds all kept. */
-void history_keep(struct history *history)
+void history_keep(struct history *history, const struct addr *addr, uint64_t number)
 {
-    BUG_ON(history->recent.newest == NOBODY);
-    struct entry *newest = &history->recent.entries[history->recent.newest];
-    const struct client *client = newest->client;
-    const struct client *kept = find_client(&history->kept, &client->net);
+    struct prefix net = history_net(addr);
+    const struct client *client = find_client(&history->recent, &net);
+    const struct client *kept = find_client(&history->kept, &net);
     uint64_t seen = kept ? history->kept.entries[kept->newest].event.number : 0;
 
-    newest->event.led_to_ban = true;
-    for (uint32_t i = client->oldest; i != NOBODY; i = history->recent.entries[i].next_of_client) {
-        const struct history_event *event = &history->recent.entries[i].event;
+    for (uint32_t i = client ? client->oldest : NOBODY; i != NOBODY;
+         i = history->recent.entries[i].next_of_client) {
+        struct history_event *event = &history->recent.entries[i].event;
+        event->led_to_ban |= event->number == number;
         if (event->number > seen)
             *ring_add(&history->kept, &event->client) = *event;
     }

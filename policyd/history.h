@@ -46,8 +46,8 @@ void history_free(struct history **history);
 void history_add(struct history *history, const struct event *event, int64_t at_wall_ms);
 /* This jail counted the event that was added last. */
 void history_add_jail(struct history *history, const char *jail);
-/* It led to a ban: what its client has done is kept. */
-void history_keep(struct history *history);
+/* The event of that number led to a ban: what its client has done is kept. */
+void history_keep(struct history *history, const struct addr *client, uint64_t number);
 
 /* What one client is here. */
 struct prefix history_net(const struct addr *client);

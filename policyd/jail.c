@@ -167,15 +167,25 @@ static uint32_t hash_max(const struct config_jail *jail, const struct event *eve
     return limit < JAIL_HASHES_MAX ? (uint32_t)limit : JAIL_HASHES_MAX;
 }
 
-static bool count(const struct config_jail *jail, struct window *window, const struct event *event,
-                  int64_t now_ms)
+struct jail_count jail_count_of(const struct config_jail *jail, const struct event *event)
 {
-    if (!jail->distinct_password || !*event->fingerprint)
+    bool is_distinct = jail->distinct_password && *event->fingerprint;
+
+    return (struct jail_count){
+        .weight = jail_wants(jail, event->kind) ? weight_of(jail, event) : 0,
+        .hash_max = is_distinct ? hash_max(jail, event) : 0,
+        .hash = is_distinct ? hash_of(event) : 0,
+    };
+}
+
+static bool count(const struct config_jail *jail, struct window *window,
+                  const struct jail_count *by, int64_t now_ms)
+{
+    if (!by->hash_max)
         window_add(window, findtime_ms(jail), now_ms);
-    else if (!window_add_distinct(window, findtime_ms(jail), hash_of(event), hash_max(jail, event),
-                                  now_ms))
+    else if (!window_add_distinct(window, findtime_ms(jail), by->hash, by->hash_max, now_ms))
         return false;
-    for (unsigned i = 1; i < weight_of(jail, event); i++)
+    for (unsigned i = 1; i < by->weight; i++)
         window_add(window, findtime_ms(jail), now_ms);
     return true;
 }
@@ -183,7 +193,9 @@ static bool count(const struct config_jail *jail, struct window *window, const s
 enum jail_decision jail_hit(const struct config_jail *jail, struct window *window,
                             const struct event *event, int64_t now_ms)
 {
-    if (!jail_wants(jail, event->kind) || !event->weight || !count(jail, window, event, now_ms))
+    struct jail_count by = jail_count_of(jail, event);
+
+    if (!by.weight || !count(jail, window, &by, now_ms))
         return JAIL_IGNORED;
     if (window_count(window, findtime_ms(jail), now_ms) < jail_limit(jail, event->is_known))
         return JAIL_COUNTED;

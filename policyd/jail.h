@@ -69,6 +69,14 @@ struct prefix jail_net(const struct config_jail *jail, const struct addr *client
 /* So many are too many of such a client. */
 uint64_t jail_limit(const struct config_jail *jail, bool is_known);
 
+/* How it counts an event. */
+struct jail_count {
+    unsigned weight;   /* 0: not at all */
+    uint32_t hash_max; /* 0: each counts; else it remembers so many hashes, and knows this by */
+    uint32_t hash;
+};
+struct jail_count jail_count_of(const struct config_jail *jail, const struct event *event);
+
 /* The count with this event is too many, and without it was not. */
 bool jail_is_first_reached(const struct config_jail *jail, const struct event *event,
                            uint64_t count);

@@ -39,14 +39,17 @@ void jails_init(struct jails *jails, const struct config *config)
     jails->counted = x_calloc(jails->count, sizeof(*jails->counted));
     jails->counters = x_calloc(jails->count, sizeof(*jails->counters));
     jails->bans = x_calloc(jails->count, sizeof(*jails->bans));
+    jails->ids = x_calloc(jails->count, sizeof(*jails->ids));
     for (size_t i = 0; i < jail_count; i++) {
         jails->counted[i] = config->jails[i];
         count_bans_of(&config->jails[i], &jails->counted[jail_count + i]);
     }
     count_known(&jails->counted[2 * jail_count]);
-    for (size_t i = 0; i < jails->count; i++)
+    for (size_t i = 0; i < jails->count; i++) {
         counters_init(&jails->counters[i], (int64_t)jails->counted[i].findtime_sec * 1000,
                       config->policyd.max_keys);
+        jails->ids[i] = jail_identity(&jails->counted[i]);
+    }
 }
 
 void jails_fini(struct jails *jails)
@@ -56,13 +59,33 @@ void jails_fini(struct jails *jails)
     free(jails->counters);
     free(jails->counted);
     free(jails->bans);
+    free(jails->ids);
+}
+
+size_t jails_find(const struct jails *jails, uint64_t id, uint64_t mask)
+{
+    size_t i = 0;
+
+    while (i < jails->count && ((jails->ids[i] ^ id) & mask))
+        i++;
+    return i;
+}
+
+size_t jails_bans_of(const struct jails *jails, size_t index)
+{
+    return jails->config->jail_count + index;
+}
+
+size_t jails_known(const struct jails *jails)
+{
+    return jails->count - 1;
 }
 
 static void take_over_counts(struct jails *jails, struct jails *old)
 {
     for (size_t i = 0; i < jails->count; i++) {
         for (size_t n = 0; n < old->count; n++) {
-            if (jail_identity(&jails->counted[i]) != jail_identity(&old->counted[n]))
+            if (jails->ids[i] != old->ids[n])
                 continue;
             struct counters empty = jails->counters[i];
             jails->counters[i] = old->counters[n];
@@ -88,12 +111,18 @@ void jails_sweep(struct jails *jails, int64_t now_ms)
         counters_sweep(&jails->counters[i], now_ms);
 }
 
+void jails_forget_within(struct jails *jails, const struct prefix *prefix)
+{
+    for (size_t i = 0; i < jails->count; i++)
+        counters_forget_within(&jails->counters[i], prefix);
+}
+
 /* --- bans of before ------------------------------------------------------------------- */
 
 uint64_t jails_bans_before(const struct jails *jails, size_t index, const struct prefix *net,
                            int64_t now_ms)
 {
-    size_t at = jails->config->jail_count + index;
+    size_t at = jails_bans_of(jails, index);
     const struct window *window = counters_look(&jails->counters[at], net);
 
     return window ? window_count(window, jails->counters[at].findtime_ms, now_ms) : 0;
@@ -101,7 +130,7 @@ uint64_t jails_bans_before(const struct jails *jails, size_t index, const struct
 
 void jails_note_ban(struct jails *jails, size_t index, const struct prefix *net, int64_t now_ms)
 {
-    struct counters *counters = &jails->counters[jails->config->jail_count + index];
+    struct counters *counters = &jails->counters[jails_bans_of(jails, index)];
 
     jails->bans[index]++;
     if (jails->config->jails[index].bantime_factor > 1)
@@ -110,10 +139,10 @@ void jails_note_ban(struct jails *jails, size_t index, const struct prefix *net,
 
 /* --- logins that succeeded ------------------------------------------------------------ */
 
-static struct prefix known_key(const struct jails *jails, const struct addr *client,
-                               const char *login)
+struct prefix jails_known_key(const struct jails *jails, const struct addr *client,
+                              const char *login)
 {
-    struct config_jail by_both = jails->counted[jails->count - 1];
+    struct config_jail by_both = jails->counted[jails_known(jails)];
     const struct event event = {.client = *client, .login = login};
 
     by_both.count_by = COUNT_BY_CLIENT_LOGIN;
@@ -124,19 +153,27 @@ static struct prefix known_key(const struct jails *jails, const struct addr *cli
 void jails_note_login(struct jails *jails, const struct addr *client, const char *login,
                       int64_t now_ms)
 {
-    struct prefix key = known_key(jails, client, login);
+    struct prefix key = jails_known_key(jails, client, login);
 
-    window_restore(counters_window(&jails->counters[jails->count - 1], &key, now_ms),
+    window_restore(counters_window(&jails->counters[jails_known(jails)], &key, now_ms),
                    &(struct window_state){.start_ms = now_ms, .current = 1});
+}
+
+int64_t jails_login_age_ms(const struct jails *jails, const struct addr *client, const char *login,
+                           int64_t now_ms)
+{
+    struct prefix key = jails_known_key(jails, client, login);
+    const struct window *window = counters_look(&jails->counters[jails_known(jails)], &key);
+
+    return window ? now_ms - window->start_ms : -1;
 }
 
 bool jails_know(const struct jails *jails, const struct addr *client, const char *login,
                 int64_t now_ms)
 {
-    struct prefix key = known_key(jails, client, login);
-    const struct window *window = counters_look(&jails->counters[jails->count - 1], &key);
+    int64_t age_ms = jails_login_age_ms(jails, client, login, now_ms);
 
-    return window && now_ms - window->start_ms < INT64_C(1000) * JAILS_KNOWN_SEC;
+    return age_ms >= 0 && age_ms < INT64_C(1000) * JAILS_KNOWN_SEC;
 }
 
 /* --- delays --------------------------------------------------------------------------- */

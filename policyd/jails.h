@@ -17,6 +17,7 @@ struct jails {
     const struct config *config;
     struct config_jail *counted; /* the jails, as many for their bans, one for logins */
     struct counters *counters;   /* one for each of those */
+    uint64_t *ids;               /* jail_identity() of each */
     size_t count;
     uint64_t *bans; /* that each jail has made since the start */
 };
@@ -31,8 +32,17 @@ void jails_fini(struct jails *jails);
 /* Another configuration: a jail that counts as one did before, by jail_identity(), goes on. */
 void jails_reconfigure(struct jails *jails, const struct config *config);
 
+/* Which of counted has this identity, by the bits of mask; count: none has. */
+size_t jails_find(const struct jails *jails, uint64_t id, uint64_t mask);
+/* That of the bans of a jail, and that of logins. */
+size_t jails_bans_of(const struct jails *jails, size_t index);
+size_t jails_known(const struct jails *jails);
+
 /* Forget idle keys of all. */
 void jails_sweep(struct jails *jails, int64_t now_ms);
+
+/* What is counted of those whom prefix contains, by all jails. */
+void jails_forget_within(struct jails *jails, const struct prefix *prefix);
 
 /* How often this jail banned the net before: what is left of that. */
 uint64_t jails_bans_before(const struct jails *jails, size_t index, const struct prefix *net,
@@ -42,6 +52,11 @@ void jails_note_ban(struct jails *jails, size_t index, const struct prefix *net,
 /* The login succeeded from this client; whether it has in the last JAILS_KNOWN_SEC. */
 void jails_note_login(struct jails *jails, const struct addr *client, const char *login,
                       int64_t now_ms);
+struct prefix jails_known_key(const struct jails *jails, const struct addr *client,
+                              const char *login);
+/* How long ago that was, ms; -1: it is not known to have. */
+int64_t jails_login_age_ms(const struct jails *jails, const struct addr *client, const char *login,
+                           int64_t now_ms);
 bool jails_know(const struct jails *jails, const struct addr *client, const char *login,
                 int64_t now_ms);
 

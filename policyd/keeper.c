@@ -9,30 +9,9 @@
 #include "common/base/bug.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "policyd/owed.h"
+#include "policyd/keeper_internal.h"
 
 #define RETRY_MAX 1000 /* bans, and deletions, asked for again at once */
-
-struct keeper {
-    const struct clock *clock;
-    struct store *store;
-    struct stats *stats;
-    struct bans bans;
-    struct owed owed;   /* deletions; of no prefix that is banned */
-    bool has_forgotten; /* some, since there were none */
-    size_t pending;
-    struct last_ban last;     /* no time: none */
-    struct error store_error; /* of the last write, ERROR_NONE when it went well */
-    int64_t retry_mono_ms;    /* 0: all is written, or on its way for the first time */
-};
-
-struct keeper_change {
-    struct keeper *keeper;
-    size_t shares; /* one a write that is due, and the caller's until keeper_end() */
-    struct error error;
-    keeper_done_fn done;
-    void *ctx;
-};
 
 /* One deletion on its way to the store. */
 struct removal {
@@ -55,6 +34,7 @@ struct keeper *keeper_new(const struct clock *clock, struct store *store, struct
     *keeper = (struct keeper){.clock = clock, .store = store, .stats = stats};
     bans_init(&keeper->bans);
     owed_init(&keeper->owed, KEEPER_OWED_MAX);
+    lifts_init(&keeper->lifts, KEEPER_LIFTS_MAX);
     return keeper;
 }
 
@@ -63,7 +43,9 @@ void keeper_free(struct keeper **keeper)
     if (!*keeper)
         return;
     BUG_ON((*keeper)->pending);
+    keeper_stop_retelling(*keeper);
     bans_fini(&(*keeper)->bans);
+    lifts_fini(&(*keeper)->lifts);
     owed_fini(&(*keeper)->owed);
     free(*keeper);
     *keeper = NULL;
@@ -109,7 +91,7 @@ static void arm_retry(struct keeper *keeper, bool was_well)
         keeper->retry_mono_ms = now_ms + KEEPER_RETRY_MS;
 }
 
-static void note_result(struct keeper *keeper, const struct error *error)
+void keeper_note_result(struct keeper *keeper, const struct error *error)
 {
     bool was_well = keeper->store_error.code == ERROR_NONE;
 
@@ -126,7 +108,7 @@ static void note_result(struct keeper *keeper, const struct error *error)
 static void on_written(struct keeper_change *change, const struct error *error)
 {
     change->keeper->pending--;
-    note_result(change->keeper, error);
+    keeper_note_result(change->keeper, error);
     if (error)
         change->error = *error;
     release_share(change);
@@ -137,11 +119,14 @@ static void on_put(const struct error *error, void *ctx)
     struct put *put = ctx;
     struct keeper *keeper = put->change->keeper;
     struct ban *ban = bans_find(&keeper->bans, &put->prefix);
+    struct lift *lift = lifts_find(&keeper->lifts, &put->prefix);
 
     if (!error)
         histogram_add(&keeper->stats->commit, clock_mono_ms(keeper->clock) - put->asked_mono_ms);
     if (ban && !error && ban->until_mono_ms == put->until_mono_ms)
         ban->stored = true;
+    if (lift && !error && lift->until_mono_ms == put->until_mono_ms)
+        lift->stored = true;
     on_written(put->change, error);
     free(put);
 }
@@ -169,25 +154,32 @@ static void on_deleted(const struct error *error, void *ctx)
     free(removal);
 }
 
-static void write_ban(struct keeper_change *change, const struct ban *ban)
+void keeper_write(struct keeper_change *change, const struct store_ban *record,
+                  int64_t until_mono_ms)
 {
     struct keeper *keeper = change->keeper;
     struct put *put = x_calloc(1, sizeof(*put));
-    int64_t now_ms = clock_mono_ms(keeper->clock);
-    int64_t left_ms = ban->until_mono_ms - now_ms;
+
+    *put = (struct put){change, record->prefix, until_mono_ms, clock_mono_ms(keeper->clock)};
+    change->shares++;
+    keeper->pending++;
+    keeper->store->put_ban(keeper->store, record, on_put, put);
+}
+
+void keeper_write_ban(struct keeper_change *change, const struct ban *ban)
+{
+    const struct clock *clock = change->keeper->clock;
     struct store_ban record = {
         .prefix = ban->node.prefix,
         .acts = ban->acts,
         .since_wall_ms = ban->since_wall_ms,
-        .until_wall_ms = clock_wall_ms(keeper->clock) + left_ms,
+        .until_wall_ms = clock_wall_ms(clock) + ban->until_mono_ms - clock_mono_ms(clock),
+        .version = ban->version,
     };
 
     _Static_assert(sizeof(record.jail) == sizeof(ban->jail), "one limit");
     memcpy(record.jail, ban->jail, sizeof(record.jail));
-    *put = (struct put){change, ban->node.prefix, ban->until_mono_ms, now_ms};
-    change->shares++;
-    keeper->pending++;
-    keeper->store->put_ban(keeper->store, &record, on_put, put);
+    keeper_write(change, &record, ban->until_mono_ms);
 }
 
 static void delete_record(struct keeper_change *change, const struct prefix *prefix)
@@ -201,14 +193,17 @@ static void delete_record(struct keeper_change *change, const struct prefix *pre
     keeper->store->delete_ban(keeper->store, prefix, on_deleted, removal);
 }
 
+/* A shared store knows by itself when they end. */
 static void delete_unasked(struct keeper *keeper, const struct prefix *prefix)
 {
+    if (keeper_is_shared(keeper))
+        return;
     struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
     delete_record(change, prefix);
     keeper_end(change);
 }
 
-static void note_last(struct keeper *keeper, const struct ban *ban)
+void keeper_note_last(struct keeper *keeper, const struct ban *ban)
 {
     keeper->last =
         (struct last_ban){.prefix = ban->node.prefix, .since_wall_ms = ban->since_wall_ms};
@@ -219,22 +214,29 @@ int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64
                const char *jail, unsigned acts)
 {
     struct keeper *keeper = change->keeper;
+    uint64_t version = keeper_next_version(keeper, prefix);
     struct ban *ban = bans_put(&keeper->bans, prefix, jail, acts, clock_wall_ms(keeper->clock),
                                clock_mono_ms(keeper->clock) + (int64_t)seconds * 1000);
 
     if (!ban)
         return -1;
+    ban->version = version;
     owed_cancel(&keeper->owed, prefix);
+    keeper_forget_lift(keeper, prefix);
     keeper->stats->count[STAT_BAN_SET]++;
-    note_last(keeper, ban);
-    write_ban(change, ban);
+    keeper_note_last(keeper, ban);
+    keeper_write_ban(change, ban);
     return 0;
 }
 
-void keeper_remove(struct keeper_change *change, struct ban *ban)
+void keeper_remove(struct keeper_change *change, struct ban *ban, bool is_by_operator)
 {
     struct prefix prefix = ban->node.prefix;
 
+    if (keeper_is_shared(change->keeper)) {
+        keeper_lift(change, ban, is_by_operator);
+        return;
+    }
     bans_remove(&change->keeper->bans, ban);
     delete_record(change, &prefix);
 }
@@ -263,7 +265,7 @@ static void retry_bans(struct keeper_change *change)
     for (struct ban *ban = change->keeper->bans.first; ban && tried < RETRY_MAX; ban = ban->next) {
         if (ban->stored)
             continue;
-        write_ban(change, ban);
+        keeper_write_ban(change, ban);
         tried++;
     }
 }
@@ -282,6 +284,7 @@ void keeper_tick(struct keeper *keeper)
     int64_t now_ms = clock_mono_ms(keeper->clock);
 
     keeper_expire(keeper);
+    lifts_sweep(&keeper->lifts, now_ms);
     if (!keeper->retry_mono_ms || now_ms < keeper->retry_mono_ms || keeper->pending)
         return;
     struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
@@ -344,7 +347,7 @@ static void restore_ban(const struct store_ban *record, void *ctx)
     }
     ban->stored = true;
     if (ban->since_wall_ms > keeper->last.since_wall_ms)
-        note_last(keeper, ban);
+        keeper_note_last(keeper, ban);
 }
 
 int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, struct error *error_r)

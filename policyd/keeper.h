@@ -19,8 +19,10 @@
  * nothing in memory, and is asked again every KEEPER_RETRY_MS, for bans and for deletions;
  * once it takes what it is told, each second until it has all.
  */
-#define KEEPER_RETRY_MS 30000
-#define KEEPER_OWED_MAX 10000 /* deletions that the store refused; more are forgotten */
+#define KEEPER_RETRY_MS  30000
+#define KEEPER_OWED_MAX  10000 /* deletions that the store refused; more are forgotten */
+#define KEEPER_LIFTS_MAX 10000 /* remembered, in a store that several share */
+#define KEEPER_LIFT_SEC  86400 /* so long at least, and as long as the ban would have held */
 
 struct keeper;
 
@@ -55,10 +57,27 @@ struct keeper_change *keeper_begin(struct keeper *keeper, keeper_done_fn done, v
 /* 0, or -1 when the table is full. */
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
                const char *jail, unsigned acts) __attribute__((warn_unused_result));
-void keeper_remove(struct keeper_change *change, struct ban *ban);
+/* By the operator: who was banned begins anew. */
+void keeper_remove(struct keeper_change *change, struct ban *ban, bool is_by_operator);
 /* Before the end: whether done comes later than that. */
 bool keeper_waits(const struct keeper_change *change);
 void keeper_end(struct keeper_change *change);
+
+/* --- a store that several share ------------------------------------------------------- */
+
+enum keeper_word { KEEPER_KNOWN, KEEPER_NEW_BAN, KEEPER_NEW_LIFT };
+
+/*
+ * What stands in the store, or that it was lifted there, becomes so here where it is the
+ * newer word; but no ban of what rules protect. KEEPER_NEW_LIFT: by the operator.
+ */
+enum keeper_word keeper_take(struct keeper *keeper, const struct origin_rules *rules,
+                             const struct store_ban *record);
+/* The store tells all that it has from now on; then, that it has: what it lacks is told it. */
+void keeper_begin_sync(struct keeper *keeper);
+void keeper_end_sync(struct keeper *keeper);
+/* How long ago the operator lifted a ban on what key lies in, ms; -1: never. */
+int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key);
 
 /* The ban that was set last, whether it still holds or not. */
 struct last_ban {

@@ -12,12 +12,13 @@ libpolicyd_a_SOURCES = \
 	policyd/event_log.c policyd/event_log.h \
 	policyd/jails.c policyd/jails.h \
 	policyd/engine.c policyd/engine.h policyd/engine_internal.h \
-	policyd/engine_bans.c policyd/engine_events.c \
+	policyd/engine_bans.c policyd/engine_events.c policyd/engine_shared.c \
 	policyd/export.c policyd/export.h \
 	policyd/feed.c policyd/feed.h \
 	policyd/history.c policyd/history.h \
 	policyd/jail.c policyd/jail.h \
-	policyd/keeper.c policyd/keeper.h \
+	policyd/keeper.c policyd/keeper.h policyd/keeper_internal.h policyd/keeper_shared.c \
+	policyd/lifts.c policyd/lifts.h \
 	policyd/metrics.c policyd/metrics.h \
 	policyd/nft.c policyd/nft.h \
 	policyd/origins.c policyd/origins.h \
@@ -38,8 +39,24 @@ libpolicyd_a_SOURCES = \
 	policyd/store_file.c policyd/store_file.h \
 	policyd/store_file_counters.c policyd/store_file_counters.h \
 	policyd/store_record.c policyd/store_record.h \
+	policyd/store_redis_text.c policyd/store_redis_text.h \
 	policyd/watch.c policyd/watch.h \
 	policyd/window.c policyd/window.h
+
+# The scripts that Redis runs, as C.
+policyd_lua = policyd/redis_ban.lua policyd/redis_hit.lua
+nodist_libpolicyd_a_SOURCES = policyd/redis_scripts.h
+BUILT_SOURCES += policyd/redis_scripts.h
+CLEANFILES += policyd/redis_scripts.h
+EXTRA_DIST += $(policyd_lua)
+policyd/redis_scripts.h: $(policyd_lua)
+	$(AM_V_at)$(MKDIR_P) policyd
+	$(AM_V_GEN)for script in $(policyd_lua); do \
+	    name=`basename $$script .lua`; \
+	    echo "static const char $${name}_lua[] ="; \
+	    sed -e 's/[\\"]/\\&/g' -e 's/.*/    "&\\n"/' $(srcdir)/$$script; \
+	    echo '    ;'; \
+	done >$@.new && mv $@.new $@
 
 policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS)
 

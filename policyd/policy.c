@@ -149,71 +149,71 @@ static const struct config_jail *deferring(struct engine *engine, const struct a
     return enforce ? jail : NULL;
 }
 
+static void answer(struct engine *engine, const struct attr_list *request,
+                   const struct judgement *judgement, struct buf *out)
+{
+    count(engine_stats(engine), judgement);
+    log_decision(request, judgement);
+    put_action(judgement, deferring(engine, request, judgement), out);
+}
+
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
                                  engine_done_fn done, void *ctx, struct buf *out)
 {
     struct origin_peer peer = peer_of(request);
     struct judgement judgement;
-    bool is_later = false;
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
         return POLICY_NO_REQUEST;
     if (is_connection(request)) {
-        is_later = engine_admit(engine, &peer, done, ctx, &judgement);
+        if (engine_admit(engine, &peer, done, ctx, &judgement))
+            return POLICY_LATER;
     } else {
         look_for_honeypot(engine, request, &peer);
         judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
     }
-    count(engine_stats(engine), &judgement);
-    log_decision(request, &judgement);
-    put_action(&judgement, deferring(engine, request, &judgement), out);
-    return is_later ? POLICY_LATER : POLICY_NOW;
+    answer(engine, request, &judgement, out);
+    return POLICY_NOW;
 }
 
-/* What the disk said makes no difference: the ban holds. The peer may be gone. */
-static void on_durable(enum engine_status status, const char *reason, void *ctx)
+void policy_conclude(struct engine *engine, const struct attr_list *request, struct buf *out)
 {
+    struct origin_peer peer = peer_of(request);
+    struct judgement judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
+
+    answer(engine, request, &judgement, out);
+}
+
+/* --- over a connection ------------------------------------------------------------------- */
+
+/* What the store said makes no difference: the ban holds. The peer may be gone. */
+static void on_counted(enum engine_status status, const char *reason, void *ctx)
+{
+    static struct attr_list request;
     struct service_conn *conn = ctx;
-    struct buf *answer = *service_conn_state(conn), *out = service_conn_output(conn);
+    struct buf *kept = *service_conn_state(conn), *out = service_conn_output(conn);
+    size_t consumed;
 
     (void)status;
     (void)reason;
-    if (out)
-        buf_put(out, answer->data, answer->len);
-    buf_fini(answer);
-    free(answer);
+    if (out && attr_parse(kept->data, kept->len, &request, &consumed) == ATTR_OK)
+        policy_conclude(service_conn_ctx(conn), &request, out);
+    buf_fini(kept);
+    free(kept);
     *service_conn_state(conn) = NULL;
     service_conn_finish(conn);
 }
 
-/* The answer is what lies in out from `at` on. */
-static enum service_step keep_for_later(struct service_conn *conn, struct buf *out, size_t at)
+/* The answer needs it again. */
+static enum service_step keep_for_later(struct service_conn *conn, struct buf *in, size_t len)
 {
     struct buf *kept = x_calloc(1, sizeof(*kept));
 
-    buf_put(kept, out->data + at, out->len - at);
-    out->len = at;
+    buf_put(kept, in->data, len);
+    buf_consume(in, len);
     *service_conn_state(conn) = kept;
     service_conn_wait(conn);
     return SERVICE_WAIT;
-}
-
-static enum service_step answer_request(struct service_conn *conn, const struct attr_list *request,
-                                        const char **reason_r)
-{
-    struct buf *out = service_conn_output(conn);
-    size_t before = out->len;
-
-    switch (policy_answer(service_conn_ctx(conn), request, on_durable, conn, out)) {
-    case POLICY_NO_REQUEST:
-        break;
-    case POLICY_LATER:
-        return keep_for_later(conn, out, before);
-    case POLICY_NOW:
-        return SERVICE_NEXT;
-    }
-    *reason_r = "not a request=smtpd_access_policy";
-    return SERVICE_CLOSE;
 }
 
 static enum service_step policy_step(struct service_conn *conn, struct buf *in,
@@ -228,8 +228,18 @@ static enum service_step policy_step(struct service_conn *conn, struct buf *in,
     *reason_r = attr_strstatus(status);
     if (status != ATTR_OK)
         return SERVICE_CLOSE;
-    buf_consume(in, consumed);
-    return answer_request(conn, &request, reason_r);
+    switch (policy_answer(service_conn_ctx(conn), &request, on_counted, conn,
+                          service_conn_output(conn))) {
+    case POLICY_LATER:
+        return keep_for_later(conn, in, consumed);
+    case POLICY_NOW:
+        buf_consume(in, consumed);
+        return SERVICE_NEXT;
+    case POLICY_NO_REQUEST:
+        break;
+    }
+    *reason_r = "not a request=smtpd_access_policy";
+    return SERVICE_CLOSE;
 }
 
 const struct service_protocol policy_protocol = {

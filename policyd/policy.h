@@ -17,19 +17,23 @@
 enum policy_answer {
     POLICY_NO_REQUEST, /* out is untouched */
     POLICY_NOW,
-    POLICY_LATER, /* the answer may be sent when done comes, later from the loop */
+    POLICY_LATER, /* out is untouched until done comes, later from the loop: policy_conclude() */
 };
 
 /*
  * Count the event `connect` for a request with protocol_state=CONNECT, where a jail asks
  * for it, and append the answer to one request: 421 4.7.0 for a banned client, which also ends
  * its session; 554 5.7.1 for a claimed client that cannot be; otherwise DUNNO, so
- * that the restrictions behind decide. Only the answer to a request that itself leads to a
- * ban is for later, when the ban is on disk, or cannot be written; else done never comes.
+ * that the restrictions behind decide. Only the answer to a request that itself may lead to a
+ * ban is for later: when the ban is on disk, or cannot be written, or the store that several
+ * share has counted the event, or is late; else done never comes.
  */
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
                                  engine_done_fn done, void *ctx, struct buf *out)
     __attribute__((warn_unused_result));
+
+/* What comes after POLICY_LATER: appends the answer to the same request. */
+void policy_conclude(struct engine *engine, const struct attr_list *request, struct buf *out);
 
 /* ctx of the service is the engine. */
 extern const struct service_protocol policy_protocol;

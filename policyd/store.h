@@ -2,6 +2,8 @@
 #ifndef PN_POLICYD_STORE_H
 #define PN_POLICYD_STORE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/addr.h"
@@ -15,6 +17,8 @@ struct store_ban {
     unsigned acts; /* CONFIG_ACTS_*; 0 is all */
     int64_t since_wall_ms;
     int64_t until_wall_ms;
+    uint64_t version; /* of two words on one prefix the higher one is true; in a shared store */
+    bool is_lifted;   /* it holds no more: known until until_wall_ms; in a shared store */
 };
 
 /* A window as it outlives the process; times are wall clock. */
@@ -50,6 +54,77 @@ struct store_counters {
     int64_t now_wall_ms;
 };
 
+/* --- what several share ------------------------------------------------------------ */
+
+/* How one jail counts an event: jail_hit() is what the store has to do. */
+struct store_hit_jail {
+    uint64_t jail; /* jail_identity(); a shared store tells jails apart by its lower half */
+    int64_t findtime_ms;
+    uint32_t limit;    /* so many are too many */
+    uint16_t weight;   /* 0: nothing is counted, and only looked at */
+    uint8_t hash_max;  /* 0: it is not distinct */
+    uint32_t hash;     /* of a distinct one */
+    bool forgets;      /* the window is void once it is reached */
+    bool begins;       /* the window begins with this event, whatever was before */
+    bool tells_others; /* once it is reached: take_window() */
+};
+
+/* An event, for one key of all jails that count it by that key. */
+#define STORE_HIT_JAILS_MAX 64
+struct store_hit {
+    struct prefix key;
+    int64_t age_ms;    /* how long ago it was */
+    int64_t lifted_ms; /* windows that began before so many ms ago are void; -1: none is */
+    const struct store_hit_jail *jails;
+    size_t count; /* 1 to STORE_HIT_JAILS_MAX */
+};
+
+enum store_decision { STORE_IGNORED, STORE_COUNTED, STORE_REACHED }; /* as enum jail_decision */
+
+struct store_hit_answer {
+    enum store_decision decision;
+    uint64_t count;     /* now, before anything is forgotten */
+    int64_t elapsed_ms; /* since the window's start, as are these: */
+    uint32_t current;
+    uint32_t previous;
+};
+
+/* A window of another host's that is reached. */
+struct store_window {
+    uint64_t jail; /* the lower half alone */
+    struct prefix key;
+    int64_t elapsed_ms;
+    uint32_t current;
+    uint32_t previous;
+};
+
+/*
+ * What a store says of a hit: its answer, one for each jail in their order; or that it is
+ * late: away, or silent for STORE_WAIT_MS, so memory decides, and another word follows; or
+ * that it never will count it. answers is NULL but for the first.
+ */
+#define STORE_WAIT_MS 20
+enum store_word { STORE_HIT_ANSWER, STORE_HIT_LATE, STORE_HIT_LOST };
+typedef void (*store_hit_fn)(enum store_word word, const struct store_hit_answer *answers,
+                             void *ctx);
+
+/* What a shared store says by itself, in the loop's thread. */
+struct store_listener {
+    /* A ban, or that it was lifted, as it stands there. */
+    void (*take_ban)(const struct store_ban *ban, void *ctx);
+    /* It can be asked again, and tells all that stand there; then, that it has. */
+    void (*begin_sync)(void *ctx);
+    void (*end_sync)(void *ctx);
+    void (*take_window)(const struct store_window *window, void *ctx);
+    void *ctx;
+};
+
+struct store_health {
+    const char *error; /* why it is away, or NULL */
+    size_t queued;     /* events that it has not counted yet */
+    uint64_t dropped;  /* events that it will never count */
+};
+
 /* error: NULL when it is durable. In the loop's thread, never before the call that asked returned.
  */
 typedef void (*store_done_fn)(const struct error *error, void *ctx);
@@ -79,6 +154,15 @@ struct store {
                          struct error *error_r);
     void (*put_counters)(struct store *store, const struct store_counters *batch,
                          store_done_fn done, void *ctx);
+    /*
+     * Of a store that several share, else NULL. listen comes before load, which gives a
+     * store that is there a moment to tell its bans. hit takes the event always; fn is never
+     * called before it has returned. delete_ban does nothing: bans end by themselves, and
+     * what is lifted is put as such.
+     */
+    void (*listen)(struct store *store, const struct store_listener *listener);
+    void (*hit)(struct store *store, const struct store_hit *hit, store_hit_fn fn, void *ctx);
+    void (*health)(const struct store *store, struct store_health *health_r);
     /* After the loop ended: what was asked for is committed, answers still due are not given. */
     void (*free)(struct store *store);
 };

@@ -48,6 +48,13 @@ void window_restore(struct window *window, const struct window_state *state)
     };
 }
 
+void window_follow(struct window *window, int64_t start_ms, uint32_t current, uint32_t previous)
+{
+    window->start_ms = start_ms;
+    window->current = current;
+    window->previous = previous;
+}
+
 bool window_is_void(const struct window *window, int64_t findtime_ms, int64_t now_ms)
 {
     int64_t elapsed = elapsed_since_start(window, now_ms);

@@ -57,6 +57,9 @@ struct window_state {
 };
 void window_restore(struct window *window, const struct window_state *state);
 
+/* Make its counts what they are elsewhere; its hashes stay. */
+void window_follow(struct window *window, int64_t start_ms, uint32_t current, uint32_t previous);
+
 /* Count one event. findtime_ms is 1 to WINDOW_FINDTIME_MAX. */
 void window_add(struct window *window, int64_t findtime_ms, int64_t now_ms);
 

@@ -77,12 +77,20 @@ static void flood(struct history *history, unsigned count)
     }
 }
 
+/* The last event led to a ban of this client. */
+static void keep(struct history *history, const char *client)
+{
+    struct addr who = addr(client);
+
+    history_keep(history, &who, history_last(history));
+}
+
 static void flood_with_bans(struct history *history, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct event event = {.client = number_addr(i), .login = "y"};
         history_add(history, &event, 1);
-        history_keep(history);
+        history_keep(history, &event.client, history_last(history));
     }
 }
 
@@ -140,14 +148,14 @@ static void what_led_to_a_ban_is_not_pushed_out(void **state)
     struct history *history = *state;
     add(history, "203.0.113.7", "a");
     add(history, "203.0.113.7", "b");
-    history_keep(history);
+    keep(history, "203.0.113.7");
     assert_string_equal(logins(history, "203.0.113.7"), "b a ");
     flood(history, 2 * HISTORY_MAX);
     assert_string_equal(logins(history, "203.0.113.7"), "b a ");
     add(history, "203.0.113.7", "c");
     assert_string_equal(logins(history, "203.0.113.7"), "c b a ");
     for (unsigned i = 0; i < 2 * HISTORY_CLIENT_MAX; i++)
-        history_keep(history);
+        keep(history, "203.0.113.7");
     flood(history, 2 * HISTORY_MAX);
     assert_string_equal(logins(history, "203.0.113.7"), "c b a ");
     /* Later bans do, in the end. */
@@ -164,7 +172,7 @@ static void the_one_that_led_to_a_ban_is_known(void **state)
 
     add(history, "203.0.113.7", "a");
     add(history, "203.0.113.7", "b");
-    history_keep(history);
+    keep(history, "203.0.113.7");
     add(history, "203.0.113.7", "c");
     for (unsigned round = 0; round < 2; round++) {
         assert_int_equal(history_find(history, &net, found), 3 - round);

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "policyd/engine_internal.h"
+
+/*
+ * Each event is counted in memory first, as a guess that delays and limits go by at once.
+ * The answer of the store takes its place; where none comes in time, the guess counts.
+ */
+
+/* What one jail makes of the event. */
+struct shared_item {
+    struct prefix key;
+    struct store_hit_jail how;
+    bool is_look; /* for memory to know it: nothing follows */
+    bool is_sent;
+    uint64_t count;
+    bool is_reached;
+};
+
+struct shared_event {
+    struct engine *engine;
+    struct engine_report report;
+    struct event event; /* login and session are copies */
+    int64_t age_ms;
+    struct shared_item *items; /* in the order of the jails */
+    size_t count;
+    size_t undecided; /* hits of which no word was said; then who asked is answered */
+    size_t due;       /* hits of which another word comes; then it is freed */
+};
+
+/* The items of one key. */
+struct shared_hit {
+    struct shared_event *shared;
+    bool is_decided;
+    size_t count;
+    size_t items[STORE_HIT_JAILS_MAX];
+};
+
+static char *copy_of(const char *text)
+{
+    return text ? x_strdup(text) : NULL;
+}
+
+static struct shared_event *new_event(struct engine *engine)
+{
+    struct shared_event *shared = x_calloc(1, sizeof(*shared));
+
+    shared->engine = engine;
+    shared->report.event = &shared->event;
+    shared->report.done = engine_nobody_waits;
+    return shared;
+}
+
+struct shared_event *shared_event_new(struct engine *engine, const struct engine_report *report,
+                                      int64_t age_ms)
+{
+    struct shared_event *shared = new_event(engine);
+
+    shared->event = *report->event;
+    shared->event.login = copy_of(report->event->login);
+    shared->event.session = copy_of(report->event->session);
+    shared->event.fingerprint = "";
+    shared->event.origin = NULL;
+    shared->event.protocol = shared->event.recipient = NULL;
+    shared->report = *report;
+    shared->report.event = &shared->event;
+    shared->age_ms = age_ms;
+    return shared;
+}
+
+static void free_event(struct shared_event *shared)
+{
+    free((char *)shared->event.login);
+    free((char *)shared->event.session);
+    free(shared->items);
+    free(shared);
+}
+
+static struct shared_item *add_item(struct shared_event *shared, size_t index,
+                                    const struct prefix *key, const struct store_hit_jail *how)
+{
+    const struct jails *jails = &shared->engine->jails;
+
+    shared->items = x_reallocarray(shared->items, shared->count + 1, sizeof(*shared->items));
+    struct shared_item *item = &shared->items[shared->count++];
+    *item = (struct shared_item){.key = *key, .how = *how, .is_look = true};
+    item->how.jail = jails->ids[index];
+    item->how.findtime_ms = (int64_t)jails->counted[index].findtime_sec * 1000;
+    return item;
+}
+
+/* Memory counted a look as nothing: it follows what is answered. */
+static void add_look(struct shared_event *shared, size_t index, const struct prefix *key)
+{
+    add_item(shared, index, key, &(struct store_hit_jail){0});
+}
+
+void shared_event_add(struct shared_event *shared, const struct event *event, size_t index,
+                      const struct prefix *key, uint64_t count, bool is_reached)
+{
+    const struct config_jail *jail = &shared->engine->config->jails[index];
+    struct jail_count by = jail_count_of(jail, event);
+    struct prefix net = jail_net(jail, &event->client);
+    struct shared_item *item = add_item(
+        shared, index, key,
+        &(struct store_hit_jail){
+            .limit = (uint32_t)jail_limit(jail, event->is_known),
+            .weight = (uint16_t)by.weight,
+            .hash_max = (uint8_t)by.hash_max,
+            .hash = by.hash,
+            .forgets = jail->action == JAIL_ACTION_BAN,
+            .tells_others = jail->action == JAIL_ACTION_DELAY || jail->action == JAIL_ACTION_DEFER,
+        });
+
+    item->is_look = false;
+    item->count = count;
+    item->is_reached = is_reached;
+    if (jail->action == JAIL_ACTION_BAN && jail->bantime_factor > 1)
+        add_look(shared, jails_bans_of(&shared->engine->jails, index), &net);
+}
+
+/* --- what follows ------------------------------------------------------------------------ */
+
+static void act_on(struct shared_event *shared, const struct shared_item *item)
+{
+    struct engine *engine = shared->engine;
+    size_t index = jails_find(&engine->jails, item->how.jail, UINT64_MAX);
+
+    if (!item->is_look && item->is_reached && index < engine->config->jail_count)
+        engine_act(engine, &shared->report, index, &item->key, item->count);
+}
+
+static void end_report(struct engine_report *report)
+{
+    struct engine_request *request = report->request;
+
+    if (request)
+        keeper_end(request->change);
+    else
+        report->done(ENGINE_OK, "", report->ctx);
+    report->request = NULL;
+    report->done = engine_nobody_waits;
+}
+
+/* All that is told in time, in the order of the jails. */
+static void conclude(struct shared_event *shared)
+{
+    shared->engine->asked--;
+    for (size_t i = 0; i < shared->count; i++)
+        act_on(shared, &shared->items[i]);
+    end_report(&shared->report);
+}
+
+/* Memory has decided before: it may be banned since. */
+static void act_late(struct shared_event *shared, const struct shared_hit *hit)
+{
+    const struct bans *bans = keeper_bans(shared->engine->keeper);
+
+    keeper_expire(shared->engine->keeper);
+    for (size_t i = 0; i < hit->count; i++) {
+        if (!bans_match(bans, &shared->event.client, CONFIG_ACTS_ALL))
+            act_on(shared, &shared->items[hit->items[i]]);
+    }
+    end_report(&shared->report);
+}
+
+static void follow(struct engine *engine, size_t index, const struct prefix *key,
+                   int64_t elapsed_ms, uint32_t current, uint32_t previous)
+{
+    struct counters *counters = &engine->jails.counters[index];
+    int64_t now_ms = engine_now_mono_ms(engine);
+
+    if (current || previous)
+        window_follow(counters_window(counters, key, now_ms), now_ms - elapsed_ms, current,
+                      previous);
+    else
+        counters_forget(counters, key);
+}
+
+static void take_answer(struct shared_event *shared, struct shared_item *item,
+                        const struct store_hit_answer *answer)
+{
+    struct jails *jails = &shared->engine->jails;
+    size_t index = jails_find(jails, item->how.jail, UINT64_MAX);
+    bool is_void = answer->decision == STORE_REACHED && item->how.forgets;
+
+    item->count = answer->count;
+    item->is_reached = answer->decision == STORE_REACHED;
+    if (index < jails->count)
+        follow(shared->engine, index, &item->key, answer->elapsed_ms, is_void ? 0 : answer->current,
+               is_void ? 0 : answer->previous);
+}
+
+static void on_word(enum store_word word, const struct store_hit_answer *answers, void *ctx)
+{
+    struct shared_hit *hit = ctx;
+    struct shared_event *shared = hit->shared;
+    bool is_first = !hit->is_decided;
+
+    for (size_t i = 0; answers && i < hit->count; i++)
+        take_answer(shared, &shared->items[hit->items[i]], &answers[i]);
+    hit->is_decided = true;
+    shared->undecided -= is_first;
+    if (is_first && !shared->undecided)
+        conclude(shared);
+    else if (!is_first && answers)
+        act_late(shared, hit);
+    if (word == STORE_HIT_LATE)
+        return;
+    free(hit);
+    if (!--shared->due)
+        free_event(shared);
+}
+
+/* --- on its way ---------------------------------------------------------------------------- */
+
+/* Those of the key of the first that is not sent yet, and that one. */
+static struct shared_hit *next_hit(struct shared_event *shared)
+{
+    struct shared_hit *hit = NULL;
+
+    for (size_t i = 0; i < shared->count; i++) {
+        struct shared_item *item = &shared->items[i];
+        if (item->is_sent || (hit && (hit->count == STORE_HIT_JAILS_MAX ||
+                                      !prefix_eq(&item->key, &shared->items[hit->items[0]].key))))
+            continue;
+        if (!hit)
+            hit = x_calloc(1, sizeof(*hit));
+        hit->shared = shared;
+        hit->items[hit->count++] = i;
+        item->is_sent = true;
+    }
+    return hit;
+}
+
+static void send_one(struct shared_hit *hit)
+{
+    struct shared_event *shared = hit->shared;
+    struct engine *engine = shared->engine;
+    const struct prefix *key = &shared->items[hit->items[0]].key;
+    bool is_net = key->addr.family == ADDR_IPV4 || key->addr.family == ADDR_IPV6;
+    struct store_hit_jail jails[STORE_HIT_JAILS_MAX];
+
+    for (size_t i = 0; i < hit->count; i++)
+        jails[i] = shared->items[hit->items[i]].how;
+    shared->undecided++;
+    shared->due++;
+    engine->store->hit(engine->store,
+                       &(struct store_hit){
+                           .key = *key,
+                           .age_ms = shared->age_ms,
+                           .lifted_ms = is_net ? keeper_lifted_ms(engine->keeper, key) : -1,
+                           .jails = jails,
+                           .count = hit->count,
+                       },
+                       on_word, hit);
+}
+
+bool shared_event_send(struct shared_event *shared)
+{
+    struct shared_hit *hit;
+
+    if (!shared->count) {
+        free_event(shared);
+        return false;
+    }
+    shared->engine->asked++;
+    while ((hit = next_hit(shared)))
+        send_one(hit);
+    return true;
+}
+
+/* --- beside events -------------------------------------------------------------------------- */
+
+void shared_note_ban(struct engine *engine, size_t index, const struct prefix *net)
+{
+    if (!engine_is_shared(engine) || engine->config->jails[index].bantime_factor <= 1)
+        return;
+    struct shared_event *shared = new_event(engine);
+    add_item(shared, jails_bans_of(&engine->jails, index), net,
+             &(struct store_hit_jail){.limit = UINT32_MAX, .weight = 1});
+    shared_event_send(shared);
+}
+
+void shared_note_login(struct engine *engine, const struct addr *client, const char *login)
+{
+    if (!engine_is_shared(engine))
+        return;
+    struct prefix key = jails_known_key(&engine->jails, client, login);
+    struct shared_event *shared = new_event(engine);
+    add_item(shared, jails_known(&engine->jails), &key,
+             &(struct store_hit_jail){.limit = UINT32_MAX, .weight = 1, .begins = true});
+    shared_event_send(shared);
+}
+
+void shared_look_at_login(struct engine *engine, const struct origin *origin, const char *login)
+{
+    const struct event event = {.client = origin->addr, .login = login};
+
+    if (!engine_is_shared(engine) || !*login)
+        return;
+    struct shared_event *shared = new_event(engine);
+    if (origin->kind == ORIGIN_KNOWN) {
+        struct prefix key = jails_known_key(&engine->jails, &origin->addr, login);
+        add_look(shared, jails_known(&engine->jails), &key);
+    }
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        const struct config_jail *jail = &engine->config->jails[i];
+        if (jail->action != JAIL_ACTION_DELAY || !jail_applies(jail, origin->kind, login))
+            continue;
+        struct prefix key = jail_key(jail, &event);
+        add_look(shared, i, &key);
+    }
+    shared_event_send(shared);
+}
+
+/* --- what the store says by itself ------------------------------------------------------------ */
+
+static void take_ban(const struct store_ban *record, void *ctx)
+{
+    struct engine *engine = ctx;
+
+    keeper_expire(engine->keeper);
+    if (keeper_take(engine->keeper, engine->rules, record) != KEEPER_NEW_LIFT)
+        return;
+    engine->stats.count[STAT_BAN_LIFTED]++;
+    jails_forget_within(&engine->jails, &record->prefix);
+}
+
+static void take_window(const struct store_window *window, void *ctx)
+{
+    struct engine *engine = ctx;
+    size_t index = jails_find(&engine->jails, window->jail, UINT32_MAX);
+
+    if (index < engine->jails.count)
+        follow(engine, index, &window->key, window->elapsed_ms, window->current, window->previous);
+}
+
+static void begin_sync(void *ctx)
+{
+    keeper_begin_sync(((struct engine *)ctx)->keeper);
+}
+
+static void end_sync(void *ctx)
+{
+    keeper_end_sync(((struct engine *)ctx)->keeper);
+}
+
+void shared_listen(struct engine *engine)
+{
+    if (engine->store->listen)
+        engine->store->listen(engine->store, &(struct store_listener){
+                                                 .take_ban = take_ban,
+                                                 .begin_sync = begin_sync,
+                                                 .end_sync = end_sync,
+                                                 .take_window = take_window,
+                                                 .ctx = engine,
+                                             });
+}

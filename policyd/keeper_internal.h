@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PN_POLICYD_KEEPER_INTERNAL_H
+#define PN_POLICYD_KEEPER_INTERNAL_H
+
+#include "policyd/keeper.h"
+#include "policyd/lifts.h"
+#include "policyd/owed.h"
+
+/* What the keeper's own files share. */
+
+struct keeper {
+    const struct clock *clock;
+    struct store *store;
+    struct stats *stats;
+    struct bans bans;
+    struct lifts lifts; /* in a store that several share; instead of */
+    struct owed owed;   /* deletions; of no prefix that is banned */
+    bool has_forgotten; /* some, since there were none */
+    size_t pending;
+    struct last_ban last;     /* no time: none */
+    struct error store_error; /* of the last write, ERROR_NONE when it went well */
+    int64_t retry_mono_ms;    /* 0: all is written, or on its way for the first time */
+    bool is_retelling;        /* what a shared store lacks, by */
+    struct bans_cursor cursor;
+};
+
+struct keeper_change {
+    struct keeper *keeper;
+    size_t shares; /* one a write that is due, and the caller's until keeper_end() */
+    struct error error;
+    keeper_done_fn done;
+    void *ctx;
+};
+
+static inline bool keeper_is_shared(const struct keeper *keeper)
+{
+    return keeper->store->hit != NULL;
+}
+
+/* Of a word on prefix that is newer than all that are known of it. */
+uint64_t keeper_next_version(const struct keeper *keeper, const struct prefix *prefix);
+
+/* A ban becomes one that was lifted. */
+void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_operator);
+/* It is banned again. */
+void keeper_forget_lift(struct keeper *keeper, const struct prefix *prefix);
+void keeper_stop_retelling(struct keeper *keeper);
+
+/* One write more of the change; what it is of is stored if its end is the same by then. */
+void keeper_write(struct keeper_change *change, const struct store_ban *record,
+                  int64_t until_mono_ms);
+void keeper_write_ban(struct keeper_change *change, const struct ban *ban);
+
+/* What the store said last: NULL, that it is well. */
+void keeper_note_result(struct keeper *keeper, const struct error *error);
+void keeper_note_last(struct keeper *keeper, const struct ban *ban);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <string.h>
+
+#include "common/base/log.h"
+#include "policyd/keeper_internal.h"
+
+#define RETELL_MAX 1000 /* bans, told to the store at once */
+
+/*
+ * Two words on one prefix are told apart by a number that only grows: the time, and more
+ * than the one before where a clock went back.
+ */
+static uint64_t known_version(const struct keeper *keeper, const struct prefix *prefix)
+{
+    const struct ban *ban = bans_find(&keeper->bans, prefix);
+    const struct lift *lift = lifts_find(&keeper->lifts, prefix);
+
+    if (ban)
+        return ban->version;
+    return lift ? lift->version : 0;
+}
+
+uint64_t keeper_next_version(const struct keeper *keeper, const struct prefix *prefix)
+{
+    uint64_t now_ms = (uint64_t)clock_wall_ms(keeper->clock);
+    uint64_t known = known_version(keeper, prefix);
+
+    return now_ms > known ? now_ms : known + 1;
+}
+
+/* --- what is lifted --------------------------------------------------------------------- */
+
+static void write_lift(struct keeper_change *change, const struct lift *lift)
+{
+    const struct clock *clock = change->keeper->clock;
+    int64_t mono_ms = clock_mono_ms(clock), wall_ms = clock_wall_ms(clock);
+    struct store_ban record = {
+        .prefix = lift->node.prefix,
+        .since_wall_ms = wall_ms + lift->at_mono_ms - mono_ms,
+        .until_wall_ms = wall_ms + lift->until_mono_ms - mono_ms,
+        .version = lift->version,
+        .is_lifted = true,
+    };
+
+    if (lift->is_by_operator)
+        memcpy(record.jail, BANS_OPERATOR, sizeof(BANS_OPERATOR));
+    keeper_write(change, &record, lift->until_mono_ms);
+}
+
+void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_operator)
+{
+    struct keeper *keeper = change->keeper;
+    struct prefix prefix = ban->node.prefix;
+    uint64_t version = keeper_next_version(keeper, &prefix);
+    int64_t now_ms = clock_mono_ms(keeper->clock);
+    int64_t kept_ms = now_ms + INT64_C(1000) * KEEPER_LIFT_SEC;
+    int64_t until_ms = ban->until_mono_ms > kept_ms ? ban->until_mono_ms : kept_ms;
+
+    bans_remove(&keeper->bans, ban);
+    struct lift *lift = lifts_put(&keeper->lifts, &prefix, version, now_ms, until_ms);
+    lift->is_by_operator = is_by_operator;
+    write_lift(change, lift);
+}
+
+void keeper_forget_lift(struct keeper *keeper, const struct prefix *prefix)
+{
+    struct lift *lift = lifts_find(&keeper->lifts, prefix);
+
+    if (lift)
+        lifts_remove(&keeper->lifts, lift);
+}
+
+int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key)
+{
+    int64_t last_ms = lifts_last_ms(&keeper->lifts, key);
+
+    return last_ms < 0 ? -1 : clock_mono_ms(keeper->clock) - last_ms;
+}
+
+/* --- what the store tells ---------------------------------------------------------------- */
+
+static void log_taken(const char *event, const struct store_ban *record, int64_t left_ms)
+{
+    char text[PREFIX_TEXT_MAX];
+
+    log_info(NULL, event, LOG_STR("ban", prefix_format(&record->prefix, text)),
+             LOG_STR("jail", record->jail), LOG_UINT("seconds", (uint64_t)(left_ms + 999) / 1000),
+             LOG_STR("from", "store"));
+}
+
+/* The word of before is that of this host, which the store has now, if late. */
+static enum keeper_word take_known(struct keeper *keeper, struct ban *ban,
+                                   const struct prefix *prefix)
+{
+    struct lift *lift = lifts_find(&keeper->lifts, prefix);
+    bool *stored = ban ? &ban->stored : &lift->stored;
+
+    if (!*stored)
+        keeper_note_result(keeper, NULL);
+    *stored = true;
+    return KEEPER_KNOWN;
+}
+
+static enum keeper_word take_lift(struct keeper *keeper, struct ban *ban,
+                                  const struct store_ban *record)
+{
+    int64_t mono_ms = clock_mono_ms(keeper->clock), wall_ms = clock_wall_ms(keeper->clock);
+
+    if (ban) {
+        log_taken("unban", record, ban->until_mono_ms - mono_ms);
+        bans_remove(&keeper->bans, ban);
+    }
+    struct lift *lift = lifts_put(&keeper->lifts, &record->prefix, record->version,
+                                  mono_ms + record->since_wall_ms - wall_ms,
+                                  mono_ms + record->until_wall_ms - wall_ms);
+    lift->is_by_operator = strcmp(record->jail, BANS_OPERATOR) == 0;
+    lift->stored = true;
+    return lift->is_by_operator ? KEEPER_NEW_LIFT : KEEPER_KNOWN;
+}
+
+static enum keeper_word take_ban(struct keeper *keeper, const struct origin_rules *rules,
+                                 const struct store_ban *record)
+{
+    int64_t left_ms = record->until_wall_ms - clock_wall_ms(keeper->clock);
+    char reason[ORIGIN_REASON_MAX];
+
+    if (left_ms <= 0 || left_ms > BANS_SECONDS_MAX * 1000 ||
+        origin_protects(rules, &record->prefix, reason))
+        return KEEPER_KNOWN;
+    struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail, record->acts,
+                               record->since_wall_ms, clock_mono_ms(keeper->clock) + left_ms);
+    if (!ban) {
+        log_error(NULL, "ban-table-full", LOG_UINT("bans", BANS_MAX));
+        return KEEPER_KNOWN;
+    }
+    ban->version = record->version;
+    ban->stored = true;
+    keeper_forget_lift(keeper, &record->prefix);
+    if (ban->since_wall_ms > keeper->last.since_wall_ms)
+        keeper_note_last(keeper, ban);
+    log_taken("ban", record, left_ms);
+    return KEEPER_NEW_BAN;
+}
+
+enum keeper_word keeper_take(struct keeper *keeper, const struct origin_rules *rules,
+                             const struct store_ban *record)
+{
+    struct ban *ban = bans_find(&keeper->bans, &record->prefix);
+    uint64_t known = known_version(keeper, &record->prefix);
+
+    if (known && record->version == known)
+        return take_known(keeper, ban, &record->prefix);
+    if (record->version < known)
+        return KEEPER_KNOWN;
+    return record->is_lifted ? take_lift(keeper, ban, record) : take_ban(keeper, rules, record);
+}
+
+/* --- what the store lacks ------------------------------------------------------------------ */
+
+void keeper_stop_retelling(struct keeper *keeper)
+{
+    if (keeper->is_retelling)
+        bans_cursor_close(&keeper->bans, &keeper->cursor);
+    keeper->is_retelling = false;
+}
+
+static void retell(struct keeper *keeper);
+
+static void on_told(const struct error *error, void *ctx)
+{
+    struct keeper *keeper = ctx;
+
+    if (error)
+        keeper_stop_retelling(keeper); /* the next sync tells the rest */
+    else if (keeper->is_retelling)
+        retell(keeper);
+}
+
+/* In portions, each when the one before is there. */
+static void retell(struct keeper *keeper)
+{
+    struct keeper_change *change = NULL;
+    struct ban *ban = NULL;
+
+    for (size_t count = 0; count < RETELL_MAX && (ban = bans_cursor_step(&keeper->cursor));) {
+        if (ban->stored)
+            continue;
+        if (!change)
+            change = keeper_begin(keeper, on_told, keeper);
+        keeper_write_ban(change, ban);
+        count++;
+    }
+    if (!ban)
+        keeper_stop_retelling(keeper);
+    if (change)
+        keeper_end(change);
+}
+
+static void retell_lifts(struct keeper *keeper)
+{
+    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
+
+    for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next) {
+        if (!lift->stored)
+            write_lift(change, lift);
+    }
+    keeper_end(change);
+}
+
+void keeper_begin_sync(struct keeper *keeper)
+{
+    for (struct ban *ban = keeper->bans.first; ban; ban = ban->next)
+        ban->stored = false;
+    for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next)
+        lift->stored = false;
+}
+
+void keeper_end_sync(struct keeper *keeper)
+{
+    keeper_stop_retelling(keeper);
+    keeper->is_retelling = true;
+    bans_cursor_open(&keeper->bans, &keeper->cursor);
+    retell(keeper);
+    retell_lifts(keeper);
+}

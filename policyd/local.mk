@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # All but main.c is a library, so that the tests link what the program runs.
 noinst_LIBRARIES += libpolicyd.a
-libpolicyd_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(LMDB_CFLAGS)
+libpolicyd_a_CFLAGS = $(AM_CFLAGS) $(EVENT_CFLAGS) $(JANSSON_CFLAGS) $(LMDB_CFLAGS) \
+	$(HIREDIS_CFLAGS) $(CRYPTO_CFLAGS)
 libpolicyd_a_SOURCES = \
 	policyd/aggregate.c policyd/aggregate.h \
 	policyd/auth.c policyd/auth.h \
@@ -24,7 +25,16 @@ libpolicyd_a_SOURCES = \
 	policyd/origins.c policyd/origins.h \
 	policyd/owed.c policyd/owed.h \
 	policyd/policy.c policyd/policy.h \
-	policyd/redis.h \
+	policyd/redis.c policyd/redis.h \
+	policyd/redis_command.c policyd/redis_command.h \
+	policyd/redis_guide.c policyd/redis_guide.h \
+	policyd/redis_link.c policyd/redis_link.h \
+	policyd/redis_lookup.c policyd/redis_lookup.h \
+	policyd/redis_map.c policyd/redis_map.h \
+	policyd/redis_nodes.c policyd/redis_nodes.h \
+	policyd/redis_peer.c policyd/redis_peer.h \
+	policyd/redis_script.c policyd/redis_script.h \
+	policyd/redis_value.c policyd/redis_value.h \
 	policyd/replay_events.c policyd/replay_events.h \
 	policyd/replay_line.c policyd/replay_line.h \
 	policyd/route.c policyd/route.h \
@@ -58,7 +68,7 @@ policyd/redis_scripts.h: $(policyd_lua)
 	    echo '    ;'; \
 	done >$@.new && mv $@.new $@
 
-policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS)
+policyd_libs = libpolicyd.a $(net_libs) $(LMDB_LIBS) $(HIREDIS_LIBS) $(CRYPTO_LIBS)
 
 sbin_PROGRAMS += postern-policyd
 postern_policyd_SOURCES = policyd/main.c
@@ -89,7 +99,7 @@ policyd_tests = \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper tests/unit/test_nft tests/unit/test_origins \
-	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_replay \
+	tests/unit/test_policy tests/unit/test_redis tests/unit/test_policyd_server tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
 	tests/unit/test_store_file tests/unit/test_store_record \
@@ -129,6 +139,9 @@ tests_unit_test_origins_SOURCES = tests/unit/test_origins.c
 tests_unit_test_origins_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(policyd_test_libs)
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c tests/unit/redis_fixture.c \
+	tests/unit/redis_fixture.h
+tests_unit_test_redis_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c

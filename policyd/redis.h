@@ -9,6 +9,8 @@
 #include "common/base/clock.h"
 #include "common/config/config.h"
 #include "common/net/loop.h"
+#include "policyd/redis_script.h"
+#include "policyd/redis_value.h"
 
 /*
  * The client of Redis, of all that config->store names: one server, the master that
@@ -21,20 +23,6 @@
  * what a server says no to for good. Never a password.
  */
 struct redis;
-struct redis_value; /* a reply, or an item of one */
-
-enum redis_kind { REDIS_NIL, REDIS_INTEGER, REDIS_STRING, REDIS_ARRAY, REDIS_ERROR };
-
-/*
- * All of these are safe on every kind and on NULL, which is a nil. A status ("OK") is a
- * string. What is returned lives as long as the reply.
- */
-enum redis_kind redis_kind(const struct redis_value *value);
-int64_t redis_integer(const struct redis_value *value); /* 0 for another kind */
-/* Also the text of an error. NULL and 0 for another kind. May hold NULs; one follows. */
-const char *redis_string(const struct redis_value *value, size_t *len_r);
-size_t redis_count(const struct redis_value *value); /* of an array; 0 for another kind */
-const struct redis_value *redis_item(const struct redis_value *value, size_t i); /* or NULL */
 
 enum redis_status {
     REDIS_DONE, /* value is the reply, which may be an error */
@@ -78,14 +66,6 @@ void redis_free(struct redis **redis);
  */
 bool redis_call(struct redis *redis, const char *key, size_t key_len, size_t argc,
                 const char *const *argv, const size_t *lens, redis_reply_fn fn, void *ctx);
-
-struct redis_script {
-    const char *text; /* borrowed for the life of the script */
-    size_t len;
-    char sha1[41];
-};
-
-void redis_script_init(struct redis_script *script, const char *text, size_t len);
 
 /*
  * EVALSHA sha1 1 key argv…, and EVAL where the server does not know it (after a restart, a

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/redis_guide.h"
+
+#include <stdlib.h>
+
+#include "common/base/mem.h"
+#include "policyd/redis_peer.h"
+
+#define ASK_MS   2000 /* between two questions */
+#define HURRY_MS 100  /* at least */
+
+struct redis_guide {
+    struct redis_guide_options options;
+    struct redis_peer *peer;
+    struct loop_timer *ask;
+    size_t turn; /* whom to ask next */
+    bool is_asking;
+    int64_t asked_mono_ms;
+};
+
+static int64_t now_of(const struct redis_guide *guide)
+{
+    return clock_mono_ms(guide->options.clock);
+}
+
+static int read_answer(const struct redis_guide *guide, struct redis_map *map,
+                       const struct redis_value *value, const char *asked)
+{
+    return guide->options.master ? redis_map_read_sentinel(map, value)
+                                 : redis_map_read_cluster(map, value, asked);
+}
+
+static void on_answer(struct redis_command *command, const struct redis_value *value)
+{
+    struct redis_guide *guide = command->owner;
+    struct redis_link *link = command->link;
+    struct redis_map *map;
+
+    redis_command_free(&command);
+    guide->is_asking = false;
+    if (!value)
+        return;
+    loop_timer_start(guide->ask, ASK_MS);
+    map = redis_map_new();
+    if (read_answer(guide, map, value, redis_link_address(link)) == 0)
+        guide->options.learned(map, guide->options.ctx);
+    else
+        redis_link_fail(link, guide->options.master
+                                  ? "it knows no master of that name (master in section redis)"
+                                  : "it tells no slots: this is no Cluster, or an unfinished one");
+    redis_map_free(&map);
+}
+
+static struct redis_command *question(const struct redis_guide *guide)
+{
+    const char *const sentinel[] = {"SENTINEL", "get-master-addr-by-name", guide->options.master};
+    const char *const cluster[] = {"CLUSTER", "SLOTS"};
+
+    return guide->options.master ? redis_command_new(3, sentinel, NULL)
+                                 : redis_command_new(2, cluster, NULL);
+}
+
+static void on_ask(void *ctx)
+{
+    struct redis_guide *guide = ctx;
+    struct redis_link *link = redis_peer_link(guide->peer);
+    struct redis_command *command;
+
+    if (!link || guide->is_asking)
+        return;
+    command = question(guide);
+    command->done = on_answer;
+    command->owner = guide;
+    guide->is_asking = redis_link_send(link, command);
+    guide->asked_mono_ms = now_of(guide);
+    if (!guide->is_asking)
+        redis_command_free(&command);
+}
+
+void redis_guide_hurry(struct redis_guide *guide)
+{
+    int64_t wait_ms = guide->asked_mono_ms + HURRY_MS - now_of(guide);
+
+    loop_timer_start(guide->ask, wait_ms > 0 ? wait_ms : 0);
+}
+
+static const char *on_address(void *ctx)
+{
+    struct redis_guide *guide = ctx;
+    const struct config_strings *servers = guide->options.servers;
+    const char *other;
+
+    if (guide->turn >= servers->count) {
+        other = guide->options.other(guide->turn - servers->count, guide->options.ctx);
+        guide->turn = other ? guide->turn + 1 : 0;
+        if (other)
+            return other;
+    }
+    return servers->items[guide->turn++];
+}
+
+static void on_up(void *ctx)
+{
+    struct redis_guide *guide = ctx;
+
+    loop_timer_start(guide->ask, 0);
+}
+
+static void on_down(const char *why, void *ctx)
+{
+    struct redis_guide *guide = ctx;
+
+    guide->options.down(why, guide->options.ctx);
+}
+
+struct redis_guide *redis_guide_new(const struct redis_guide_options *options)
+{
+    struct redis_guide *guide = x_calloc(1, sizeof(*guide));
+
+    guide->options = *options;
+    guide->ask = loop_timer_new(options->loop, on_ask, guide);
+    guide->peer =
+        redis_peer_new(options->loop, options->clock, options->login, NULL,
+                       &(struct redis_peer_handler){on_address, on_up, on_down, NULL, guide});
+    return guide;
+}
+
+void redis_guide_free(struct redis_guide **guide)
+{
+    if (!*guide)
+        return;
+    redis_peer_free(&(*guide)->peer);
+    loop_timer_free(&(*guide)->ask);
+    free(*guide);
+    *guide = NULL;
+}

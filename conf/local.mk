@@ -37,7 +37,7 @@ dist_conf_postfix_DATA = \
 dist_conf_exim_DATA = conf/exim/vps.conf
 dist_conf_mailcow_DATA = conf/mailcow/extra.cf conf/mailcow/milter_headers.conf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
-	conf/dovecot/quarantine.sieve \
+	conf/dovecot/91-managesieve.conf conf/dovecot/quarantine.sieve \
 	conf/dovecot/92-ingress.conf conf/dovecot/92-plain.conf
 dist_conf_nftables_DATA = conf/nftables/bans.curl \
 	conf/nftables/gateway.nft conf/nftables/gateway-masquerade.nft conf/nftables/gateway-proxy.nft \

@@ -26,7 +26,7 @@ struct nft {
 };
 
 /* The TCP ports that nft_begin() takes for an empty list, as nft writes a set. */
-#define NFT_PORTS "25, 80, 143, 443, 465, 587, 993"
+#define NFT_PORTS "25, 80, 110, 143, 443, 465, 587, 993, 995, 4190"
 
 /* A transaction that replaces everything, by the bans put before its end. */
 void nft_begin(struct nft *nft, const struct config_strings *ports, struct buf *out);

@@ -295,7 +295,7 @@ static const struct option policyd_options[] = {
      .help = "who may command; empty: the group the daemon is started with"},
     {"ban_ports", OPTION_STRINGS, "", 0, 64, .form = form_port,
      FIELD(struct config_policyd, ban_ports),
-     .help = "TCP ports that gateways forward; empty: 25, 80, 143, 443, 465, 587, 993"},
+     .help = "TCP ports that gateways forward; empty: those of conf/"},
     {"from", OPTION_PREFIXES, "", 0, LIST_MAX, .form = form_prefix,
      FIELD(struct config_policyd, from),
      .help = "who may connect to policy and socketmap over TCP; empty: whoever can"},

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """For the scenarios: TAP, and what they do in a running lab."""
 
+import base64
 import concurrent.futures
 import contextlib
 import email
@@ -169,8 +170,12 @@ class Lab:
 
     def imap_of_the_gateway(self, login, password):
         """The same from the vps itself, which names no client."""
-        with self.connect((HOME, 143), host=self.vps, seconds=40) as raw:
-            raw.sendall(PROXY_LOCAL)
+        return self.imap_after(PROXY_LOCAL, login, password, (HOME, 143), self.vps)
+
+    def imap_after(self, header, login, password, where, host):
+        """The same from a host that sends this header itself."""
+        with self.connect(where, host=host, seconds=40) as raw:
+            raw.sendall(header)
             session = _Imap(raw)
             session.host = HOSTNAME
             session.starttls(self.tls)
@@ -201,6 +206,16 @@ class Lab:
 
     def submission_many(self, source, login, passwords):
         return side_by_side(lambda word: self.submission_login(source, login, word), passwords)
+
+    def sieve_login(self, source, login, password):
+        """Tries to log in to ManageSieve: "ok", or the server's words of refusal."""
+        with self.connect((gateway_for(source), 4190), source, seconds=40) as raw:
+            _sieve_answer(raw, b"")
+            expect_equal(_sieve_answer(raw, b"STARTTLS\r\n"), "ok", "STARTTLS of ManageSieve")
+            with self.tls.wrap_socket(raw, server_hostname=HOSTNAME) as session:
+                _sieve_answer(session, b"")
+                word = base64.b64encode(f"\0{login}\0{password}".encode())
+                return _sieve_answer(session, b'AUTHENTICATE "PLAIN" "%s"\r\n' % word)
 
     def smtp_answer(self, source, to=ALICE, sender="joe@nospf.example.org"):
         """What port 25 says to a recipient: the code of the last answer."""
@@ -282,6 +297,18 @@ class _Imap(imaplib.IMAP4):
     def open(self, host="", port=0, timeout=None):
         self.host, self.port, self.sock = host, port, self._connection
         self.file = self._connection.makefile("rb")
+
+
+def _sieve_answer(session, command):
+    """Its last line: "ok" for OK; read by the byte, for TLS may begin behind it."""
+    session.sendall(command)
+    line = b""
+    while not line.endswith(b"\n") or not line.startswith((b"OK", b"NO", b"BYE")):
+        piece = session.recv(1)
+        if not piece:
+            return f"the end after {line}"
+        line = piece if line.endswith(b"\n") else line + piece
+    return "ok" if line.startswith(b"OK") else line.decode().strip()
 
 
 class Talk:

@@ -2,92 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Home's bans hold in the gateway's kernel: curl over the tunnel into nft, as conf/ has it."""
 
-import contextlib
-import os
-import re
-
-from scenario import (ALICE, GATEWAY4, GATEWAY6, HOME, PASSWORDS, Lab, expect, expect_equal, main,
-                      until)
+from places import WITHIN, banned, dropped, exporting, reaches
+from scenario import (ALICE, GATEWAY4, PASSWORDS, expect, expect_equal, main, until)
 
 # The guesser has never been let in: who was may guess three times as often.
 GUESSER, BYSTANDER = "203.0.113.77", "203.0.113.78"
 GUESSER6, BYSTANDER6 = "2001:db8:58::58", "2001:db8:59::59"
-TOKEN = "0123456789abcdef0123456789abcdef"
-SECTION = f'''
-http "gateway" {{
-  listen = "{HOME}:8894"  serve = {{"bans"}}
-  token_file = "/etc/postern/bans.token"  from = {{"10.8.0.1"}}
-}}
-'''
-WITHIN = 1   # second, from the event to the gateway
 OUTER = "203.0.113.254"   # home as the gateway sees it
-ROOT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
-
-
-def shipped(name):
-    with open(os.path.join(ROOT, "conf", name), encoding="ascii") as file:
-        return file.read()
-
-
-def pipe():
-    """The command of the unit, with the file where it would be given to it."""
-    unit = shipped("systemd/postern-bans.service")
-    command = re.search(r"(?m)^ExecStart=/bin/sh -c '(.*)'$", unit)
-    return command.group(1).replace("%d/curl", "/etc/postern/bans.curl").replace("$$", "$")
-
-
-def start(vps):
-    """What systemd does: again, as often as it ends."""
-    vps.service("postern-bans", "sh", "-c", f"while :; do {pipe()}; sleep 0.5; done")
-
-
-@contextlib.contextmanager
-def exporting(home):
-    lab, before = Lab(), home.read("/etc/postern/postern.conf")
-    home.write("/etc/postern/bans.token", TOKEN + "\n", 0o600, "postern")
-    home.write("/etc/postern/postern.conf", before + SECTION)
-    again(lab)
-    lab.vps.write("/etc/postern/bans.curl",
-                  shipped("nftables/bans.curl").replace("TOKEN", TOKEN), 0o600)
-    start(lab.vps)
-    try:
-        until("the chain", lambda: "hook prerouting" in rules(lab))
-        yield
-    finally:
-        # setsid made it the leader of all that it started.
-        lab.vps.run("kill", "-TERM", "--", f"-{lab.vps.service_pid('postern-bans')}")
-        lab.vps.call(["nft", "delete", "table", "inet", "postern_bans"], capture_output=True)
-        home.write("/etc/postern/postern.conf", before)
-        again(lab)
-        lab.unban_all()
-
-
-def again(lab):
-    if lab.home.service_lives("postern-policyd"):
-        lab.kill("postern-policyd")
-    lab.start("postern-policyd")
-
-
-def rules(lab):
-    return lab.vps.call(["nft", "-n", "list", "table", "inet", "postern_bans"],
-                        capture_output=True, text=True).stdout
-
-
-def banned(lab):
-    return set(re.findall(r"([0-9a-f.:]+) timeout \d", rules(lab)))
-
-
-def dropped(lab):
-    return sum(map(int, re.findall(r"counter packets (\d+) bytes \d+ drop", rules(lab))))
-
-
-def reaches(lab, source, port=25):
-    gateway = GATEWAY6 if ":" in source else GATEWAY4
-    try:
-        lab.connect((gateway, port), source, seconds=2).close()
-        return True
-    except TimeoutError:
-        return False
 
 
 def ban(lab, *arguments):

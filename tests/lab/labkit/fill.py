@@ -20,6 +20,14 @@ def source(path):
         return file.read()
 
 
+def uncommented(text, pattern):
+    """The one place of the text that fits is in force: a file has it for those who want it."""
+    text, count = re.subn(pattern, lambda found: found[0].replace("#", ""), text)
+    if count != 1:
+        raise LabError(f"{count} places fit {pattern}, not one")
+    return text
+
+
 def here(text):
     """The text with this lab's names of the tunnel."""
     for old, new in names.items():

@@ -7,9 +7,9 @@ import re
 
 from . import fill, state
 from .errors import LabError, until
-from .fill import TOP, filled, source
+from .fill import TOP, filled, source, uncommented
 from .keys import hash_password, make_certificate, secret
-from .vps import GATEWAYS
+from .vps import GATEWAYS, MAIL_PORTS, SIEVE
 
 HOST = "mail.example.com"
 MAILBOXES = {"alice@example.com": "alice's secret", "bob@example.com": "bob's secret"}
@@ -109,7 +109,8 @@ def start_dovecot(home, gateway):
     home.write("/etc/dovecot/conf.d/90-postern.conf", _both(
         gateway, "conf/dovecot/90-postern.conf", "haproxy_trusted_networks = 10.8.0.1/32",
         "haproxy_trusted_networks = 10.8.0.1/32 10.8.0.3/32"))
-    parts = ["91-mailserver.conf"] + ([] if 993 in gateway.header else ["92-plain.conf"])
+    parts = (["91-mailserver.conf"] + (["91-managesieve.conf"] if SIEVE in gateway.header else [])
+             + ([] if 993 in gateway.header else ["92-plain.conf"]))
     for part in parts:
         home.write(f"/etc/dovecot/conf.d/{part}", filled(f"conf/dovecot/{part}"))
     home.write("/etc/dovecot/conf.d/99-lab.conf", DOVECOT_LAB)
@@ -226,32 +227,43 @@ def _forward_as(gateway, way, port):
 # The sample has the section of port 25 and says that the others are like it.
 def _with_ingresses(text, gateway, way):
     text = text.replace('#forward_as = "proxy"', fill.here(_forward_as(gateway, way, 25)), 1)
-    for name, port in [("submission", 587), ("submissions", 465), ("imap", 143), ("imaps", 993)]:
+    sections = {"submission": 587, "submissions": 465, "imap": 143, "imaps": 993, "sieve": SIEVE}
+    for name, port in sections.items():
+        if port not in _ports(gateway):
+            continue
         header = "required" if port in gateway.header else "none"
         text += fill.here(f'ingress "{name}" {{ listen = "10.8.0.2:{port}"  '
-                          f'to = "127.0.0.1:10{port:03}"  header = "{header}"  '
+                          f'to = "127.0.0.1:{10000 + port}"  header = "{header}"  '
                           f'{_forward_as(gateway, way, port)} }}\n')
     return text
 
 
-def _without_header(path, ports, service, instead):
+def _ports(gateway):
+    return (*MAIL_PORTS, SIEVE) if SIEVE in gateway.header else MAIL_PORTS
+
+
+def _without_header(path, text, ports, service, instead):
     """A file for servers behind the ingress, which hears no header on these ports."""
-    text = filled(path)
     for port in ports:
-        text, count = re.subn(service.format(f"10{port:03}"), instead, text)
+        text, count = re.subn(service.format(f"{10000 + port}"), instead, text)
         if count != 1:
-            raise LabError(f"{path}: {count} services on port 10{port:03}, not one")
+            raise LabError(f"{path}: {count} services on port {10000 + port}, not one")
     return text
 
 
 def _postfix_behind(bare):
-    return _without_header("conf/postfix/ingress.cf", bare & {25, 465, 587},
+    path = "conf/postfix/ingress.cf"
+    return _without_header(path, filled(path), bare & {25, 465, 587},
                            r"(?m)^(127\.0\.0\.1:{} .*\n(?:  .*\n)*?)"
                            r"  -o smtpd_upstream_proxy_protocol=haproxy\n", r"\1")
 
 
-def _dovecot_behind(bare):
-    return _without_header("conf/dovecot/92-ingress.conf", bare & {143, 993},
+def _dovecot_behind(gateway, bare):
+    path = "conf/dovecot/92-ingress.conf"
+    text = filled(path)
+    if SIEVE in gateway.header:
+        text = uncommented(text, r"#service managesieve-login {\n(?:#.*\n)+")
+    return _without_header(path, text, bare & {143, 993, SIEVE},
                            r"(    port = {}\n)", r"\1    haproxy = no\n")
 
 
@@ -276,7 +288,7 @@ def ingress_before(home, way="proxy"):
             home.run("ip", "address", "delete", fill.here(f"{SOURCE}/32"), "dev", "lo")
             read_again(home)
         _restart_servers(home)
-        home.wait_listening(None, "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
+        home.wait_listening(None, *[f"tcp:{port}" for port in _ports(gateway)])
 
 
 def put_servers_behind(home, gateway, way):
@@ -288,10 +300,10 @@ def put_servers_behind(home, gateway, way):
     home.write("/etc/postfix/master.cf",
                master.replace(direct, _postfix_behind(bare) + for_the_lan))
     home.run("rm", "-f", "/etc/dovecot/conf.d/92-plain.conf")
-    home.write("/etc/dovecot/conf.d/92-ingress.conf", _dovecot_behind(bare))
+    home.write("/etc/dovecot/conf.d/92-ingress.conf", _dovecot_behind(gateway, bare))
     home.write("/etc/postern/postern.conf", _with_ingresses(ours, gateway, way))
     _restart_servers(home)
-    home.wait_listening(None, "tcp:10025", "tcp:10587", "tcp:10465", "tcp:10143", "tcp:10993")
+    home.wait_listening(None, *[f"tcp:{10000 + port}" for port in _ports(gateway)])
     if way == "plain":
         home.run("ip", "address", "add", fill.here(f"{SOURCE}/32"), "dev", "lo")
         read_again(home)  # whom to ask
@@ -344,7 +356,8 @@ def _reload(home, service, signal):
 
 def start_ingress(home):
     home.service("postern-ingress", "postern-ingress", "-f", "-c", "/etc/postern/postern.conf")
-    home.wait_listening("postern-ingress", "tcp:25", "tcp:587", "tcp:465", "tcp:143", "tcp:993")
+    gateway = GATEWAYS[state.load()["gateway"]]
+    home.wait_listening("postern-ingress", *[f"tcp:{port}" for port in _ports(gateway)])
 
 
 def start_milter(home):

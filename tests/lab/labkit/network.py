@@ -192,8 +192,10 @@ def require_tools():
     wanted = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "nsd": "nsd",
               "nginx": "nginx libnginx-mod-stream", "postfix": "postfix",
               "dovecot": "dovecot-imapd dovecot-lmtpd", "openssl": "openssl",
-              "haproxy": "haproxy", "sysctl": "procps", "wg-quick": "wireguard-tools", "wireguard-go": "wireguard-go"}
-    path = os.pathsep.join(["/usr/sbin", "/sbin", os.environ.get("PATH", "")])
+              "managesieve-login": "dovecot-managesieved", "haproxy": "haproxy",
+              "sysctl": "procps", "wg-quick": "wireguard-tools", "wireguard-go": "wireguard-go"}
+    path = os.pathsep.join(["/usr/sbin", "/sbin", "/usr/lib/dovecot",
+                            os.environ.get("PATH", "")])
     missing = [package for program, package in wanted.items()
                if not any(os.access(os.path.join(folder, program), os.X_OK)
                           for folder in path.split(os.pathsep))]

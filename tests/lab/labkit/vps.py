@@ -5,7 +5,7 @@ import dataclasses
 import re
 
 from .errors import until
-from .fill import filled, source
+from .fill import filled, source, uncommented
 
 # What stands around our file in an nginx that does nothing else.
 NGINX_CONF = """
@@ -18,16 +18,23 @@ events { }
 include /etc/nginx/postern.conf;
 """
 
-PORTS = (25, 143, 465, 587, 993)
+MAIL_PORTS = (25, 143, 465, 587, 993)
+SIEVE = 4190
+PORTS = (*MAIL_PORTS, SIEVE)
 
 
-def _nginx(vps, conf):
-    vps.write("/etc/nginx/postern.conf", filled(conf))
+def _nginx(vps, text, ports):
+    vps.write("/etc/nginx/postern.conf", text)
     vps.write("/etc/nginx/nginx.conf", NGINX_CONF)
     vps.run("mkdir", "-p", "/var/log/nginx")
-    _load_rules(vps, "conf/nftables/gateway-proxy.nft")
+    _load_proxy_rules(vps)
     vps.service("nginx", "nginx", "-g", "daemon off;")
-    vps.wait_listening("nginx", *[f"tcp:{port}" for port in PORTS])
+    vps.wait_listening("nginx", *[f"tcp:{port}" for port in ports])
+
+
+def _nginx_file():
+    return uncommented(filled("conf/nginx/postern.conf"),
+                       rf"    #server {{\n    #    listen {SIEVE} [^}}]*}}\n")
 
 
 def nginx_without_smtp(vps):
@@ -39,7 +46,7 @@ def nginx_without_smtp(vps):
 
 
 def nginx_again(vps):
-    vps.write("/etc/nginx/postern.conf", filled("conf/nginx/postern.conf"))
+    vps.write("/etc/nginx/postern.conf", _nginx_file())
     _reload_nginx(vps, True)
 
 
@@ -49,18 +56,19 @@ def _reload_nginx(vps, takes_smtp):
 
 
 def _nginx_postern(vps):
-    _nginx(vps, "conf/nginx/postern.conf")
+    _nginx(vps, _nginx_file(), PORTS)
 
 
 def _nginx_guide(vps):
-    _nginx(vps, "conf/nginx/guide.conf")
+    _nginx(vps, filled("conf/nginx/guide.conf"), MAIL_PORTS)
 
 
 def _haproxy(vps):
     # A scenario does not wait for half a minute.
-    vps.write("/etc/haproxy/haproxy.cfg", filled("conf/haproxy/haproxy.cfg", {
-        "inter 30s fastinter 5s downinter 5s": "inter 1s fastinter 500ms downinter 500ms"}))
-    _load_rules(vps, "conf/nftables/gateway-proxy.nft")
+    text = filled("conf/haproxy/haproxy.cfg", {
+        "inter 30s fastinter 5s downinter 5s": "inter 1s fastinter 500ms downinter 500ms"})
+    vps.write("/etc/haproxy/haproxy.cfg", uncommented(text, r"#listen sieve\n(?:#.*\n)+"))
+    _load_proxy_rules(vps)
     _run_haproxy(vps)
 
 
@@ -91,12 +99,17 @@ def _nftables_masquerade(vps):
 def _pass_on(vps, rules):
     vps.write("/etc/sysctl.d/90-postern-gateway.conf", filled("conf/sysctl/postern-gateway.conf"))
     vps.run("sysctl", "-q", "-p", "/etc/sysctl.d/90-postern-gateway.conf")
-    _load_rules(vps, rules)
+    _load_rules(vps, filled(rules))
+
+
+def _load_proxy_rules(vps):
+    _load_rules(vps, filled("conf/nftables/gateway-proxy.nft",
+                            {"80, 443 }": f"80, 443, {SIEVE} }}"}))
 
 
 def _load_rules(vps, rules):
     """By the command of the unit that does it at each boot."""
-    vps.write("/etc/nftables.d/postern-gateway.nft", filled(rules))
+    vps.write("/etc/nftables.d/postern-gateway.nft", rules)
     unit = source("conf/systemd/postern-gateway.service")
     start = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
     vps.run(*start.removeprefix("ExecStart=").split())

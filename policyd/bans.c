@@ -3,7 +3,6 @@
 
 #include "policyd/bans.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/base/bug.h"
@@ -18,6 +17,7 @@ void bans_init(struct bans *bans)
 {
     *bans = (struct bans){0};
     prefixset_init(&bans->set);
+    names_init(&bans->jails);
 }
 
 void bans_fini(struct bans *bans)
@@ -26,6 +26,7 @@ void bans_fini(struct bans *bans)
     while (bans->first)
         bans_remove(bans, bans->first);
     prefixset_fini(&bans->set);
+    names_fini(&bans->jails);
     free(bans->heap);
     *bans = (struct bans){0};
 }
@@ -40,7 +41,7 @@ static bool heap_before(const struct bans *bans, size_t a, size_t b)
 static void heap_place(struct bans *bans, size_t index, struct ban *ban)
 {
     bans->heap[index] = ban;
-    ban->heap_index = index;
+    ban->heap_index = (uint32_t)index;
 }
 
 static void heap_swap(struct bans *bans, size_t a, size_t b)
@@ -180,17 +181,28 @@ static void tell(struct bans *bans, const struct ban *ban, bool is_gone)
 
 /* --- the table ---------------------------------------------------------------- */
 
-static struct ban *add(struct bans *bans, const struct prefix *prefix, int64_t until_mono_ms)
+static struct ban *add(struct bans *bans, const struct prefix *prefix, const char *jail,
+                       int64_t until_mono_ms)
 {
     struct ban *ban = x_calloc(1, sizeof(*ban));
 
     ban->node.prefix = *prefix;
+    ban->jail = names_take(&bans->jails, jail, BANS_JAIL_MAX - 1);
     ban->until_mono_ms = until_mono_ms;
     ban->number = bans->changes;
     prefixset_insert(&bans->set, &ban->node);
     heap_add(bans, ban);
     list_append(bans, ban);
     return ban;
+}
+
+/* jail may be the name that it bears. */
+static void rename_jail(struct bans *bans, struct ban *ban, const char *jail)
+{
+    const char *was = ban->jail;
+
+    ban->jail = names_take(&bans->jails, jail, BANS_JAIL_MAX - 1);
+    names_drop(&bans->jails, was);
 }
 
 struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
@@ -200,10 +212,11 @@ struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char 
 
     if (!ban && bans->count >= BANS_MAX)
         return NULL;
-    if (!ban)
-        ban = add(bans, prefix, until_mono_ms);
-    snprintf(ban->jail, sizeof(ban->jail), "%s", jail);
-    ban->acts = acts;
+    if (ban)
+        rename_jail(bans, ban, jail);
+    else
+        ban = add(bans, prefix, jail, until_mono_ms);
+    ban->acts = (uint8_t)acts;
     ban->since_wall_ms = since_wall_ms;
     ban->until_mono_ms = until_mono_ms;
     ban->stored = false;
@@ -218,6 +231,7 @@ void bans_remove(struct bans *bans, struct ban *ban)
     prefixset_remove(&bans->set, &ban->node);
     heap_remove(bans, ban);
     list_remove(bans, ban);
+    names_drop(&bans->jails, ban->jail);
     free(ban);
 }
 

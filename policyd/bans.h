@@ -8,6 +8,7 @@
 
 #include "common/base/prefixset.h"
 #include "common/config/config.h"
+#include "policyd/names.h"
 
 /*
  * The bans that hold, in memory: the answer to "is it banned" never waits.
@@ -15,21 +16,21 @@
  * Ends are monotonic milliseconds here, so that a wall clock that jumps neither
  * frees nor keeps anybody; the wall clock only counts across a restart.
  */
-#define BANS_MAX         500000 /* held at once */
-#define BANS_JAIL_MAX    64     /* bytes of a jail's name with its NUL; longer ones are cut */
+#define BANS_MAX         1500000 /* held at once */
+#define BANS_JAIL_MAX    64      /* bytes of a jail's name with its NUL; longer ones are cut */
 #define BANS_SECONDS_MAX (INT64_C(10) * 365 * 86400)
 #define BANS_OPERATOR    "operator" /* the jail of a ban set by hand */
 
 struct ban {
     struct prefixset_node node; /* node.prefix is who */
-    char jail[BANS_JAIL_MAX];
-    unsigned acts; /* CONFIG_ACTS_* */
+    const char *jail;           /* the table's, as long as the ban bears it */
     int64_t until_mono_ms;
     int64_t since_wall_ms;
-    bool stored;       /* in the store as it is here */
-    uint64_t version;  /* keeper.h */
-    uint64_t number;   /* more than those of all that came before */
-    size_t heap_index; /* the table's own */
+    uint64_t version;    /* keeper.h */
+    uint64_t number;     /* more than those of all that came before */
+    uint32_t heap_index; /* the table's own */
+    uint8_t acts;        /* CONFIG_ACTS_* */
+    bool stored;         /* in the store as it is here */
     struct ban *prev;
     struct ban *next;
 };
@@ -50,6 +51,7 @@ struct bans {
     size_t cap;
     struct ban *first; /* in the order in which they came */
     struct ban *last;
+    struct names jails;
     struct bans_cursor *cursors;
     struct bans_watcher *watchers;
     uint64_t changes; /* since the start, of those that watchers are told */

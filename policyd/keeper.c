@@ -177,8 +177,7 @@ void keeper_write_ban(struct keeper_change *change, const struct ban *ban)
         .version = ban->version,
     };
 
-    _Static_assert(sizeof(record.jail) == sizeof(ban->jail), "one limit");
-    memcpy(record.jail, ban->jail, sizeof(record.jail));
+    memcpy(record.jail, ban->jail, strlen(ban->jail) + 1);
     keeper_write(change, &record, ban->until_mono_ms);
 }
 
@@ -207,7 +206,7 @@ void keeper_note_last(struct keeper *keeper, const struct ban *ban)
 {
     keeper->last =
         (struct last_ban){.prefix = ban->node.prefix, .since_wall_ms = ban->since_wall_ms};
-    memcpy(keeper->last.jail, ban->jail, sizeof(keeper->last.jail));
+    memcpy(keeper->last.jail, ban->jail, strlen(ban->jail) + 1);
 }
 
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,

@@ -21,6 +21,7 @@ libpolicyd_a_SOURCES = \
 	policyd/keeper.c policyd/keeper.h policyd/keeper_internal.h policyd/keeper_shared.c \
 	policyd/lifts.c policyd/lifts.h \
 	policyd/metrics.c policyd/metrics.h \
+	policyd/names.c policyd/names.h \
 	policyd/nft.c policyd/nft.h \
 	policyd/origins.c policyd/origins.h \
 	policyd/owed.c policyd/owed.h \
@@ -98,7 +99,7 @@ policyd_tests = \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
-	tests/unit/test_keeper tests/unit/test_nft tests/unit/test_origins \
+	tests/unit/test_keeper tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_redis tests/unit/test_policyd_server tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
@@ -121,6 +122,8 @@ tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(policyd_test_libs)
+tests_unit_test_names_SOURCES = tests/unit/test_names.c
+tests_unit_test_names_LDADD = $(policyd_test_libs)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c
 tests_unit_test_history_LDADD = $(policyd_test_libs)
 tests_unit_test_engine_bans_SOURCES = tests/unit/test_engine_bans.c

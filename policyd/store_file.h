@@ -16,7 +16,7 @@
 #define STORE_FILE_NAME   "policyd.mdb"
 #define STORE_FILE_LOCK   "policyd.lock"
 #define STORE_FILE_FORMAT 1u
-/* Bytes of address space. BANS_MAX bans take 100 MiB, a million counters about as much. */
+/* Bytes of address space. BANS_MAX bans take 300 MiB, a million counters about as much. */
 #define STORE_FILE_MAX ((size_t)1 << (sizeof(size_t) > 4 ? 33 : 30))
 
 /*

@@ -115,6 +115,9 @@ static void a_long_jail_name_is_cut(void **state)
     bans_init(&bans);
     struct ban *ban = bans_put(&bans, &prefix, name, CONFIG_ACTS_ALL, 0, 1);
     assert_int_equal(strlen(ban->jail), BANS_JAIL_MAX - 1);
+    bans_put(&bans, &prefix, ban->jail, CONFIG_ACTS_ALL, 0, 1);
+    assert_int_equal(strlen(ban->jail), BANS_JAIL_MAX - 1);
+    assert_int_equal(bans.jails.map.count, 1);
     bans_fini(&bans);
 }
 

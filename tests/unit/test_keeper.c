@@ -233,7 +233,7 @@ static void bans_that_find_no_place_at_the_start_are_named(void **state)
     fixture->store.load = load_too_many;
     assert_int_equal(engine_restore(fixture->engine, &error), 0);
     assert_int_equal(engine_bans(fixture->engine)->count, BANS_MAX);
-    assert_true(fixture_logged(fixture, "ban-table-full bans=500000 unrestored=3"));
+    assert_true(fixture_logged(fixture, "ban-table-full bans=1500000 unrestored=3"));
 }
 
 #define KEEPER_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

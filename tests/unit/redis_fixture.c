@@ -129,16 +129,21 @@ const char *server_do(struct scene *scene, size_t i, const char *args)
     return out;
 }
 
-void server_restart(struct scene *scene, size_t i)
+void server_restart_at_once(struct scene *scene, size_t i)
 {
     struct server *server = &scene->servers[i];
+
+    server->pid = fork();
+    if (server->pid == 0)
+        run_server(server);
+    assert_true(server->pid > 0);
+}
+
+void server_restart(struct scene *scene, size_t i)
+{
     int64_t deadline = clock_mono_ms(&clock_system) + FIXTURE_PATIENCE_MS;
 
-    server->pid = 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        run_server(server);
-    server->pid = pid;
+    server_restart_at_once(scene, i);
     for (;;) {
         const char *out = server_do(scene, i, "PING");
         if (str_eq(out, "PONG") || str_has_prefix(out, "NOAUTH"))

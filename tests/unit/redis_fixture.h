@@ -42,6 +42,8 @@ struct scene *scene_of(void **state);
 void server_start(struct scene *scene, size_t i, const char *lines);
 /* As it was, with what it kept. */
 void server_restart(struct scene *scene, size_t i);
+/* The same, without waiting. */
+void server_restart_at_once(struct scene *scene, size_t i);
 void server_signal(struct scene *scene, size_t i, int signo);
 void server_kill(struct scene *scene, size_t i);
 /* What redis-cli prints, borrowed until the next call. args are words of a shell. */

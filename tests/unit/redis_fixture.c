@@ -14,7 +14,7 @@
 
 #define WORDS_MAX 16
 
-static unsigned free_port(void)
+unsigned free_port(void)
 {
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(sin);
@@ -245,6 +245,22 @@ void client_stop(struct scene *scene)
 {
     redis_free(&scene->redis);
     config_free(&scene->config);
+}
+
+unsigned lines_of(const struct scene *scene, const char *text)
+{
+    unsigned count = 0;
+
+    for (const char *at = scene->log; (at = strstr(at, text)); at++)
+        count++;
+    return count;
+}
+
+bool is_away(const struct scene *scene, const char *reason)
+{
+    const char *why = redis_why_down(scene->redis);
+
+    return why && strstr(why, reason);
 }
 
 void on_answer(enum redis_status status, const struct redis_value *value, void *ctx)

@@ -13,24 +13,6 @@
 
 /* With a real redis-server. */
 
-#define UP(scene, n) FIXTURE_TURN_UNTIL((scene)->loop, (scene)->ups == (n))
-
-static unsigned lines_of(const struct scene *scene, const char *event)
-{
-    unsigned count = 0;
-
-    for (const char *at = scene->log; (at = strstr(at, event)); at++)
-        count++;
-    return count;
-}
-
-static bool is_away(const struct scene *scene, const char *reason)
-{
-    const char *why = redis_why_down(scene->redis);
-
-    return why && strstr(why, reason);
-}
-
 static int reads_of(struct scene *scene)
 {
     const char *at = strstr(server_do(scene, 0, "INFO stats"), "total_reads_processed:");
@@ -509,7 +491,6 @@ static void test_loading(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
     static const struct CMUnitTest tests[] = {
         TEST(test_tcp),
         TEST(test_unix_and_message),

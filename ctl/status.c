@@ -64,7 +64,7 @@ static void add_store(struct table *table, const struct attr_list *status)
 
     buf_puts(&text, attr_get_or_empty(status, "store"));
     if (error)
-        buf_printf(&text, ": new bans hold in memory only: %s", error);
+        buf_printf(&text, ": memory decides until it is back: %s", error);
     add_line(table, "store", &text);
 }
 

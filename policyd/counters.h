@@ -49,7 +49,8 @@ const struct window *counters_look(const struct counters *counters, const struct
 /* Forget key; nothing happens if it is unknown. */
 void counters_forget(struct counters *counters, const struct prefix *key);
 
-/* Forget every key that prefix contains. Walks all: for an operator's unban, not for clients. */
+/* Forget every key that lies in prefix or around it. Walks all: for an operator's unban, not for
+ * clients. */
 void counters_forget_within(struct counters *counters, const struct prefix *prefix);
 
 /*

@@ -62,6 +62,7 @@ void engine_tick(struct engine *engine)
 void engine_finish(struct engine *engine)
 {
     saver_finish(engine->saver);
+    keeper_finish(engine->keeper);
 }
 
 /* --- another configuration ---------------------------------------------------------- */
@@ -186,9 +187,15 @@ bool engine_may_tell(const struct engine *engine, const struct ban *ban)
            str_eq(ban->jail, BANS_OPERATOR);
 }
 
-const char *engine_store_error(const struct engine *engine)
+struct store_health engine_store_health(const struct engine *engine)
 {
-    return keeper_store_error(engine->keeper);
+    struct store_health health = {0};
+
+    if (engine->store->health)
+        engine->store->health(engine->store, &health);
+    if (!health.error)
+        health.error = keeper_store_error(engine->keeper);
+    return health;
 }
 
 size_t engine_pending(const struct engine *engine)

@@ -115,7 +115,7 @@ bool engine_is_honeypot(const struct engine *engine, const char *name);
 void engine_report(struct engine *engine, const struct origin_peer *peer, struct event *event,
                    engine_done_fn done, void *ctx);
 
-/* To others that share the store a login is news again after so long. */
+/* A login that succeeds is news again after so long. */
 #define ENGINE_LOGIN_NEWS_MS INT64_C(3600000)
 
 /*
@@ -161,8 +161,8 @@ int64_t engine_now_mono_ms(const struct engine *engine);
 int64_t engine_now_wall_ms(const struct engine *engine);
 int64_t engine_uptime_sec(const struct engine *engine);
 size_t engine_key_count(const struct engine *engine);
-/* Why bans cannot be written now, or NULL while they can. */
-const char *engine_store_error(const struct engine *engine);
+/* error: also why bans cannot be written now. */
+struct store_health engine_store_health(const struct engine *engine);
 /* Writes that the store has not answered. */
 size_t engine_pending(const struct engine *engine);
 

@@ -211,7 +211,7 @@ bool engine_is_honeypot(const struct engine *engine, const char *name)
     return false;
 }
 
-/* Others need not be told of each: within the hour they know. */
+/* A store need not be told of each: within the hour it knows. */
 void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login)
 {
     struct origin origin = origin_find(engine->rules, peer);
@@ -220,7 +220,7 @@ void engine_note_login(struct engine *engine, const struct origin_peer *peer, co
     if (origin.kind != ORIGIN_KNOWN || !*login)
         return;
     int64_t age_ms = jails_login_age_ms(&engine->jails, &origin.addr, login, now_ms);
-    if (engine_is_shared(engine) && age_ms >= 0 && age_ms < ENGINE_LOGIN_NEWS_MS)
+    if (age_ms >= 0 && age_ms < ENGINE_LOGIN_NEWS_MS)
         return;
     jails_note_login(&engine->jails, &origin.addr, login, now_ms);
     shared_note_login(engine, &origin.addr, login);
@@ -274,6 +274,7 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
 unsigned engine_delay(struct engine *engine, const struct origin *origin, const char *login,
                       const struct config_jail **jail_r)
 {
+    shared_look_at_login(engine, origin, login);
     return jails_delay(&engine->jails, origin, login, engine_now_mono_ms(engine), jail_r);
 }
 

@@ -187,10 +187,10 @@ static void take_answer(struct shared_event *shared, struct shared_item *item,
 {
     struct jails *jails = &shared->engine->jails;
     size_t index = jails_find(jails, item->how.jail, UINT64_MAX);
-    bool is_void = answer->decision == STORE_REACHED && item->how.forgets;
+    bool is_void = answer->is_reached && item->how.forgets;
 
     item->count = answer->count;
-    item->is_reached = answer->decision == STORE_REACHED;
+    item->is_reached = answer->is_reached;
     if (index < jails->count)
         follow(shared->engine, index, &item->key, answer->elapsed_ms, is_void ? 0 : answer->current,
                is_void ? 0 : answer->previous);

@@ -43,7 +43,7 @@ void keeper_free(struct keeper **keeper)
     if (!*keeper)
         return;
     BUG_ON((*keeper)->pending);
-    keeper_stop_retelling(*keeper);
+    keeper_finish(*keeper);
     bans_fini(&(*keeper)->bans);
     lifts_fini(&(*keeper)->lifts);
     owed_fini(&(*keeper)->owed);
@@ -221,7 +221,6 @@ int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64
         return -1;
     ban->version = version;
     owed_cancel(&keeper->owed, prefix);
-    keeper_forget_lift(keeper, prefix);
     keeper->stats->count[STAT_BAN_SET]++;
     keeper_note_last(keeper, ban);
     keeper_write_ban(change, ban);
@@ -358,7 +357,8 @@ int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, stru
     if (restoring.unplaced)
         log_error(NULL, "ban-table-full", LOG_UINT("bans", BANS_MAX),
                   LOG_UINT("unrestored", restoring.unplaced));
-    log_info(NULL, "bans-restored", LOG_UINT("bans", keeper->bans.count));
+    if (!keeper_is_shared(keeper))
+        log_info(NULL, "bans-restored", LOG_UINT("bans", keeper->bans.count));
     return 0;
 }
 

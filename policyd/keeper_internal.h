@@ -20,6 +20,7 @@ struct keeper {
     struct last_ban last;     /* no time: none */
     struct error store_error; /* of the last write, ERROR_NONE when it went well */
     int64_t retry_mono_ms;    /* 0: all is written, or on its way for the first time */
+    bool is_syncing;          /* a shared store tells all that it has */
     bool is_retelling;        /* what a shared store lacks, by */
     struct bans_cursor cursor;
 };
@@ -42,9 +43,6 @@ uint64_t keeper_next_version(const struct keeper *keeper, const struct prefix *p
 
 /* A ban becomes one that was lifted. */
 void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_operator);
-/* It is banned again. */
-void keeper_forget_lift(struct keeper *keeper, const struct prefix *prefix);
-void keeper_stop_retelling(struct keeper *keeper);
 
 /* One write more of the change; what it is of is stored if its end is the same by then. */
 void keeper_write(struct keeper_change *change, const struct store_ban *record,

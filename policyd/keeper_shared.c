@@ -59,17 +59,8 @@ void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_opera
     int64_t until_ms = ban->until_mono_ms > kept_ms ? ban->until_mono_ms : kept_ms;
 
     bans_remove(&keeper->bans, ban);
-    struct lift *lift = lifts_put(&keeper->lifts, &prefix, version, now_ms, until_ms);
-    lift->is_by_operator = is_by_operator;
-    write_lift(change, lift);
-}
-
-void keeper_forget_lift(struct keeper *keeper, const struct prefix *prefix)
-{
-    struct lift *lift = lifts_find(&keeper->lifts, prefix);
-
-    if (lift)
-        lifts_remove(&keeper->lifts, lift);
+    write_lift(change,
+               lifts_put(&keeper->lifts, &prefix, version, now_ms, until_ms, is_by_operator));
 }
 
 int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key)
@@ -81,13 +72,17 @@ int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key)
 
 /* --- what the store tells ---------------------------------------------------------------- */
 
-static void log_taken(const char *event, const struct store_ban *record, int64_t left_ms)
+/* Of all that stood there at the start one line tells, at the end. */
+static void log_taken(const struct keeper *keeper, const char *event,
+                      const struct store_ban *record, int64_t left_ms)
 {
     char text[PREFIX_TEXT_MAX];
 
-    log_info(NULL, event, LOG_STR("ban", prefix_format(&record->prefix, text)),
-             LOG_STR("jail", record->jail), LOG_UINT("seconds", (uint64_t)(left_ms + 999) / 1000),
-             LOG_STR("from", "store"));
+    log_write(keeper->is_syncing ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, NULL, event,
+              LOG_FIELDS(LOG_STR("ban", prefix_format(&record->prefix, text)),
+                         LOG_STR("jail", record->jail),
+                         LOG_UINT("seconds", (uint64_t)(left_ms + 999) / 1000),
+                         LOG_STR("from", "store")));
 }
 
 /* The word of before is that of this host, which the store has now, if late. */
@@ -109,13 +104,12 @@ static enum keeper_word take_lift(struct keeper *keeper, struct ban *ban,
     int64_t mono_ms = clock_mono_ms(keeper->clock), wall_ms = clock_wall_ms(keeper->clock);
 
     if (ban) {
-        log_taken("unban", record, ban->until_mono_ms - mono_ms);
+        log_taken(keeper, "unban", record, ban->until_mono_ms - mono_ms);
         bans_remove(&keeper->bans, ban);
     }
-    struct lift *lift = lifts_put(&keeper->lifts, &record->prefix, record->version,
-                                  mono_ms + record->since_wall_ms - wall_ms,
-                                  mono_ms + record->until_wall_ms - wall_ms);
-    lift->is_by_operator = strcmp(record->jail, BANS_OPERATOR) == 0;
+    struct lift *lift = lifts_put(
+        &keeper->lifts, &record->prefix, record->version, mono_ms + record->since_wall_ms - wall_ms,
+        mono_ms + record->until_wall_ms - wall_ms, strcmp(record->jail, BANS_OPERATOR) == 0);
     lift->stored = true;
     return lift->is_by_operator ? KEEPER_NEW_LIFT : KEEPER_KNOWN;
 }
@@ -137,10 +131,9 @@ static enum keeper_word take_ban(struct keeper *keeper, const struct origin_rule
     }
     ban->version = record->version;
     ban->stored = true;
-    keeper_forget_lift(keeper, &record->prefix);
     if (ban->since_wall_ms > keeper->last.since_wall_ms)
         keeper_note_last(keeper, ban);
-    log_taken("ban", record, left_ms);
+    log_taken(keeper, "ban", record, left_ms);
     return KEEPER_NEW_BAN;
 }
 
@@ -159,7 +152,7 @@ enum keeper_word keeper_take(struct keeper *keeper, const struct origin_rules *r
 
 /* --- what the store lacks ------------------------------------------------------------------ */
 
-void keeper_stop_retelling(struct keeper *keeper)
+void keeper_finish(struct keeper *keeper)
 {
     if (keeper->is_retelling)
         bans_cursor_close(&keeper->bans, &keeper->cursor);
@@ -171,9 +164,11 @@ static void retell(struct keeper *keeper);
 static void on_told(const struct error *error, void *ctx)
 {
     struct keeper *keeper = ctx;
+    struct store_health health;
 
-    if (error)
-        keeper_stop_retelling(keeper); /* the next sync tells the rest */
+    keeper->store->health(keeper->store, &health);
+    if (error && health.error)
+        keeper_finish(keeper); /* the next sync tells all again */
     else if (keeper->is_retelling)
         retell(keeper);
 }
@@ -193,7 +188,7 @@ static void retell(struct keeper *keeper)
         count++;
     }
     if (!ban)
-        keeper_stop_retelling(keeper);
+        keeper_finish(keeper);
     if (change)
         keeper_end(change);
 }
@@ -203,7 +198,7 @@ static void retell_lifts(struct keeper *keeper)
     struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
 
     for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next) {
-        if (!lift->stored)
+        if (!lift->stored && !bans_find(&keeper->bans, &lift->node.prefix))
             write_lift(change, lift);
     }
     keeper_end(change);
@@ -211,6 +206,7 @@ static void retell_lifts(struct keeper *keeper)
 
 void keeper_begin_sync(struct keeper *keeper)
 {
+    keeper->is_syncing = true;
     for (struct ban *ban = keeper->bans.first; ban; ban = ban->next)
         ban->stored = false;
     for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next)
@@ -219,7 +215,9 @@ void keeper_begin_sync(struct keeper *keeper)
 
 void keeper_end_sync(struct keeper *keeper)
 {
-    keeper_stop_retelling(keeper);
+    keeper->is_syncing = false;
+    log_info(NULL, "bans-synced", LOG_UINT("bans", keeper->bans.count));
+    keeper_finish(keeper);
     keeper->is_retelling = true;
     bans_cursor_open(&keeper->bans, &keeper->cursor);
     retell(keeper);

@@ -49,6 +49,7 @@ void lifts_remove(struct lifts *lifts, struct lift *lift)
     prefixset_remove(&lifts->set, &lift->node);
     unlink_lift(lifts, lift);
     lifts->count--;
+    lifts->unbans -= lift->is_by_operator;
     free(lift);
 }
 
@@ -66,7 +67,7 @@ static struct lift *add(struct lifts *lifts, const struct prefix *prefix)
 }
 
 struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_t version,
-                       int64_t at_mono_ms, int64_t until_mono_ms)
+                       int64_t at_mono_ms, int64_t until_mono_ms, bool is_by_operator)
 {
     struct lift *lift = lifts_find(lifts, prefix);
 
@@ -74,6 +75,8 @@ struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_
         lift = add(lifts, prefix);
     unlink_lift(lifts, lift);
     append_lift(lifts, lift);
+    lifts->unbans += (size_t)is_by_operator - (size_t)lift->is_by_operator;
+    lift->is_by_operator = is_by_operator;
     lift->version = version;
     lift->at_mono_ms = at_mono_ms;
     lift->until_mono_ms = until_mono_ms;
@@ -81,14 +84,16 @@ struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_
     return lift;
 }
 
+/* Operators lift few, and each of them may have. */
 int64_t lifts_last_ms(const struct lifts *lifts, const struct prefix *key)
 {
-    const struct prefixset_node *node = prefixset_match(&lifts->set, &key->addr);
+    const struct lift *lift = lifts->last;
     int64_t last_ms = -1;
 
-    for (; node; node = prefixset_match_wider(&lifts->set, &key->addr, &node->prefix)) {
-        const struct lift *lift = MAP_ENTRY(node, const struct lift, node);
-        if (lift->is_by_operator && node->prefix.bits <= key->bits && lift->at_mono_ms > last_ms)
+    for (size_t left = lifts->unbans; left; lift = lift->prev) {
+        left -= lift->is_by_operator;
+        if (lift->is_by_operator && lift->at_mono_ms > last_ms &&
+            prefix_overlaps(&lift->node.prefix, key))
             last_ms = lift->at_mono_ms;
     }
     return last_ms;

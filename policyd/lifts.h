@@ -18,7 +18,7 @@ struct lift {
     uint64_t version;
     int64_t at_mono_ms;
     int64_t until_mono_ms; /* then it is forgotten */
-    bool is_by_operator;   /* what was counted is forgotten */
+    bool is_by_operator;   /* what was counted is forgotten; set by lifts_put() */
     bool stored;
     struct lift *prev, *next; /* in the order in which they came */
 };
@@ -27,6 +27,7 @@ struct lifts {
     struct prefixset set;
     struct lift *first, *last;
     size_t count;
+    size_t unbans; /* of them, those by the operator */
     size_t max;
 };
 
@@ -35,11 +36,11 @@ void lifts_fini(struct lifts *lifts);
 
 /* One of this prefix that is known gets new times. The result is the table's. */
 struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_t version,
-                       int64_t at_mono_ms, int64_t until_mono_ms);
+                       int64_t at_mono_ms, int64_t until_mono_ms, bool is_by_operator);
 struct lift *lifts_find(const struct lifts *lifts, const struct prefix *prefix);
 void lifts_remove(struct lifts *lifts, struct lift *lift);
 
-/* The last time when the operator lifted what lies around key; -1: never. */
+/* The last time when the operator lifted what lies around key or in it; -1: never. */
 int64_t lifts_last_ms(const struct lifts *lifts, const struct prefix *key);
 
 /* Forgets those whose time is over. */

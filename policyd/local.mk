@@ -50,6 +50,8 @@ libpolicyd_a_SOURCES = \
 	policyd/store_file.c policyd/store_file.h \
 	policyd/store_file_counters.c policyd/store_file_counters.h \
 	policyd/store_record.c policyd/store_record.h \
+	policyd/store_redis.c policyd/store_redis.h policyd/store_redis_internal.h \
+	policyd/store_redis_ban.c policyd/store_redis_hit.c policyd/store_redis_sync.c \
 	policyd/store_redis_text.c policyd/store_redis_text.h \
 	policyd/watch.c policyd/watch.h \
 	policyd/window.c policyd/window.h
@@ -60,6 +62,7 @@ nodist_libpolicyd_a_SOURCES = policyd/redis_scripts.h
 BUILT_SOURCES += policyd/redis_scripts.h
 CLEANFILES += policyd/redis_scripts.h
 EXTRA_DIST += $(policyd_lua)
+policyd/libpolicyd_a-store_redis.$(OBJEXT): policyd/redis_scripts.h
 policyd/redis_scripts.h: $(policyd_lua)
 	$(AM_V_at)$(MKDIR_P) policyd
 	$(AM_V_GEN)for script in $(policyd_lua); do \
@@ -96,16 +99,15 @@ soak: crash
 
 if TESTS_BUILT
 policyd_tests = \
-	tests/unit/test_redis tests/unit/test_redis_cluster tests/unit/test_redis_map \
-	tests/unit/test_redis_sentinel \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
-	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_replay \
+	tests/unit/test_policy tests/unit/test_redis tests/unit/test_policyd_server tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
-	tests/unit/test_store_file tests/unit/test_store_record \
+	tests/unit/test_store_file tests/unit/test_store_record tests/unit/test_two_stores \
+	tests/unit/test_store_redis_text tests/unit/test_lifts \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
 TESTS += $(policyd_tests)
@@ -144,15 +146,9 @@ tests_unit_test_origins_SOURCES = tests/unit/test_origins.c
 tests_unit_test_origins_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(policyd_test_libs)
-redis_fixture = tests/unit/redis_fixture.c tests/unit/redis_fixture.h
-tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(redis_fixture)
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c tests/unit/redis_fixture.c \
+	tests/unit/redis_fixture.h
 tests_unit_test_redis_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
-tests_unit_test_redis_cluster_SOURCES = tests/unit/test_redis_cluster.c $(redis_fixture)
-tests_unit_test_redis_cluster_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
-tests_unit_test_redis_map_SOURCES = tests/unit/test_redis_map.c
-tests_unit_test_redis_map_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
-tests_unit_test_redis_sentinel_SOURCES = tests/unit/test_redis_sentinel.c $(redis_fixture)
-tests_unit_test_redis_sentinel_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
@@ -169,6 +165,13 @@ tests_unit_test_store_file_SOURCES = tests/unit/test_store_file.c
 tests_unit_test_store_file_LDADD = $(policyd_test_libs)
 tests_unit_test_store_record_SOURCES = tests/unit/test_store_record.c
 tests_unit_test_store_record_LDADD = $(policyd_test_libs)
+tests_unit_test_store_redis_text_SOURCES = tests/unit/test_store_redis_text.c
+tests_unit_test_store_redis_text_LDADD = $(policyd_test_libs)
+tests_unit_test_lifts_SOURCES = tests/unit/test_lifts.c
+tests_unit_test_lifts_LDADD = $(policyd_test_libs)
+tests_unit_test_two_stores_SOURCES = tests/unit/test_two_stores.c $(config_fixture) \
+	tests/unit/redis_fixture.c tests/unit/redis_fixture.h
+tests_unit_test_two_stores_LDADD = $(policyd_test_libs)
 tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(policyd_test_libs)
 endif

@@ -18,6 +18,7 @@
 #include "common/net/service.h"
 #include "policyd/setup.h"
 #include "policyd/store_file.h"
+#include "policyd/store_redis.h"
 
 #define NAME          "postern-policyd"
 #define TICK_MS       1000
@@ -113,11 +114,14 @@ static int leave_root(struct daemon *daemon, bool foreground, struct error *erro
 
 static int open_state(struct daemon *daemon, struct error *error_r)
 {
-    if (daemon->setup->config->store.kind != CONFIG_STORE_FILE)
-        return error_set(error_r, ERROR_CONFIG, "store: Redis is not in this build yet");
+    const struct config *config = daemon->started->config;
+
+    signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more, of a store that went */
     daemon->loop = loop_new();
     daemon->drain = loop_timer_new(daemon->loop, on_drain, daemon);
-    daemon->store = store_file_open(daemon->setup->config->store.path, daemon->loop, error_r);
+    daemon->store = config->store.kind == CONFIG_STORE_FILE
+                        ? store_file_open(config->store.path, daemon->loop, error_r)
+                        : store_redis_open(daemon->loop, &clock_system, config);
     if (!daemon->store)
         return -1;
     daemon->engine = engine_new(&(struct engine_options){
@@ -132,7 +136,6 @@ static int open_state(struct daemon *daemon, struct error *error_r)
 
 static int serve(struct daemon *daemon, struct error *error_r)
 {
-    signal(SIGPIPE, SIG_IGN); /* of a log that nobody reads any more */
     if (server_start(daemon->server, daemon->loop, daemon->engine, error_r))
         return -1;
     daemon->tick = loop_timer_new(daemon->loop, on_tick, daemon);

@@ -90,13 +90,25 @@ static void put_keys(const struct metric *metric, const struct status_source *so
 static void put_store_up(const struct metric *metric, const struct status_source *source,
                          struct buf *out)
 {
-    metric_put(out, metric, NULL, engine_store_error(source->engine) == NULL);
+    metric_put(out, metric, NULL, engine_store_health(source->engine).error == NULL);
 }
 
 static void put_pending(const struct metric *metric, const struct status_source *source,
                         struct buf *out)
 {
     metric_put(out, metric, NULL, engine_pending(source->engine));
+}
+
+static void put_queued(const struct metric *metric, const struct status_source *source,
+                       struct buf *out)
+{
+    metric_put(out, metric, NULL, engine_store_health(source->engine).queued);
+}
+
+static void put_dropped(const struct metric *metric, const struct status_source *source,
+                        struct buf *out)
+{
+    metric_put(out, metric, NULL, engine_store_health(source->engine).dropped);
 }
 
 static void put_commit(const struct metric *metric, const struct status_source *source,
@@ -235,15 +247,25 @@ static const struct {
       {NULL}},
      put_elements},
     {{NAME("keys"), METRIC_GAUGE, "Keys that jails count now.", {NULL}}, put_keys},
-    {{NAME("store_up"), METRIC_GAUGE, "1 while bans can be written to disk, else 0.", {NULL}},
+    {{NAME("store_up"), METRIC_GAUGE, "1 while the store takes what it is told, else 0.", {NULL}},
      put_store_up},
     {{NAME("store_pending"), METRIC_GAUGE, "Writes that the store has not answered.", {NULL}},
      put_pending},
+    {{NAME("store_queued"),
+      METRIC_GAUGE,
+      "Events that a shared store has not counted yet.",
+      {NULL}},
+     put_queued},
+    {{NAME("store_dropped_total"),
+      METRIC_COUNTER,
+      "Events that a shared store will never count.",
+      {NULL}},
+     put_dropped},
     {{NAME("store_errors_total"), METRIC_COUNTER, "Writes that the store refused.", {NULL}},
      put_stats},
     {{NAME("store_commit_seconds"),
       METRIC_HISTOGRAM,
-      "From asking for a ban to having it on disk.",
+      "From asking for a ban to having it in the store.",
       {NULL}},
      put_commit},
     {{NAME("reloads_total"), METRIC_COUNTER, "Readings of the file anew.", {"result"}}, put_stats},

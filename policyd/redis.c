@@ -155,7 +155,6 @@ static void on_retry(void *ctx)
 
     for (size_t left = redis->parked.count; left > 0; left--) {
         command = redis_queue_take(&redis->parked);
-        command->is_asked = false;
         if (send_by_slot(redis, command))
             continue;
         if (may_go_again(redis, command))
@@ -173,8 +172,8 @@ static void on_asking(struct redis_command *command, const struct redis_value *v
     redis_command_free(&command);
 }
 
-/* To where ASK sent it. */
-static bool send_asked(struct redis_link *link, struct redis_command *command)
+/* Before each command that ASK sends elsewhere. */
+static bool send_asking(struct redis_link *link, struct redis_command *command)
 {
     struct redis_command *asking = redis_command_new(1, (const char *const[]){"ASKING"}, NULL);
 
@@ -186,16 +185,13 @@ static bool send_asked(struct redis_link *link, struct redis_command *command)
     return send_to(link, command);
 }
 
-static bool send_again(struct redis_link *link, struct redis_command *command)
-{
-    return command->is_asked ? send_asked(link, command) : send_to(link, command);
-}
-
 static void follow(struct redis *redis, struct redis_command *command,
                    const struct redis_value *value, bool is_moved)
 {
     char address[REDIS_ADDRESS_MAX];
+    struct redis_link *link;
     unsigned slot;
+    bool is_sent;
 
     if (!may_go_again(redis, command) ||
         redis_map_read_redirect(value, redis_link_address(command->link), &slot, address) != 0) {
@@ -206,8 +202,9 @@ static void follow(struct redis *redis, struct redis_command *command,
         redis_nodes_move(redis->nodes, slot, address);
         redis_guide_hurry(redis->guide);
     }
-    command->is_asked = !is_moved;
-    if (!send_again(redis_nodes_link_of_address(redis->nodes, address), command))
+    link = redis_nodes_link_of_address(redis->nodes, address);
+    is_sent = is_moved ? send_to(link, command) : send_asking(link, command);
+    if (!is_sent)
         park(redis, command);
 }
 
@@ -247,7 +244,7 @@ static void take_error(struct redis *redis, struct redis_command *command,
 {
     if (command->script && redis_error_is(value, "NOSCRIPT")) {
         redis_command_spell_out(command);
-        if (!send_again(command->link, command))
+        if (!redis_link_send(command->link, command))
             finish(command, REDIS_LOST, NULL);
         return;
     }

@@ -98,11 +98,6 @@ local function remember(record, hash, max)
     record.hashes = record.hashes .. hash
 end
 
-local function add(record, findtime, weight)
-    advance(record, findtime)
-    record.current = math.min(record.current + weight, COUNT_MAX)
-end
-
 -- What was there.
 local records, order = {}, {}
 
@@ -166,14 +161,13 @@ for i = 5, #ARGV do
         if math.floor(flags / BEGINS) % 2 == 1 then
             record.start, record.current, record.previous = at, 1, 0
             decision = COUNTED
-        elseif max == 0 then
-            add(record, findtime, weight)
-            decision = COUNTED
         else
             advance(record, findtime)
-            if not has_hash(record, hash) then
-                remember(record, hash, max)
-                add(record, findtime, weight)
+            if max == 0 or not has_hash(record, hash) then
+                if max > 0 then
+                    remember(record, hash, max)
+                end
+                record.current = math.min(record.current + weight, COUNT_MAX)
                 decision = COUNTED
             end
         end

@@ -12,12 +12,14 @@ static void put_time(struct buf *out, const char *name, int64_t wall_ms)
 
 static void put_store(struct engine *engine, struct buf *out)
 {
-    const char *error = engine_store_error(engine);
+    struct store_health health = engine_store_health(engine);
 
-    attr_put(out, "store", error ? "degraded" : "ok");
-    if (error)
-        attr_put(out, "store_error", error);
+    attr_put(out, "store", health.error ? "degraded" : "ok");
+    if (health.error)
+        attr_put(out, "store_error", health.error);
     attr_put_uint(out, "store_pending", engine_pending(engine));
+    attr_put_uint(out, "store_queued", health.queued);
+    attr_put_uint(out, "store_dropped", health.dropped);
 }
 
 static void put_bans(struct engine *engine, struct buf *out)

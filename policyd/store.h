@@ -79,10 +79,8 @@ struct store_hit {
     size_t count; /* 1 to STORE_HIT_JAILS_MAX */
 };
 
-enum store_decision { STORE_IGNORED, STORE_COUNTED, STORE_REACHED }; /* as enum jail_decision */
-
 struct store_hit_answer {
-    enum store_decision decision;
+    bool is_reached;    /* it was counted, and there are too many */
     uint64_t count;     /* now, before anything is forgotten */
     int64_t elapsed_ms; /* since the window's start, as are these: */
     uint32_t current;

@@ -208,6 +208,7 @@ struct store *store_redis_open(struct loop *loop, const struct clock *clock,
                   .free = free_store},
         .loop = loop,
         .clock = clock,
+        .has_own_time = clock != &clock_system,
         .prefix = config->redis.prefix ? config->redis.prefix : "",
         .is_cluster = config->store.kind == CONFIG_STORE_CLUSTER,
     };
@@ -219,12 +220,7 @@ struct store *store_redis_open(struct loop *loop, const struct clock *clock,
     redis_script_init(&store->hit_script, redis_hit_lua, sizeof(redis_hit_lua) - 1);
     redis_script_init(&store->ban_script, redis_ban_lua, sizeof(redis_ban_lua) - 1);
     store->redis = redis_new(
-        loop, clock, config, store->channel,
+        loop, &clock_system, config, store->channel,
         &(struct redis_handler){.up = on_up, .down = on_down, .message = on_message, .ctx = store});
     return &store->store;
-}
-
-void store_redis_use_own_time(struct store *store)
-{
-    redis_of(store)->has_own_time = true;
 }

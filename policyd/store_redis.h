@@ -21,10 +21,10 @@
 #define STORE_REDIS_QUEUE_MAX 65536
 #define STORE_REDIS_LOAD_MS   2000 /* so long at most the start waits for the bans */
 
-/* All arguments live longer than the store. Never fails: it connects for ever. */
+/*
+ * All arguments live longer than the store. Never fails: it connects for ever. The time of
+ * the scripts is the server's; a clock that is not the system's takes its place.
+ */
 struct store *store_redis_open(struct loop *loop, const struct clock *clock,
                                const struct config *config);
-/* For tests: time in the scripts is the clock's wall time, not the server's. */
-void store_redis_use_own_time(struct store *store);
-
 #endif

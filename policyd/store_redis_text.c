@@ -225,7 +225,8 @@ size_t store_redis_write_jail(const struct store_hit_jail *jail, uint8_t out[STO
     return (size_t)(end - out);
 }
 
-#define ANSWER_LEN 19
+#define ANSWER_LEN       19
+#define DECISION_REACHED 2 /* 1: counted, 0: ignored */
 
 int store_redis_read_answers(const char *text, size_t len, size_t count,
                              struct store_hit_answer *answers_r)
@@ -234,9 +235,9 @@ int store_redis_read_answers(const char *text, size_t len, size_t count,
         return -1;
     for (size_t i = 0; i < count; i++) {
         uint64_t decision = take_bytes(&text, 1);
-        if (decision > STORE_REACHED)
+        if (decision > DECISION_REACHED)
             return -1;
-        answers_r[i].decision = (enum store_decision)decision;
+        answers_r[i].is_reached = decision == DECISION_REACHED;
         answers_r[i].count = take_bytes(&text, 4);
         answers_r[i].elapsed_ms = (int64_t)take_bytes(&text, 6);
         answers_r[i].current = (uint32_t)take_bytes(&text, 4);

@@ -190,13 +190,13 @@ static void a_failing_disk_leaves_the_ban_in_memory_and_is_asked_again(void **st
     fixture_commit(fixture);
     assert_int_equal(told.status, ENGINE_UNSTORED);
     assert_string_equal(told.reason, "No space left on device");
-    assert_string_equal(engine_store_error(fixture->engine), "No space left on device");
+    assert_string_equal(engine_store_health(fixture->engine).error, "No space left on device");
     assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_BANNED);
     assert_true(fixture_logged(fixture, "store-failed error=\"No space left on device\""));
     fixture_pass(fixture, 60000);
     engine_tick(fixture->engine);
     fixture_commit(fixture);
-    assert_non_null(engine_store_error(fixture->engine));
+    assert_non_null(engine_store_health(fixture->engine).error);
     fixture->store_fault = NULL;
     fixture_pass(fixture, 29000);
     engine_tick(fixture->engine);
@@ -204,7 +204,7 @@ static void a_failing_disk_leaves_the_ban_in_memory_and_is_asked_again(void **st
     fixture_pass(fixture, 1000);
     engine_tick(fixture->engine);
     fixture_commit(fixture);
-    assert_null(engine_store_error(fixture->engine));
+    assert_null(engine_store_health(fixture->engine).error);
     assert_int_equal(fixture->record_count, 1);
     assert_true(fixture_logged(fixture, "store-recovered"));
     /* The end on disk is the ban's own, not one counted from the second try. */

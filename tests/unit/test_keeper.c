@@ -91,7 +91,7 @@ static void a_failure_behind_an_idle_round_is_retried_too(void **state)
     fixture->store_fault = NULL;
     retry(fixture);
     assert_true(is_stored(fixture, OTHER));
-    assert_null(engine_store_error(fixture->engine));
+    assert_null(engine_store_health(fixture->engine).error);
     assert_int_equal(times_logged(fixture, "store-failed"), 1);
 }
 

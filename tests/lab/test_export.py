@@ -8,7 +8,6 @@ from scenario import (ALICE, GATEWAY4, PASSWORDS, expect, expect_equal, main, un
 # The guesser has never been let in: who was may guess three times as often.
 GUESSER, BYSTANDER = "203.0.113.77", "203.0.113.78"
 GUESSER6, BYSTANDER6 = "2001:db8:58::58", "2001:db8:59::59"
-OUTER = "203.0.113.254"   # home as the gateway sees it
 
 
 def ban(lab, *arguments):
@@ -72,16 +71,6 @@ def test_while_policyd_is_away_bans_stay_and_are_right_afterwards(lab):
     lab.home.run("posternctl", "unban", BYSTANDER)
     until("the stream again", lambda: banned(lab) == {GUESSER}, 10)
     ban(lab, "unban", GUESSER)
-
-
-def test_banned_by_hand_home_keeps_its_tunnel(lab):
-    ban(lab, "ban", OUTER)
-    # A new key exchange, which home begins.
-    lab.home.run("wg-quick", "down", "wg0")
-    lab.home.run("wg-quick", "up", "wg0")
-    until("mail over the tunnel", lambda: lab.smtp_answer(BYSTANDER) == 250)
-    lab.home.run("posternctl", "unban", OUTER)
-    until("the stream again", lambda: not banned(lab), 60)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ libpolicyd_a_SOURCES = \
 	policyd/policy.c policyd/policy.h \
 	policyd/redis.c policyd/redis.h \
 	policyd/redis_command.c policyd/redis_command.h \
+	policyd/redis_greeting.c policyd/redis_greeting.h \
+	policyd/redis_internal.h policyd/redis_reply.c \
+	policyd/redis_reader.c policyd/redis_reader.h \
 	policyd/redis_guide.c policyd/redis_guide.h \
 	policyd/redis_link.c policyd/redis_link.h \
 	policyd/redis_lookup.c policyd/redis_lookup.h \
@@ -99,11 +102,13 @@ soak: crash
 
 if TESTS_BUILT
 policyd_tests = \
+	tests/unit/test_redis tests/unit/test_redis_cluster tests/unit/test_redis_hostile \
+	tests/unit/test_redis_map tests/unit/test_redis_sentinel \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
-	tests/unit/test_policy tests/unit/test_redis tests/unit/test_policyd_server tests/unit/test_replay \
+	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
 	tests/unit/test_store_file tests/unit/test_store_record tests/unit/test_two_stores \
@@ -146,9 +151,17 @@ tests_unit_test_origins_SOURCES = tests/unit/test_origins.c
 tests_unit_test_origins_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
 tests_unit_test_policy_LDADD = $(policyd_test_libs)
-tests_unit_test_redis_SOURCES = tests/unit/test_redis.c tests/unit/redis_fixture.c \
-	tests/unit/redis_fixture.h
+redis_fixture = tests/unit/redis_fixture.c tests/unit/redis_fixture.h
+tests_unit_test_redis_SOURCES = tests/unit/test_redis.c $(redis_fixture)
 tests_unit_test_redis_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
+tests_unit_test_redis_cluster_SOURCES = tests/unit/test_redis_cluster.c $(redis_fixture)
+tests_unit_test_redis_cluster_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
+tests_unit_test_redis_hostile_SOURCES = tests/unit/test_redis_hostile.c $(redis_fixture)
+tests_unit_test_redis_hostile_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
+tests_unit_test_redis_map_SOURCES = tests/unit/test_redis_map.c
+tests_unit_test_redis_map_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
+tests_unit_test_redis_sentinel_SOURCES = tests/unit/test_redis_sentinel.c $(redis_fixture)
+tests_unit_test_redis_sentinel_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c

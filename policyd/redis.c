@@ -9,50 +9,15 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
-#include "policyd/redis_guide.h"
-#include "policyd/redis_nodes.h"
-#include "policyd/redis_peer.h"
+#include "policyd/redis_internal.h"
 
-#define TRIES_MAX    16    /* of a command that nodes refuse */
-#define RETRY_MS     50    /* between two of them */
 #define SAY_AGAIN_MS 60000 /* that it is still away, where the reason is another */
 #define ADDRESS_UNIX "unix:"
-
-struct redis {
-    struct loop *loop;
-    const struct clock *clock;
-    const struct config *config;
-    char *channel;
-    struct redis_handler handler;
-    struct redis_login login, guide_login;
-    struct redis_nodes *nodes;
-    struct redis_peer *subscriber;
-    size_t subscriber_turn;
-    struct redis_guide *guide; /* NULL: one server */
-    struct redis_queue parked; /* to be sent again */
-    struct loop_timer *retry;
-    size_t in_flight;
-    bool is_up;
-    unsigned refusals_told;
-    char why[REDIS_WHY_MAX];
-    char why_told[REDIS_WHY_MAX];
-    int64_t told_mono_ms;
-};
-
-static bool is_cluster(const struct redis *redis)
-{
-    return redis->config->store.kind == CONFIG_STORE_CLUSTER;
-}
-
-static int64_t now_of(const struct redis *redis)
-{
-    return clock_mono_ms(redis->clock);
-}
 
 /* Once when it goes, and then seldom. */
 static void tell_away(struct redis *redis, const char *why)
 {
-    int64_t now = now_of(redis);
+    int64_t now = redis_now(redis);
 
     if (redis->why_told[0] != '\0' &&
         (str_eq(redis->why_told, why) || now - redis->told_mono_ms < SAY_AGAIN_MS))
@@ -84,202 +49,15 @@ static void judge(struct redis *redis, const char *why)
     }
 }
 
-/* An error that will come again for the next command: each kind is told once. */
-static void tell_refusal(struct redis *redis, const struct redis_value *value)
-{
-    static const struct {
-        const char *code, *words;
-    } refusals[] = {
-        {"NOPERM", "the user of section redis lacks a permission"},
-        {"NOAUTH", "it asks for a password: password_file in section redis"},
-        {"READONLY", "it is a replica, not the master"},
-        {"LOADING", "it is still reading its data"},
-        {"MASTERDOWN", "it is a replica without its master"},
-        {"OOM", "its maxmemory is used up"},
-        {"MISCONF", "it cannot write to its disk"},
-        {"WRONGTYPE", "another program uses our keys: prefix in section redis"},
-    };
-
-    for (unsigned i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        if (!redis_error_is(value, refusals[i].code) || (redis->refusals_told & 1u << i))
-            continue;
-        redis->refusals_told |= 1u << i;
-        log_error(NULL, "store-refused", LOG_STR("code", refusals[i].code),
-                  LOG_STR("reason", refusals[i].words));
-    }
-}
-
-static void finish(struct redis_command *command, enum redis_status status,
-                   const struct redis_value *value)
-{
-    struct redis *redis = command->owner;
-    redis_reply_fn fn = command->fn;
-    void *ctx = command->ctx;
-
-    redis->in_flight--;
-    redis_command_free(&command);
-    if (fn)
-        fn(status, status == REDIS_DONE ? value : NULL, ctx);
-}
-
-/* NULL: away. */
-static bool send_to(struct redis_link *link, struct redis_command *command)
-{
-    return link && redis_link_send(link, command);
-}
-
-static bool send_by_slot(struct redis *redis, struct redis_command *command)
-{
-    return send_to(redis_nodes_link_of_slot(redis->nodes, command->slot), command);
-}
-
-/* Nobody has done it: it may be sent again, for as long as a reply may take. */
-static bool may_go_again(struct redis *redis, struct redis_command *command)
-{
-    return ++command->tries <= TRIES_MAX &&
-           now_of(redis) - command->called_mono_ms < redis->login.timeout_ms &&
-           redis->parked.count < REDIS_IN_FLIGHT_MAX;
-}
-
-static void park(struct redis *redis, struct redis_command *command)
-{
-    if (!redis->parked.first)
-        loop_timer_start(redis->retry, RETRY_MS);
-    redis_queue_put(&redis->parked, command);
-}
-
-static void on_retry(void *ctx)
-{
-    struct redis *redis = ctx;
-    struct redis_command *command;
-
-    for (size_t left = redis->parked.count; left > 0; left--) {
-        command = redis_queue_take(&redis->parked);
-        if (send_by_slot(redis, command))
-            continue;
-        if (may_go_again(redis, command))
-            park(redis, command);
-        else
-            finish(command, REDIS_LOST, NULL);
-    }
-    if (redis->parked.first)
-        loop_timer_start(redis->retry, RETRY_MS);
-}
-
-static void on_asking(struct redis_command *command, const struct redis_value *value)
-{
-    (void)value; /* the command behind it tells */
-    redis_command_free(&command);
-}
-
-/* Before each command that ASK sends elsewhere. */
-static bool send_asking(struct redis_link *link, struct redis_command *command)
-{
-    struct redis_command *asking = redis_command_new(1, (const char *const[]){"ASKING"}, NULL);
-
-    asking->done = on_asking;
-    if (!send_to(link, asking)) {
-        redis_command_free(&asking);
-        return false;
-    }
-    return send_to(link, command);
-}
-
-static void follow(struct redis *redis, struct redis_command *command,
-                   const struct redis_value *value, bool is_moved)
-{
-    char address[REDIS_ADDRESS_MAX];
-    struct redis_link *link;
-    unsigned slot;
-    bool is_sent;
-
-    if (!may_go_again(redis, command) ||
-        redis_map_read_redirect(value, redis_link_address(command->link), &slot, address) != 0) {
-        finish(command, REDIS_LOST, NULL);
-        return;
-    }
-    if (is_moved) {
-        redis_nodes_move(redis->nodes, slot, address);
-        redis_guide_hurry(redis->guide);
-    }
-    link = redis_nodes_link_of_address(redis->nodes, address);
-    is_sent = is_moved ? send_to(link, command) : send_asking(link, command);
-    if (!is_sent)
-        park(redis, command);
-}
-
-static void go_again(struct redis *redis, struct redis_command *command)
-{
-    if (may_go_again(redis, command))
-        park(redis, command);
-    else
-        finish(command, REDIS_LOST, NULL);
-}
-
-/* Whether it was no reply to the command but about where or when to send it. */
-static bool take_cluster_error(struct redis *redis, struct redis_command *command,
-                               const struct redis_value *value)
-{
-    if (command->is_pinned || !is_cluster(redis))
-        return false;
-    if (redis_error_is(value, "MOVED"))
-        follow(redis, command, value, true);
-    else if (redis_error_is(value, "ASK"))
-        follow(redis, command, value, false);
-    else if (redis_error_is(value, "TRYAGAIN") || redis_error_is(value, "CLUSTERDOWN"))
-        go_again(redis, command);
-    else
-        return false;
-    return true;
-}
-
-static bool is_no_master(const struct redis_value *value)
-{
-    return redis_error_is(value, "READONLY") || redis_error_is(value, "LOADING") ||
-           redis_error_is(value, "MASTERDOWN");
-}
-
-static void take_error(struct redis *redis, struct redis_command *command,
-                       const struct redis_value *value)
-{
-    if (command->script && redis_error_is(value, "NOSCRIPT")) {
-        redis_command_spell_out(command);
-        if (!redis_link_send(command->link, command))
-            finish(command, REDIS_LOST, NULL);
-        return;
-    }
-    if (take_cluster_error(redis, command, value))
-        return;
-    tell_refusal(redis, value);
-    if (is_no_master(value)) {
-        redis_link_fail(command->link, "it is no master that can be used");
-        finish(command, REDIS_LOST, NULL);
-        return;
-    }
-    finish(command, REDIS_DONE, value);
-}
-
-static void on_reply(struct redis_command *command, const struct redis_value *value)
-{
-    struct redis *redis = command->owner;
-
-    if (!value)
-        finish(command, REDIS_LOST, NULL);
-    else if (redis_kind(value) == REDIS_ERROR)
-        take_error(redis, command, value);
-    else
-        finish(command, REDIS_DONE, value);
-}
-
 static bool call(struct redis *redis, struct redis_command *command, struct redis_link *link,
                  redis_reply_fn fn, void *ctx)
 {
-    command->done = on_reply;
+    command->done = redis_reply_take;
     command->owner = redis;
     command->fn = fn;
     command->ctx = ctx;
-    command->called_mono_ms = now_of(redis);
-    if (!send_to(link, command)) {
+    command->called_mono_ms = redis_now(redis);
+    if (!redis_link_send(link, command)) {
         redis_command_free(&command);
         return false;
     }
@@ -289,7 +67,7 @@ static bool call(struct redis *redis, struct redis_command *command, struct redi
 
 static unsigned slot_of(const struct redis *redis, const char *key, size_t key_len)
 {
-    return is_cluster(redis) ? redis_map_slot(key, key_len) : 0;
+    return redis_is_cluster(redis) ? redis_map_slot(key, key_len) : 0;
 }
 
 bool redis_call(struct redis *redis, const char *key, size_t key_len, size_t argc,
@@ -352,7 +130,7 @@ static void on_node_up(const char *address, void *ctx)
 {
     struct redis *redis = ctx;
 
-    if (is_cluster(redis))
+    if (redis_is_cluster(redis))
         log_info(NULL, "store-node-up", LOG_STR("node", address));
     judge(redis, NULL);
 }
@@ -361,7 +139,7 @@ static void on_node_down(const char *address, bool was_up, const char *why, void
 {
     struct redis *redis = ctx;
 
-    if (is_cluster(redis) && was_up)
+    if (redis_is_cluster(redis) && was_up)
         log_warning(NULL, "store-node-down", LOG_STR("node", address), LOG_STR("reason", why));
     if (redis->guide)
         redis_guide_hurry(redis->guide);
@@ -377,7 +155,7 @@ static const char *on_other_guide(size_t i, void *ctx)
 {
     const struct redis *redis = ctx;
 
-    if (!is_cluster(redis) || i >= redis_nodes_count(redis->nodes))
+    if (!redis_is_cluster(redis) || i >= redis_nodes_count(redis->nodes))
         return NULL;
     return redis_nodes_address(redis->nodes, i);
 }
@@ -465,7 +243,7 @@ static struct redis_guide *new_guide(struct redis *redis)
         .clock = redis->clock,
         .login = &redis->guide_login,
         .servers = &config->store.servers,
-        .master = is_cluster(redis) ? NULL : config->redis.master,
+        .master = redis_is_cluster(redis) ? NULL : config->redis.master,
         .other = on_other_guide,
         .learned = on_learned,
         .down = on_guide_down,
@@ -485,9 +263,9 @@ struct redis *redis_new(struct loop *loop, const struct clock *clock, const stru
     redis->handler = *handler;
     snprintf(redis->why, sizeof(redis->why), "it was not reached yet");
     set_logins(redis);
-    redis->retry = loop_timer_new(loop, on_retry, redis);
+    redis->retry = loop_timer_new(loop, redis_reply_retry, redis);
     redis->nodes = redis_nodes_new(&(struct redis_nodes_options){
-        loop, clock, &redis->login, is_cluster(redis), on_node_up, on_node_down, redis});
+        loop, clock, &redis->login, redis_is_cluster(redis), on_node_up, on_node_down, redis});
     if (config->store.kind == CONFIG_STORE_REDIS)
         set_one_server(redis);
     else

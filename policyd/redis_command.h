@@ -26,6 +26,7 @@ struct redis_command {
     redis_reply_fn fn; /* whom owner calls in the end, or NULL */
     void *ctx;
     const struct redis_script *script; /* of an EVALSHA */
+    bool is_asked;                     /* ASKING goes before it */
     bool is_pinned;                    /* to the node it was sent to */
     bool is_secret;
     unsigned slot;

@@ -12,22 +12,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <hiredis/hiredis.h>
-
 #include "common/base/buf.h"
-#include "common/base/bug.h"
 #include "common/base/endpoint.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "policyd/redis_greeting.h"
 #include "policyd/redis_lookup.h"
+#include "policyd/redis_reader.h"
 
-#define READ_SIZE  16384
-#define REPLY_MAX  ((size_t)64 * 1024 * 1024) /* of one reply */
-#define PING_MS    5000                       /* of silence, until it is asked whether it lives */
-#define OUT_FIRST  4096                       /* no secret is left behind by a buffer that grows */
-#define TEXT_SHOWN 160                        /* of a server's error */
-
-enum step { STEP_AUTH = 1, STEP_SELECT, STEP_ROLE, STEP_PING, STEP_SUBSCRIBE };
+#define READ_SIZE 16384
+#define PING_MS   5000 /* of silence, until it is asked whether it lives */
+#define OUT_FIRST 4096 /* no secret is left behind by a buffer that grows */
 
 enum state { STATE_CONNECTING, STATE_GREETING, STATE_READY, STATE_ENDED };
 
@@ -47,8 +42,7 @@ struct redis_link {
     struct loop_io *io;
     struct loop_timer *flush, *watch;
     struct buf out;
-    redisReader *reader;
-    size_t unread; /* bytes of the reply that is not whole yet */
+    struct redis_reader *reader;
     struct redis_queue queue;
     int64_t heard_mono_ms;
 };
@@ -161,103 +155,42 @@ bool redis_link_send(struct redis_link *link, struct redis_command *command)
     return true;
 }
 
-/* What a server says no with; of AUTH never its text, which can hold what it was sent. */
-static void refuse(struct redis_link *link, enum step step, const struct redis_value *value)
-{
-    static const char *const words[] = {
-        [STEP_AUTH] = "the login was refused",        [STEP_SELECT] = "the database was refused",
-        [STEP_ROLE] = "its role was not told",        [STEP_PING] = "it does not answer",
-        [STEP_SUBSCRIBE] = "the channel was refused",
-    };
-    size_t len;
-    const char *text = redis_string(value, &len);
-    char why[REDIS_WHY_MAX];
-
-    if (redis_error_is(value, "WRONGPASS"))
-        set_why(link, "WRONGPASS: user or password is wrong (section redis)");
-    else if (redis_error_is(value, "NOAUTH"))
-        set_why(link, link->login.needs);
-    else if (redis_error_is(value, "LOADING"))
-        set_why(link, "LOADING: it is still reading its data");
-    else if (step == STEP_AUTH || redis_kind(value) != REDIS_ERROR)
-        set_why(link, words[step]);
-    else {
-        snprintf(why, sizeof(why), "%s: %.*s", words[step],
-                 (int)(len < TEXT_SHOWN ? len : TEXT_SHOWN), text);
-        set_why(link, why);
-    }
-}
-
-static bool is_right(enum step step, const struct redis_value *value)
-{
-    switch (step) {
-    case STEP_AUTH:
-    case STEP_SELECT:
-        return redis_string_is(value, "OK");
-    case STEP_ROLE:
-        return redis_string_is(redis_item(value, 0), "master");
-    case STEP_PING:
-        return redis_string_is(value, "PONG") || redis_string_is(redis_item(value, 0), "pong");
-    case STEP_SUBSCRIBE:
-        return redis_string_is(redis_item(value, 0), "subscribe");
-    }
-    return false;
-}
-
 static void on_step(struct redis_command *command, const struct redis_value *value)
 {
     struct redis_link *link = command->owner;
-    enum step step = (enum step)command->step;
-    bool is_last = step == (link->channel ? STEP_SUBSCRIBE : STEP_PING);
+    enum redis_step step = (enum redis_step)command->step;
+    bool is_last = step == (link->channel ? REDIS_STEP_SUBSCRIBE : REDIS_STEP_PING);
+    char why[REDIS_WHY_MAX];
 
     redis_command_free(&command);
     if (!value)
         return;
-    if (step == STEP_ROLE && redis_kind(value) == REDIS_ARRAY && !is_right(step, value))
-        set_why(link, "it is not the master");
-    else if (!is_right(step, value))
-        refuse(link, step, value);
-    else if (is_last && link->state == STATE_GREETING && !link->is_failing) {
+    if (redis_greeting_check(&link->login, step, value, why, sizeof(why)) != 0) {
+        set_why(link, why);
+    } else if (is_last && link->state == STATE_GREETING) {
         link->state = STATE_READY;
         link->handler.ready(link->handler.ctx);
     }
 }
 
-static void put_step(struct redis_link *link, enum step step, size_t argc, const char *const *argv)
+static void put_step(struct redis_link *link, enum redis_step step)
 {
-    struct redis_command *command = redis_command_new(argc, argv, NULL);
+    struct redis_command *command = redis_greeting_command(&link->login, link->channel, step);
 
+    if (!command)
+        return;
     command->done = on_step;
     command->owner = link;
     command->step = step;
-    command->is_secret = step == STEP_AUTH;
     put(link, command);
-}
-
-static void put_ping(struct redis_link *link)
-{
-    put_step(link, STEP_PING, 1, (const char *const[]){"PING"});
 }
 
 /* All at once; the first that is refused ends it. */
 static void greet(struct redis_link *link)
 {
-    const struct redis_login *login = &link->login;
-    char number[16];
-
     buf_reserve(&link->out, OUT_FIRST);
-    if (login->password && login->user)
-        put_step(link, STEP_AUTH, 3, (const char *const[]){"AUTH", login->user, login->password});
-    else if (login->password)
-        put_step(link, STEP_AUTH, 2, (const char *const[]){"AUTH", login->password});
-    snprintf(number, sizeof(number), "%u", login->database);
-    if (login->database != 0)
-        put_step(link, STEP_SELECT, 2, (const char *const[]){"SELECT", number});
-    if (login->wants_master)
-        put_step(link, STEP_ROLE, 1, (const char *const[]){"ROLE"});
-    put_ping(link);
-    if (link->channel)
-        put_step(link, STEP_SUBSCRIBE, 2, (const char *const[]){"SUBSCRIBE", link->channel});
+    for (enum redis_step step = 0; step < REDIS_STEP_COUNT; step++)
+        put_step(link, step);
 }
 
 static bool is_message(const struct redis_link *link, const struct redis_value *value)
@@ -285,19 +218,17 @@ static void take(struct redis_link *link, const struct redis_value *value)
         command->done(command, value);
 }
 
-/* 0 or -1: what comes is no protocol of Redis. */
+/* 0 or -1: what comes is no reply. */
 static int take_all(struct redis_link *link)
 {
-    void *reply;
+    const struct redis_value *value;
 
     while (!link->is_failing) {
-        if (redisReaderGetReply(link->reader, &reply) != REDIS_OK)
+        if (redis_reader_next(link->reader, &value) != 0)
             return -1;
-        if (!reply)
-            return link->unread > REPLY_MAX ? -1 : 0;
-        link->unread = link->reader->len - link->reader->pos;
-        take(link, (const struct redis_value *)reply);
-        freeReplyObject(reply);
+        if (!value)
+            break;
+        take(link, value);
     }
     return 0;
 }
@@ -314,9 +245,9 @@ static int read_some(struct redis_link *link, const char **why_r)
     if (n <= 0)
         return -1;
     link->heard_mono_ms = now_of(link);
-    link->unread += (size_t)n;
     *why_r = "what it sent is no reply, or too long";
-    return redisReaderFeed(link->reader, bytes, (size_t)n) == REDIS_OK ? take_all(link) : -1;
+    redis_reader_feed(link->reader, bytes, (size_t)n);
+    return take_all(link);
 }
 
 static int finish_connect(struct redis_link *link, const char **why_r)
@@ -422,7 +353,7 @@ static void on_watch(void *ctx)
         return;
     }
     if (!link->queue.first && now - link->heard_mono_ms >= PING_MS)
-        put_ping(link);
+        put_step(link, REDIS_STEP_PING);
     loop_timer_start(link->watch, link->queue.first
                                       ? link->queue.first->sent_mono_ms + timeout_ms - now
                                       : link->heard_mono_ms + PING_MS - now);
@@ -443,8 +374,7 @@ struct redis_link *redis_link_new(struct loop *loop, const struct clock *clock, 
     link->handler = *handler;
     link->fd = -1;
     snprintf(link->address, sizeof(link->address), "%s", address);
-    link->reader = redisReaderCreate();
-    BUG_ON(!link->reader); /* no memory */
+    link->reader = redis_reader_new();
     link->flush = loop_timer_new(loop, on_flush, link);
     link->watch = loop_timer_new(loop, on_watch, link);
     link->heard_mono_ms = now_of(link);
@@ -467,7 +397,7 @@ void redis_link_free(struct redis_link **link)
         redis_command_free(&command);
     loop_timer_free(&(*link)->flush);
     loop_timer_free(&(*link)->watch);
-    redisReaderFree((*link)->reader);
+    redis_reader_free(&(*link)->reader);
     if ((*link)->out.len > 0)
         explicit_bzero((*link)->out.data, (*link)->out.len);
     buf_fini(&(*link)->out);

@@ -3,6 +3,7 @@
 #define PN_POLICYD_REDIS_LINK_H
 
 #include "policyd/redis_command.h"
+#include "policyd/redis_greeting.h"
 
 /*
  * One connection to one server, from its beginning to its end: it connects, logs in,
@@ -10,14 +11,6 @@
  * is late.
  */
 struct redis_link;
-
-struct redis_login {
-    const char *user, *password; /* NULL: none */
-    unsigned database;
-    const char *needs; /* what to say when it asks for a password and there is none */
-    bool wants_master; /* a server that is none is refused */
-    int64_t timeout_ms;
-};
 
 /* None is called from within a function of this file. */
 struct redis_link_handler {

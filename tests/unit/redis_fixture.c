@@ -14,7 +14,7 @@
 
 #define WORDS_MAX 16
 
-static unsigned free_port(void)
+unsigned free_port(void)
 {
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(sin);
@@ -129,16 +129,21 @@ const char *server_do(struct scene *scene, size_t i, const char *args)
     return out;
 }
 
-void server_restart(struct scene *scene, size_t i)
+void server_restart_at_once(struct scene *scene, size_t i)
 {
     struct server *server = &scene->servers[i];
+
+    server->pid = fork();
+    if (server->pid == 0)
+        run_server(server);
+    assert_true(server->pid > 0);
+}
+
+void server_restart(struct scene *scene, size_t i)
+{
     int64_t deadline = clock_mono_ms(&clock_system) + FIXTURE_PATIENCE_MS;
 
-    server->pid = 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        run_server(server);
-    server->pid = pid;
+    server_restart_at_once(scene, i);
     for (;;) {
         const char *out = server_do(scene, i, "PING");
         if (str_eq(out, "PONG") || str_has_prefix(out, "NOAUTH"))
@@ -240,6 +245,22 @@ void client_stop(struct scene *scene)
 {
     redis_free(&scene->redis);
     config_free(&scene->config);
+}
+
+unsigned lines_of(const struct scene *scene, const char *text)
+{
+    unsigned count = 0;
+
+    for (const char *at = scene->log; (at = strstr(at, text)); at++)
+        count++;
+    return count;
+}
+
+bool is_away(const struct scene *scene, const char *reason)
+{
+    const char *why = redis_why_down(scene->redis);
+
+    return why && strstr(why, reason);
 }
 
 void on_answer(enum redis_status status, const struct redis_value *value, void *ctx)

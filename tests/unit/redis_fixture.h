@@ -38,10 +38,13 @@ int scene_teardown(void **state);
 /* Skips the test where there is no redis-server. */
 struct scene *scene_of(void **state);
 
+unsigned free_port(void);
 /* Lines of its own file of configuration; "": none. Waits until it answers. */
 void server_start(struct scene *scene, size_t i, const char *lines);
 /* As it was, with what it kept. */
 void server_restart(struct scene *scene, size_t i);
+/* The same, without waiting. */
+void server_restart_at_once(struct scene *scene, size_t i);
 void server_signal(struct scene *scene, size_t i, int signo);
 void server_kill(struct scene *scene, size_t i);
 /* What redis-cli prints, borrowed until the next call. args are words of a shell. */
@@ -52,6 +55,14 @@ void client_start(struct scene *scene, const char *lines);
 void client_stop(struct scene *scene);
 /* The file "password" in the scene's directory. */
 void scene_put(struct scene *scene, const char *name, const char *text);
+
+/* How often a text is in the log. */
+unsigned lines_of(const struct scene *scene, const char *text);
+/* Whether it is down, and for this reason. */
+bool is_away(const struct scene *scene, const char *reason);
+
+#define UP(scene, n) FIXTURE_TURN_UNTIL((scene)->loop, (scene)->ups == (n))
+#define TEST(name)   cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
 /* What a call brought. */
 struct answer {

@@ -22,6 +22,7 @@ conf_pfdir = $(conf_docdir)/pf
 conf_eximdir = $(conf_docdir)/exim
 conf_sysctldir = $(conf_docdir)/sysctl
 conf_mailcowdir = $(conf_docdir)/mailcow
+conf_redisdir = $(conf_docdir)/redis
 
 dist_conf_doc_DATA = conf/README.md conf/postern.conf
 dist_conf_nginx_DATA = conf/nginx/postern.conf conf/nginx/guide.conf
@@ -35,6 +36,7 @@ dist_conf_postfix_DATA = \
 	conf/postfix/main.cf conf/postfix/master.cf conf/postfix/mailserver.cf conf/postfix/ingress.cf \
 	conf/postfix/plain.cf conf/postfix/gateway-mta.cf conf/postfix/vps-main.cf
 dist_conf_exim_DATA = conf/exim/vps.conf
+dist_conf_redis_DATA = conf/redis/redis.conf
 dist_conf_mailcow_DATA = conf/mailcow/extra.cf conf/mailcow/milter_headers.conf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
 	conf/dovecot/91-managesieve.conf conf/dovecot/quarantine.sieve \

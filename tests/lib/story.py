@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 from labkit import lab as hosts, state  # noqa: E402
 from labkit.errors import LabError, until  # noqa: E402
 from labkit.fill import TOP  # noqa: E402
+from labkit.store import STORES  # noqa: E402
 from scenario import ALICE, HOSTNAME, PASSWORDS, Lab, expect, message, signed  # noqa: E402
 
 JOE, SPOOFER, GUESSER, ANOTHER = "203.0.113.50", "203.0.113.51", "203.0.113.60", "203.0.113.63"
@@ -206,11 +207,14 @@ def save_logs(folder):
         print(f"The logs are in {folder}", file=sys.stderr)
 
 
-def tell_story(build):
+def tell_story(build, store):
     heading("Three hosts")
     tell("""internet, with strangers and DNS; vps, the gateway, with nginx; and home behind a
          CGNAT, with Postfix, Dovecot and Postern. Only files from conf/ configure them.""")
-    hosts.up("nginx", "proxy", "file", build)
+    if store == "redis":
+        tell("""What policyd counts and bans is in a Redis at home, which others on other hosts
+             could share.""")
+    hosts.up("nginx", "proxy", store, build)
     lab = Lab()
     last_screen(mail_from_its_own_server(lab), mail_from_somebody_else(lab),
                 guessed_passwords(lab), mail_by_relay(lab))
@@ -219,6 +223,7 @@ def tell_story(build):
 def main():
     parser = argparse.ArgumentParser(prog="story")
     parser.add_argument("--build", required=True)
+    parser.add_argument("--store", default="file", choices=STORES)
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--since", type=int, default=int(time.time()))
     args = parser.parse_args()
@@ -228,7 +233,7 @@ def main():
         signal.signal(number, lambda *_: sys.exit(1))
     stay = False
     try:
-        tell_story(args.build)
+        tell_story(args.build, args.store)
         stay = args.keep
         print(f"\nAll this took {int(time.time()) - args.since} s.")
     except (LabError, AssertionError, OSError, smtplib.SMTPException) as error:

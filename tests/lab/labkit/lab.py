@@ -7,7 +7,7 @@ import sys
 import time
 
 from . import (fill, holder, home as home_parts, internet as internet_parts, keys, network, state,
-               vps)
+               store as stores, vps)
 from .errors import LabError
 from .fill import TOP
 from .host import Host
@@ -35,7 +35,7 @@ def up(gateway, forward_as, store, build=None, quiet=False, link="wireguard"):
     state.create()
     try:
         hosts = _start_hosts(programs, gateway, link, say)
-        _start_services(hosts, gateway, link, forward_as, say)
+        _start_services(hosts, gateway, link, forward_as, store, say)
     except BaseException as error:
         _show_log(error)
         state.remove()
@@ -50,7 +50,7 @@ def _check_choices(gateway, forward_as, store, link):
     for option, value, known in [("--gateway", gateway, vps.GATEWAYS),
                                  ("--link", link, network.LINKS),
                                  ("--forward-as", forward_as, home_parts.WAYS),
-                                 ("--store", store, ("file",))]:
+                                 ("--store", store, stores.STORES)]:
         if value not in known:
             raise LabError(f"{option} {value}: this version knows {', '.join(known)}")
     if forward_as != "proxy" and not vps.GATEWAYS[gateway].header:
@@ -84,7 +84,7 @@ def _write_names(host):
                "hosts: files dns\nservices: files\nprotocols: files\n")
 
 
-def _start_services(hosts, name, link, forward_as, say):
+def _start_services(hosts, name, link, forward_as, store, say):
     internet, gate, home = (hosts[name] for name in state.HOSTS)
     gateway, second = vps.GATEWAYS[name], hosts.get(state.SECOND)
     folder = os.path.join(state.folder(), "keys")
@@ -101,7 +101,7 @@ def _start_services(hosts, name, link, forward_as, say):
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         jobs = [pool.submit(_start_internet, internet, folder, passwords, say),
-                pool.submit(_start_home, home, gateway, forward_as, folder, passwords, say)]
+                pool.submit(_start_home, home, gateway, forward_as, store, folder, passwords, say)]
         for job in concurrent.futures.as_completed(jobs):
             job.result()
     # Last: HAProxy looks at once whether home answers.
@@ -132,13 +132,16 @@ def _spare_the_ingress(gates):
             vps.haproxy_before_ingress(gate)
 
 
-def _start_home(home, gateway, forward_as, folder, passwords, say):
+def _start_home(home, gateway, forward_as, store, folder, passwords, say):
     home_parts.add_users(home)
     with open(os.path.join(folder, "ca.pem")) as file:
         home_parts.prepare(home, folder, file.read())
     home_parts.start_firewall(home, gateway)
     home_parts.prepare_postern(home, passwords)
     home_parts.write_configuration(home, gateway)
+    if store == "redis":
+        stores.start_with(home)
+        say("home: Redis")
     home_parts.start_policyd(home)
     home_parts.start_milter(home)
     say("home: postern-policyd and postern-milter")

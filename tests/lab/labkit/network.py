@@ -193,7 +193,8 @@ def require_tools():
               "nginx": "nginx libnginx-mod-stream", "postfix": "postfix",
               "dovecot": "dovecot-imapd dovecot-lmtpd", "openssl": "openssl",
               "managesieve-login": "dovecot-managesieved", "haproxy": "haproxy",
-              "sysctl": "procps", "wg-quick": "wireguard-tools", "wireguard-go": "wireguard-go"}
+              "sysctl": "procps", "wg-quick": "wireguard-tools", "wireguard-go": "wireguard-go",
+              "redis-server": "redis-server"}
     path = os.pathsep.join(["/usr/sbin", "/sbin", "/usr/lib/dovecot",
                             os.environ.get("PATH", "")])
     missing = [package for program, package in wanted.items()

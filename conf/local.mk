@@ -21,6 +21,7 @@ conf_haproxydir = $(conf_docdir)/haproxy
 conf_pfdir = $(conf_docdir)/pf
 conf_eximdir = $(conf_docdir)/exim
 conf_sysctldir = $(conf_docdir)/sysctl
+conf_crowdsecdir = $(conf_docdir)/crowdsec
 conf_mailcowdir = $(conf_docdir)/mailcow
 conf_redisdir = $(conf_docdir)/redis
 
@@ -37,6 +38,7 @@ dist_conf_postfix_DATA = \
 	conf/postfix/plain.cf conf/postfix/gateway-mta.cf conf/postfix/vps-main.cf
 dist_conf_exim_DATA = conf/exim/vps.conf
 dist_conf_redis_DATA = conf/redis/redis.conf
+dist_conf_crowdsec_DATA = conf/crowdsec/crowdsec-firewall-bouncer.yaml
 dist_conf_mailcow_DATA = conf/mailcow/extra.cf conf/mailcow/milter_headers.conf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
 	conf/dovecot/91-managesieve.conf conf/dovecot/quarantine.sieve \

@@ -10,6 +10,8 @@ libpolicyd_a_SOURCES = \
 	policyd/bans.c policyd/bans.h \
 	policyd/control.c policyd/control.h \
 	policyd/counters.c policyd/counters.h \
+	policyd/crowdsec.c policyd/crowdsec.h \
+	policyd/decision.c policyd/decision.h \
 	policyd/event_log.c policyd/event_log.h \
 	policyd/jails.c policyd/jails.h \
 	policyd/engine.c policyd/engine.h policyd/engine_internal.h \
@@ -39,6 +41,7 @@ libpolicyd_a_SOURCES = \
 	policyd/redis_peer.c policyd/redis_peer.h \
 	policyd/redis_script.c policyd/redis_script.h \
 	policyd/redis_value.c policyd/redis_value.h \
+	policyd/pulls.c policyd/pulls.h \
 	policyd/replay_events.c policyd/replay_events.h \
 	policyd/replay_line.c policyd/replay_line.h \
 	policyd/route.c policyd/route.h \
@@ -82,7 +85,7 @@ postern_policyd_SOURCES = policyd/main.c
 postern_policyd_LDADD = $(policyd_libs)
 policyd_scripts = \
 	tests/policyd/check-policyd tests/policyd/check-policyd-bans \
-	tests/policyd/check-policyd-control \
+	tests/policyd/check-policyd-control tests/policyd/check-policyd-crowdsec \
 	tests/policyd/check-policyd-disk tests/policyd/check-policyd-hard \
 	tests/policyd/check-policyd-http tests/policyd/check-policyd-life \
 	tests/policyd/check-policyd-limits tests/policyd/check-policyd-socketmap \
@@ -105,10 +108,12 @@ policyd_tests = \
 	tests/unit/test_redis tests/unit/test_redis_cluster tests/unit/test_redis_hostile \
 	tests/unit/test_redis_map tests/unit/test_redis_sentinel \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
-	tests/unit/test_counters tests/unit/test_engine tests/unit/test_engine_bans \
+	tests/unit/test_counters tests/unit/test_decision tests/unit/test_engine \
+	tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
 	tests/unit/test_keeper tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
-	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_replay \
+	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_pulls \
+	tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
 	tests/unit/test_store_file tests/unit/test_store_record tests/unit/test_two_stores \
@@ -131,6 +136,10 @@ tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_LDADD = $(policyd_test_libs)
 tests_unit_test_engine_SOURCES = tests/unit/test_engine.c
 tests_unit_test_engine_LDADD = $(policyd_test_libs)
+tests_unit_test_decision_SOURCES = tests/unit/test_decision.c
+tests_unit_test_decision_LDADD = $(policyd_test_libs)
+tests_unit_test_pulls_SOURCES = tests/unit/test_pulls.c
+tests_unit_test_pulls_LDADD = $(policyd_test_libs)
 tests_unit_test_names_SOURCES = tests/unit/test_names.c
 tests_unit_test_names_LDADD = $(policyd_test_libs)
 tests_unit_test_history_SOURCES = tests/unit/test_history.c

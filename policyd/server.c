@@ -27,8 +27,9 @@
 
 #define MIB               ((size_t)1024 * 1024)
 #define OTHER_DESCRIPTORS 64 /* the store, the log, the loop, the listeners themselves */
-#define HTTP_ROUTES_MAX   5
-#define HTTP_SERVES_MAX   32 /* bytes of all their names, with commas */
+#define HTTP_ROUTES_MAX   7
+#define CROWDSEC          "/v1/" /* where its API is */
+#define HTTP_SERVES_MAX   32     /* bytes of all their names, with commas */
 
 /* One listener: a service, or an HTTP server. */
 struct port {
@@ -65,6 +66,17 @@ static void handle_bans_nft(struct http_request *request, void *ctx)
     feed_handle(request, &((struct status_source *)ctx)->exports);
 }
 
+static void handle_bans_crowdsec(struct http_request *request, void *ctx)
+{
+    crowdsec_handle_stream(request, &((struct status_source *)ctx)->crowdsec);
+}
+
+static void handle_usage(struct http_request *request, void *ctx)
+{
+    (void)ctx;
+    crowdsec_handle_metrics(request);
+}
+
 /* What an http section may serve; each with its routes, the name with the first. */
 static const struct {
     unsigned serve;
@@ -74,6 +86,8 @@ static const struct {
     {CONFIG_SERVE_AUTH, "auth", {"POST", AUTH_PATH, handle_auth, true}},
     {CONFIG_SERVE_BANS, "bans", {"GET", "/bans.nft", handle_bans_nft, false}},
     {CONFIG_SERVE_BANS, NULL, {"GET", "/bans.txt", handle_bans_text, false}},
+    {CONFIG_SERVE_BANS, NULL, {"GET", CROWDSEC "decisions/stream", handle_bans_crowdsec, false}},
+    {CONFIG_SERVE_BANS, NULL, {"POST", CROWDSEC "usage-metrics", handle_usage, true}},
     {CONFIG_SERVE_METRICS, "metrics", {"GET", "/metrics", metrics_handle, false}},
     {CONFIG_SERVE_STATUS, "status", {"GET", "/status", status_handle, false}},
 };
@@ -243,6 +257,7 @@ static int start_http(struct server *server, struct port *port, struct loop *loo
         .idle_sec = port->http_config->idle_timeout_sec,
         .request_sec = port->http_config->request_timeout_sec,
         .routes = port->routes,
+        .refused_in_json = CROWDSEC,
         .ctx = &server->source,
         .counts = &server->source.http,
     };
@@ -283,6 +298,7 @@ int server_start(struct server *server, struct loop *loop, struct engine *engine
     server->source =
         (struct status_source){.engine = engine, .listener = show_listener, .ctx = server};
     exports_init(&server->source.exports, engine, loop);
+    crowdsec_init(&server->source.crowdsec, &server->source.exports);
     for (size_t i = 0; i < server->count; i++) {
         struct port *port = &server->ports[i];
         if (port->protocol)
@@ -368,6 +384,7 @@ void server_free(struct server **server)
         if (port->fd >= 0)
             close(port->fd);
     }
+    crowdsec_fini(&(*server)->source.crowdsec);
     free((*server)->ports);
     free(*server);
     *server = NULL;

@@ -5,6 +5,7 @@
 #include "common/base/buf.h"
 #include "common/net/http.h"
 #include "common/net/status.h"
+#include "policyd/crowdsec.h"
 #include "policyd/engine.h"
 #include "policyd/export.h"
 
@@ -16,6 +17,7 @@ struct status_source {
     void *ctx;
     struct http_counts http;
     struct exports exports;
+    struct crowdsec crowdsec;
 };
 
 /* Append the list that answers request=status: postern-control(7). */

@@ -20,6 +20,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/net/http_conn.h"
+#include "common/net/http_refusal.h"
 #include "common/net/http_route.h"
 #include "common/net/http_stream.h"
 #include "common/net/http_token.h"
@@ -218,15 +219,15 @@ static void request_log_refusal(const struct http_request *request, const char *
 static enum MHD_Result request_refuse(struct http_request *request, const char *method,
                                       const char *path)
 {
-    char text[64];
+    const char *refused_in_json = request->server->options.refused_in_json;
+    bool is_json = refused_in_json && str_has_prefix(path, refused_in_json);
+    char text[HTTP_REFUSAL_MAX];
 
-    int len = snprintf(text, sizeof(text), "%s\n", MHD_get_reason_phrase_for(request->refusal));
+    size_t len = http_refusal_text(request->refusal, is_json, text);
     request_log_refusal(request, method, path);
-    request_answer(request, request->refusal, "text/plain", text, (size_t)len);
-    if (request->refusal == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(request->response, MHD_HTTP_HEADER_ALLOW, request->allow);
-    if (request->refusal == MHD_HTTP_UNAUTHORIZED)
-        http_token_ask(request->response);
+    request_answer(request, request->refusal, is_json ? "application/json" : "text/plain", text,
+                   len);
+    http_refusal_head(request->response, request->refusal, request->allow);
     return request_send(request);
 }
 

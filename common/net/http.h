@@ -64,8 +64,9 @@ struct http_options {
     unsigned request_sec; /* more than that, and no request came to its end: closed */
     const struct http_route *routes;
     size_t route_count;
-    void *ctx;                  /* for the routes' fn */
-    struct http_counts *counts; /* what to count in, or NULL; lives longer than the server */
+    const char *refused_in_json; /* what is refused of paths that begin so is JSON; NULL: none */
+    void *ctx;                   /* for the routes' fn */
+    struct http_counts *counts;  /* what to count in, or NULL; lives longer than the server */
 };
 
 /* Strings in options live as long as the server. NULL and error_r when libmicrohttpd will not

@@ -9,6 +9,7 @@ libnet_a_SOURCES = \
 	common/net/dns_packet.c common/net/dns_packet.h \
 	common/net/http.c common/net/http.h \
 	common/net/http_conn.c common/net/http_conn.h \
+	common/net/http_refusal.c common/net/http_refusal.h \
 	common/net/http_route.c common/net/http_route.h \
 	common/net/http_sections.c common/net/http_sections.h \
 	common/net/http_stream.c common/net/http_stream.h \

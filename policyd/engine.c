@@ -193,6 +193,8 @@ struct store_health engine_store_health(const struct engine *engine)
 
     if (engine->store->health)
         engine->store->health(engine->store, &health);
+    else
+        health.pending = engine_pending(engine);
     if (!health.error)
         health.error = keeper_store_error(engine->keeper);
     return health;

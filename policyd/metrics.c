@@ -96,7 +96,7 @@ static void put_store_up(const struct metric *metric, const struct status_source
 static void put_pending(const struct metric *metric, const struct status_source *source,
                         struct buf *out)
 {
-    metric_put(out, metric, NULL, engine_pending(source->engine));
+    metric_put(out, metric, NULL, engine_store_health(source->engine).pending);
 }
 
 static void put_queued(const struct metric *metric, const struct status_source *source,

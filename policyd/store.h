@@ -101,7 +101,7 @@ struct store_window {
  * late: away, or silent for STORE_WAIT_MS, so memory decides, and another word follows; or
  * that it never will count it. answers is NULL but for the first.
  */
-#define STORE_WAIT_MS 20
+#define STORE_WAIT_MS 15 /* so that no request waits for more than 20 */
 enum store_word { STORE_HIT_ANSWER, STORE_HIT_LATE, STORE_HIT_LOST };
 typedef void (*store_hit_fn)(enum store_word word, const struct store_hit_answer *answers,
                              void *ctx);
@@ -121,6 +121,7 @@ struct store_health {
     const char *error; /* why it is away, or NULL */
     size_t queued;     /* events that it has not counted yet */
     uint64_t dropped;  /* events that it will never count */
+    size_t pending;    /* what it has not answered */
 };
 
 /* error: NULL when it is durable. In the loop's thread, never before the call that asked returned.

@@ -40,6 +40,7 @@ static void on_wait(void *ctx)
     while (store->first_wait && store->first_wait->due_mono_ms <= now_ms) {
         struct redis_wait *wait = store->first_wait;
         redis_store_stop_waiting(store, wait);
+        store->is_silent = true;
         wait->late(wait);
     }
     if (store->first_wait)
@@ -47,8 +48,10 @@ static void on_wait(void *ctx)
 }
 
 /* All wait equally long, but for those that do not wait at all: they go in front. */
-void redis_store_wait(struct redis_store *store, struct redis_wait *wait, int64_t ms)
+void redis_store_wait(struct redis_store *store, struct redis_wait *wait, bool is_sent)
 {
+    int64_t ms = is_sent && !store->is_silent ? STORE_WAIT_MS : 0;
+
     wait->is_waiting = true;
     wait->due_mono_ms = clock_mono_ms(store->clock) + ms;
     wait->prev = ms ? store->last_wait : NULL;
@@ -57,6 +60,11 @@ void redis_store_wait(struct redis_store *store, struct redis_wait *wait, int64_
     *(wait->next ? &wait->next->prev : &store->last_wait) = wait;
     if (!store->is_armed || !ms)
         arm(store);
+}
+
+void redis_store_hear(struct redis_store *store)
+{
+    store->is_silent = false;
 }
 
 void redis_store_stop_waiting(struct redis_store *store, struct redis_wait *wait)
@@ -106,7 +114,7 @@ static void on_up(void *ctx)
 {
     struct redis_store *store = ctx;
 
-    store->has_complained = false;
+    store->has_complained = store->is_silent = false;
     redis_store_sync(store);
     redis_store_resend(store);
 }
@@ -175,6 +183,7 @@ static void health(const struct store *base, struct store_health *health_r)
         .error = redis_why_down(store->redis),
         .queued = store->queued,
         .dropped = store->dropped,
+        .pending = redis_in_flight(store->redis),
     };
 }
 

@@ -81,6 +81,7 @@ static void on_put(enum redis_status status, const struct redis_value *value, vo
     size_t len;
     const char *text = redis_string(value, &len);
 
+    redis_store_hear(store);
     if (status == REDIS_LOST) {
         say_error(put, "Redis was lost before it answered");
     } else if (redis_kind(value) != REDIS_STRING ||
@@ -136,5 +137,5 @@ void redis_store_put_ban(struct store *base, const struct store_ban *ban, store_
         put->next->prev = put;
     store->puts = put;
     put->is_sent = send_ban(store, ban, put);
-    redis_store_wait(store, &put->wait, put->is_sent ? STORE_WAIT_MS : 0);
+    redis_store_wait(store, &put->wait, put->is_sent);
 }

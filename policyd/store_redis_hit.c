@@ -152,6 +152,7 @@ static void on_answer(enum redis_status status, const struct redis_value *value,
     struct redis_hit *hit = ctx;
     struct redis_store *store = hit->store;
 
+    redis_store_hear(store);
     if (hit->is_resent)
         store->resent--;
     hit->is_resent = false;
@@ -215,7 +216,7 @@ void redis_store_hit(struct store *base, const struct store_hit *from, store_hit
     hit->is_sent = send_hit(hit);
     if (!hit->is_sent && !hit->is_look)
         queue_up(hit);
-    redis_store_wait(store, &hit->wait, hit->is_sent ? STORE_WAIT_MS : 0);
+    redis_store_wait(store, &hit->wait, hit->is_sent);
 }
 
 /* The oldest first; what a part of a Cluster refuses goes to the end. */

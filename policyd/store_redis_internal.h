@@ -34,6 +34,7 @@ struct redis_store {
     struct store_listener listener;
 
     struct redis_wait *first_wait, *last_wait;
+    bool is_silent; /* one was late, and nothing was answered since: nobody waits */
     struct loop_timer *wait_timer;
     bool is_armed; /* wait_timer, for the first that waits or before */
 
@@ -52,8 +53,10 @@ struct redis_store {
     bool has_complained;      /* of an answer, since it came up */
 };
 
-/* The first word is due within ms: 0 as soon as the caller has returned. */
-void redis_store_wait(struct redis_store *store, struct redis_wait *wait, int64_t ms);
+/* The first word is due: at once, as soon as the caller has returned, where it is not sent. */
+void redis_store_wait(struct redis_store *store, struct redis_wait *wait, bool is_sent);
+/* Something was answered. */
+void redis_store_hear(struct redis_store *store);
 void redis_store_stop_waiting(struct redis_store *store, struct redis_wait *wait);
 
 /* What scripts are told as now: "0" but in tests. */

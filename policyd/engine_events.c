@@ -78,7 +78,7 @@ static int64_t age_of(const struct engine *engine, const struct event *event)
 }
 
 /* What the jail does about the one too many. A delay is found by the count, and asked for later. */
-void engine_act(struct engine *engine, struct engine_report *report, size_t index,
+static void act(struct engine *engine, struct engine_report *report, size_t index,
                 const struct prefix *key, uint64_t count)
 {
     const struct config_jail *jail = &engine->config->jails[index];
@@ -91,6 +91,19 @@ void engine_act(struct engine *engine, struct engine_report *report, size_t inde
     } else if (jail_is_first_reached(jail, event, count)) {
         event_log_reached(jail, event, key, count);
     }
+}
+
+void engine_take_count(struct engine *engine, struct engine_report *report, size_t index,
+                       const struct prefix *key, enum jail_decision decision, uint64_t count)
+{
+    const struct config_jail *jail = &engine->config->jails[index];
+    const struct event *event = report->event;
+
+    event_log_counted(jail, event, key, decision != JAIL_IGNORED, count);
+    if (decision != JAIL_IGNORED)
+        history_add_jail(engine->history, &event->client, report->number, jail->name);
+    if (decision == JAIL_REACHED)
+        act(engine, report, index, key, count);
 }
 
 static void hit_jail(struct engine *engine, struct engine_report *report, size_t index)
@@ -111,16 +124,14 @@ static void hit_jail(struct engine *engine, struct engine_report *report, size_t
         leave_uncounted(engine, event, why_not);
         return;
     }
+    if (report->shared) {
+        shared_event_add(report->shared, event, index, &key);
+        return;
+    }
     struct window *window = counters_window(&engine->jails.counters[index], &key, now_ms);
     enum jail_decision decision = jail_hit(jail, window, event, now_ms - age_ms);
     uint64_t count = window_count(window, (int64_t)jail->findtime_sec * 1000, now_ms);
-    event_log_counted(jail, event, &key, decision != JAIL_IGNORED, count);
-    if (decision != JAIL_IGNORED)
-        history_add_jail(engine->history, jail->name);
-    if (report->shared)
-        shared_event_add(report->shared, event, index, &key, count, decision == JAIL_REACHED);
-    else if (decision == JAIL_REACHED)
-        engine_act(engine, report, index, &key, count);
+    engine_take_count(engine, report, index, &key, decision, count);
 }
 
 static bool event_is_of_login(const struct event *event)

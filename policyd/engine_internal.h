@@ -55,14 +55,11 @@ struct engine_report {
     struct shared_event *shared;    /* NULL where memory decides */
 };
 
-/* What a jail does about the one too many. */
-void engine_act(struct engine *engine, struct engine_report *report, size_t index,
-                const struct prefix *key, uint64_t count);
+/* What follows from what a jail made of the event. */
+void engine_take_count(struct engine *engine, struct engine_report *report, size_t index,
+                       const struct prefix *key, enum jail_decision decision, uint64_t count);
 
-/*
- * An event for a store that several share: what memory makes of it is noted for each jail,
- * and acted upon where the store does not answer in time.
- */
+/* An event for a store that several share. Where that does not answer in time, memory counts. */
 struct shared_event;
 
 static inline bool engine_is_shared(const struct engine *engine)
@@ -72,9 +69,9 @@ static inline bool engine_is_shared(const struct engine *engine)
 
 struct shared_event *shared_event_new(struct engine *engine, const struct engine_report *report,
                                       int64_t age_ms);
-/* count: of memory, with the event. is_reached: too many. */
+/* A jail that counts it. */
 void shared_event_add(struct shared_event *shared, const struct event *event, size_t index,
-                      const struct prefix *key, uint64_t count, bool is_reached);
+                      const struct prefix *key);
 /* Takes it; the report's done comes, later. false: no jail counts it, and it is freed. */
 bool shared_event_send(struct shared_event *shared);
 

@@ -7,26 +7,24 @@
 #include "common/base/mem.h"
 #include "policyd/engine_internal.h"
 
-/*
- * Each event is counted in memory first, as a guess that delays and limits go by at once.
- * The answer of the store takes its place; where none comes in time, the guess counts.
- */
-
 /* What one jail makes of the event. */
 struct shared_item {
     struct prefix key;
     struct store_hit_jail how;
     bool is_look; /* for memory to know it: nothing follows */
     bool is_sent;
+    enum jail_decision decision;
     uint64_t count;
-    bool is_reached;
 };
 
 struct shared_event {
     struct engine *engine;
     struct engine_report report;
-    struct event event; /* login and session are copies */
+    struct event event; /* its texts, and its origin, are copies */
+    struct origin origin;
+    struct config_gateway gateway;
     int64_t age_ms;
+    int64_t asked_mono_ms;
     struct shared_item *items; /* in the order of the jails */
     size_t count;
     size_t undecided; /* hits of which no word was said; then who asked is answered */
@@ -53,22 +51,36 @@ static struct shared_event *new_event(struct engine *engine)
     shared->engine = engine;
     shared->report.event = &shared->event;
     shared->report.done = engine_nobody_waits;
+    shared->asked_mono_ms = engine_now_mono_ms(engine);
     return shared;
+}
+
+/* The configuration that the gateway is of may be gone when the answer comes. */
+static void copy_origin(struct shared_event *shared, const struct origin *origin)
+{
+    shared->origin = *origin;
+    shared->event.origin = &shared->origin;
+    if (!origin->gateway)
+        return;
+    shared->gateway.name = copy_of(origin->gateway->name);
+    shared->origin.gateway = &shared->gateway;
 }
 
 struct shared_event *shared_event_new(struct engine *engine, const struct engine_report *report,
                                       int64_t age_ms)
 {
     struct shared_event *shared = new_event(engine);
+    const struct event *event = report->event;
 
-    shared->event = *report->event;
-    shared->event.login = copy_of(report->event->login);
-    shared->event.session = copy_of(report->event->session);
-    shared->event.fingerprint = "";
-    shared->event.origin = NULL;
-    shared->event.protocol = shared->event.recipient = NULL;
     shared->report = *report;
     shared->report.event = &shared->event;
+    shared->event = *event;
+    shared->event.login = copy_of(event->login);
+    shared->event.session = copy_of(event->session);
+    shared->event.protocol = copy_of(event->protocol);
+    shared->event.fingerprint = "";
+    shared->event.recipient = NULL;
+    copy_origin(shared, event->origin);
     shared->age_ms = age_ms;
     return shared;
 }
@@ -77,6 +89,8 @@ static void free_event(struct shared_event *shared)
 {
     free((char *)shared->event.login);
     free((char *)shared->event.session);
+    free((char *)shared->event.protocol);
+    free(shared->gateway.name);
     free(shared->items);
     free(shared);
 }
@@ -90,49 +104,47 @@ static struct shared_item *add_item(struct shared_event *shared, size_t index,
     struct shared_item *item = &shared->items[shared->count++];
     *item = (struct shared_item){.key = *key, .how = *how, .is_look = true};
     item->how.jail = jails->ids[index];
-    item->how.findtime_ms = (int64_t)jails->counted[index].findtime_sec * 1000;
+    item->how.by.findtime_ms = (int64_t)jails->counted[index].findtime_sec * 1000;
     return item;
 }
 
-/* Memory counted a look as nothing: it follows what is answered. */
 static void add_look(struct shared_event *shared, size_t index, const struct prefix *key)
 {
     add_item(shared, index, key, &(struct store_hit_jail){0});
 }
 
 void shared_event_add(struct shared_event *shared, const struct event *event, size_t index,
-                      const struct prefix *key, uint64_t count, bool is_reached)
+                      const struct prefix *key)
 {
     const struct config_jail *jail = &shared->engine->config->jails[index];
-    struct jail_count by = jail_count_of(jail, event);
+    bool is_asked_later = jail->action == JAIL_ACTION_DELAY || jail->action == JAIL_ACTION_DEFER;
     struct prefix net = jail_net(jail, &event->client);
-    struct shared_item *item = add_item(
-        shared, index, key,
-        &(struct store_hit_jail){
-            .limit = (uint32_t)jail_limit(jail, event->is_known),
-            .weight = (uint16_t)by.weight,
-            .hash_max = (uint8_t)by.hash_max,
-            .hash = by.hash,
-            .forgets = jail->action == JAIL_ACTION_BAN,
-            .tells_others = jail->action == JAIL_ACTION_DELAY || jail->action == JAIL_ACTION_DEFER,
-        });
 
-    item->is_look = false;
-    item->count = count;
-    item->is_reached = is_reached;
+    add_item(shared, index, key,
+             &(struct store_hit_jail){
+                 .by = jail_count_of(jail, event),
+                 .forgets = jail->action == JAIL_ACTION_BAN,
+                 .tells_others = is_asked_later,
+             })
+        ->is_look = false;
     if (jail->action == JAIL_ACTION_BAN && jail->bantime_factor > 1)
         add_look(shared, jails_bans_of(&shared->engine->jails, index), &net);
 }
 
 /* --- what follows ------------------------------------------------------------------------ */
 
-static void act_on(struct shared_event *shared, const struct shared_item *item)
+static size_t index_of(const struct shared_event *shared, const struct shared_item *item)
+{
+    return jails_find(&shared->engine->jails, item->how.jail, UINT64_MAX);
+}
+
+static void take_item(struct shared_event *shared, struct shared_item *item)
 {
     struct engine *engine = shared->engine;
-    size_t index = jails_find(&engine->jails, item->how.jail, UINT64_MAX);
+    size_t index = index_of(shared, item);
 
-    if (!item->is_look && item->is_reached && index < engine->config->jail_count)
-        engine_act(engine, &shared->report, index, &item->key, item->count);
+    if (!item->is_look && index < engine->config->jail_count)
+        engine_take_count(engine, &shared->report, index, &item->key, item->decision, item->count);
 }
 
 static void end_report(struct engine_report *report)
@@ -147,24 +159,26 @@ static void end_report(struct engine_report *report)
     report->done = engine_nobody_waits;
 }
 
-/* All that is told in time, in the order of the jails. */
+/* In the order of the jails. */
 static void conclude(struct shared_event *shared)
 {
     shared->engine->asked--;
     for (size_t i = 0; i < shared->count; i++)
-        act_on(shared, &shared->items[i]);
+        take_item(shared, &shared->items[i]);
     end_report(&shared->report);
 }
 
-/* Memory has decided before: it may be banned since. */
+/* Memory has counted it before; who was banned since is so already. */
 static void act_late(struct shared_event *shared, const struct shared_hit *hit)
 {
     const struct bans *bans = keeper_bans(shared->engine->keeper);
 
     keeper_expire(shared->engine->keeper);
     for (size_t i = 0; i < hit->count; i++) {
-        if (!bans_match(bans, &shared->event.client, CONFIG_ACTS_ALL))
-            act_on(shared, &shared->items[hit->items[i]]);
+        struct shared_item *item = &shared->items[hit->items[i]];
+        if (item->decision == JAIL_REACHED &&
+            !bans_match(bans, &shared->event.client, CONFIG_ACTS_ALL))
+            take_item(shared, item);
     }
     end_report(&shared->report);
 }
@@ -185,15 +199,28 @@ static void follow(struct engine *engine, size_t index, const struct prefix *key
 static void take_answer(struct shared_event *shared, struct shared_item *item,
                         const struct store_hit_answer *answer)
 {
-    struct jails *jails = &shared->engine->jails;
-    size_t index = jails_find(jails, item->how.jail, UINT64_MAX);
-    bool is_void = answer->is_reached && item->how.forgets;
+    size_t index = index_of(shared, item);
+    bool is_void = answer->decision == JAIL_REACHED && item->how.forgets;
 
     item->count = answer->count;
-    item->is_reached = answer->is_reached;
-    if (index < jails->count)
+    item->decision = answer->decision;
+    if (index < shared->engine->jails.count)
         follow(shared->engine, index, &item->key, answer->elapsed_ms, is_void ? 0 : answer->current,
                is_void ? 0 : answer->previous);
+}
+
+/* What is no event memory has noted already. */
+static void count_here(struct shared_event *shared, struct shared_item *item)
+{
+    struct engine *engine = shared->engine;
+    size_t index = index_of(shared, item);
+
+    if (item->is_look || index >= engine->config->jail_count)
+        return;
+    struct window *window =
+        counters_window(&engine->jails.counters[index], &item->key, engine_now_mono_ms(engine));
+    item->decision = jail_count(&item->how.by, window, shared->asked_mono_ms - shared->age_ms);
+    item->count = window_count(window, item->how.by.findtime_ms, engine_now_mono_ms(engine));
 }
 
 static void on_word(enum store_word word, const struct store_hit_answer *answers, void *ctx)
@@ -202,13 +229,18 @@ static void on_word(enum store_word word, const struct store_hit_answer *answers
     struct shared_event *shared = hit->shared;
     bool is_first = !hit->is_decided;
 
-    for (size_t i = 0; answers && i < hit->count; i++)
-        take_answer(shared, &shared->items[hit->items[i]], &answers[i]);
+    for (size_t i = 0; i < hit->count; i++) {
+        struct shared_item *item = &shared->items[hit->items[i]];
+        if (word == STORE_HIT_ANSWER)
+            take_answer(shared, item, &answers[i]);
+        else if (is_first)
+            count_here(shared, item);
+    }
     hit->is_decided = true;
     shared->undecided -= is_first;
     if (is_first && !shared->undecided)
         conclude(shared);
-    else if (!is_first && answers)
+    else if (!is_first && word == STORE_HIT_ANSWER)
         act_late(shared, hit);
     if (word == STORE_HIT_LATE)
         return;
@@ -283,7 +315,7 @@ void shared_note_ban(struct engine *engine, size_t index, const struct prefix *n
         return;
     struct shared_event *shared = new_event(engine);
     add_item(shared, jails_bans_of(&engine->jails, index), net,
-             &(struct store_hit_jail){.limit = UINT32_MAX, .weight = 1});
+             &(struct store_hit_jail){.by = {.limit = UINT32_MAX, .weight = 1}});
     shared_event_send(shared);
 }
 
@@ -294,7 +326,7 @@ void shared_note_login(struct engine *engine, const struct addr *client, const c
     struct prefix key = jails_known_key(&engine->jails, client, login);
     struct shared_event *shared = new_event(engine);
     add_item(shared, jails_known(&engine->jails), &key,
-             &(struct store_hit_jail){.limit = UINT32_MAX, .weight = 1, .begins = true});
+             &(struct store_hit_jail){.by = {.limit = UINT32_MAX, .weight = 1}, .begins = true});
     shared_event_send(shared);
 }
 

@@ -209,16 +209,40 @@ void history_add(struct history *history, const struct event *event, int64_t at_
     added->led_to_ban = false;
 }
 
-void history_add_jail(struct history *history, const char *jail)
+/* Of its client's the newest, mostly; NULL: it is forgotten. */
+static struct history_event *find_event(struct history *history, const struct addr *addr,
+                                        uint64_t number)
 {
-    BUG_ON(history->recent.newest == NOBODY);
-    char *jails = history->recent.entries[history->recent.newest].event.jails;
+    struct prefix net = history_net(addr);
+    const struct client *client = find_client(&history->recent, &net);
+
+    for (uint32_t i = client ? client->oldest : NOBODY; i != NOBODY;
+         i = history->recent.entries[i].next_of_client) {
+        if (history->recent.entries[i].event.number == number)
+            return &history->recent.entries[i].event;
+    }
+    return NULL;
+}
+
+static void add_jail(char *jails, size_t size, const char *jail)
+{
     size_t used = strlen(jails), comma = used ? 2 : 0, len = strlen(jail);
 
-    if (used + comma + len >= sizeof(((struct history_event *)NULL)->jails))
+    if (used + comma + len >= size)
         return;
     memcpy(jails + used, ", ", comma);
     memcpy(jails + used + comma, jail, len + 1);
+}
+
+void history_add_jail(struct history *history, const struct addr *client, uint64_t number,
+                      const char *jail)
+{
+    struct entry *newest = &history->recent.entries[history->recent.newest];
+    struct history_event *event =
+        newest->event.number == number ? &newest->event : find_event(history, client, number);
+
+    if (event)
+        add_jail(event->jails, sizeof(event->jails), jail);
 }
 
 /* Of two jails that ban for one event the second finds all kept. */

@@ -44,8 +44,9 @@ struct history *history_new(void);
 void history_free(struct history **history);
 
 void history_add(struct history *history, const struct event *event, int64_t at_wall_ms);
-/* This jail counted the event that was added last. */
-void history_add_jail(struct history *history, const char *jail);
+/* This jail counted the event of that number. */
+void history_add_jail(struct history *history, const struct addr *client, uint64_t number,
+                      const char *jail);
 /* The event of that number led to a ban: what its client has done is kept. */
 void history_keep(struct history *history, const struct addr *client, uint64_t number);
 

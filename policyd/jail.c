@@ -172,22 +172,30 @@ struct jail_count jail_count_of(const struct config_jail *jail, const struct eve
     bool is_distinct = jail->distinct_password && *event->fingerprint;
 
     return (struct jail_count){
+        .findtime_ms = findtime_ms(jail),
+        .limit = jail_limit(jail, event->is_known),
         .weight = jail_wants(jail, event->kind) ? weight_of(jail, event) : 0,
         .hash_max = is_distinct ? hash_max(jail, event) : 0,
         .hash = is_distinct ? hash_of(event) : 0,
     };
 }
 
-static bool count(const struct config_jail *jail, struct window *window,
-                  const struct jail_count *by, int64_t now_ms)
+static bool add(const struct jail_count *by, struct window *window, int64_t now_ms)
 {
     if (!by->hash_max)
-        window_add(window, findtime_ms(jail), now_ms);
-    else if (!window_add_distinct(window, findtime_ms(jail), by->hash, by->hash_max, now_ms))
+        window_add(window, by->findtime_ms, now_ms);
+    else if (!window_add_distinct(window, by->findtime_ms, by->hash, by->hash_max, now_ms))
         return false;
     for (unsigned i = 1; i < by->weight; i++)
-        window_add(window, findtime_ms(jail), now_ms);
+        window_add(window, by->findtime_ms, now_ms);
     return true;
+}
+
+enum jail_decision jail_count(const struct jail_count *by, struct window *window, int64_t now_ms)
+{
+    if (!by->weight || !add(by, window, now_ms))
+        return JAIL_IGNORED;
+    return window_count(window, by->findtime_ms, now_ms) < by->limit ? JAIL_COUNTED : JAIL_REACHED;
 }
 
 enum jail_decision jail_hit(const struct config_jail *jail, struct window *window,
@@ -195,9 +203,5 @@ enum jail_decision jail_hit(const struct config_jail *jail, struct window *windo
 {
     struct jail_count by = jail_count_of(jail, event);
 
-    if (!by.weight || !count(jail, window, &by, now_ms))
-        return JAIL_IGNORED;
-    if (window_count(window, findtime_ms(jail), now_ms) < jail_limit(jail, event->is_known))
-        return JAIL_COUNTED;
-    return JAIL_REACHED;
+    return jail_count(&by, window, now_ms);
 }

@@ -71,11 +71,14 @@ uint64_t jail_limit(const struct config_jail *jail, bool is_known);
 
 /* How it counts an event. */
 struct jail_count {
-    unsigned weight;   /* 0: not at all */
+    int64_t findtime_ms;
+    uint64_t limit;    /* so many are too many */
+    unsigned weight;   /* 0: it does not count */
     uint32_t hash_max; /* 0: each counts; else it remembers so many hashes, and knows this by */
     uint32_t hash;
 };
 struct jail_count jail_count_of(const struct config_jail *jail, const struct event *event);
+enum jail_decision jail_count(const struct jail_count *by, struct window *window, int64_t now_ms);
 
 /* The count with this event is too many, and without it was not. */
 bool jail_is_first_reached(const struct config_jail *jail, const struct event *event,

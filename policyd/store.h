@@ -9,6 +9,7 @@
 #include "common/base/addr.h"
 #include "common/base/error.h"
 #include "policyd/bans.h"
+#include "policyd/jail.h"
 
 /* A ban as it outlives the process: ends are wall clock. */
 struct store_ban {
@@ -56,17 +57,13 @@ struct store_counters {
 
 /* --- what several share ------------------------------------------------------------ */
 
-/* How one jail counts an event: jail_hit() is what the store has to do. */
+/* How one jail counts an event: jail_count() is what the store has to do. */
 struct store_hit_jail {
-    uint64_t jail; /* jail_identity(); a shared store tells jails apart by its lower half */
-    int64_t findtime_ms;
-    uint32_t limit;    /* so many are too many */
-    uint16_t weight;   /* 0: nothing is counted, and only looked at */
-    uint8_t hash_max;  /* 0: it is not distinct */
-    uint32_t hash;     /* of a distinct one */
-    bool forgets;      /* the window is void once it is reached */
-    bool begins;       /* the window begins with this event, whatever was before */
-    bool tells_others; /* once it is reached: take_window() */
+    uint64_t jail;        /* jail_identity(); a shared store tells jails apart by its lower half */
+    struct jail_count by; /* weight 0: nothing is counted, and only looked at */
+    bool forgets;         /* the window is void once it is reached */
+    bool begins;          /* the window begins with this event, whatever was before */
+    bool tells_others;    /* once it is reached: take_window() */
 };
 
 /* An event, for one key of all jails that count it by that key. */
@@ -80,7 +77,7 @@ struct store_hit {
 };
 
 struct store_hit_answer {
-    bool is_reached;    /* it was counted, and there are too many */
+    enum jail_decision decision;
     uint64_t count;     /* now, before anything is forgotten */
     int64_t elapsed_ms; /* since the window's start, as are these: */
     uint32_t current;

@@ -52,7 +52,7 @@ static struct redis_hit *hit_new(struct redis_store *store, const struct store_h
     };
     memcpy(hit->jails, from->jails, from->count * sizeof(*hit->jails));
     for (size_t i = 0; i < hit->count; i++)
-        hit->is_look &= !hit->jails[i].weight;
+        hit->is_look &= !hit->jails[i].by.weight;
     if (hit->next)
         hit->next->prev = hit;
     store->hits = hit;

@@ -211,22 +211,21 @@ size_t store_redis_write_jail(const struct store_hit_jail *jail, uint8_t out[STO
 {
     uint8_t *end = put_bytes(out, jail->jail, 4);
 
-    end = put_bytes(end, (uint64_t)jail->findtime_ms, 6);
-    end = put_bytes(end, jail->limit, 4);
-    end = put_bytes(end, jail->weight, 2);
+    end = put_bytes(end, (uint64_t)jail->by.findtime_ms, 6);
+    end = put_bytes(end, jail->by.limit, 4);
+    end = put_bytes(end, jail->by.weight, 2);
     end =
         put_bytes(end,
                   (uint64_t)((jail->forgets ? FLAG_FORGETS : 0) | (jail->begins ? FLAG_BEGINS : 0) |
                              (jail->tells_others ? FLAG_TELLS : 0)),
                   1);
-    end = put_bytes(end, jail->hash_max, 1);
-    if (jail->hash_max)
-        end = put_bytes(end, jail->hash, 4);
+    end = put_bytes(end, jail->by.hash_max, 1);
+    if (jail->by.hash_max)
+        end = put_bytes(end, jail->by.hash, 4);
     return (size_t)(end - out);
 }
 
-#define ANSWER_LEN       19
-#define DECISION_REACHED 2 /* 1: counted, 0: ignored */
+#define ANSWER_LEN 19
 
 int store_redis_read_answers(const char *text, size_t len, size_t count,
                              struct store_hit_answer *answers_r)
@@ -235,9 +234,9 @@ int store_redis_read_answers(const char *text, size_t len, size_t count,
         return -1;
     for (size_t i = 0; i < count; i++) {
         uint64_t decision = take_bytes(&text, 1);
-        if (decision > DECISION_REACHED)
+        if (decision > JAIL_REACHED)
             return -1;
-        answers_r[i].is_reached = decision == DECISION_REACHED;
+        answers_r[i].decision = (enum jail_decision)decision;
         answers_r[i].count = take_bytes(&text, 4);
         answers_r[i].elapsed_ms = (int64_t)take_bytes(&text, 6);
         answers_r[i].current = (uint32_t)take_bytes(&text, 4);

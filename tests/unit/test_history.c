@@ -85,6 +85,14 @@ static void keep(struct history *history, const char *client)
     history_keep(history, &who, history_last(history));
 }
 
+/* A jail counted the last event, which was of this client. */
+static void count_by(struct history *history, const char *jail)
+{
+    struct addr who = addr("203.0.113.7");
+
+    history_add_jail(history, &who, history_last(history), jail);
+}
+
 static void flood_with_bans(struct history *history, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -206,17 +214,19 @@ static void jails_are_named_as_long_as_they_fit(void **state)
     const struct history_event *event;
 
     add(history, "203.0.113.7", "a");
-    history_add_jail(history, "logins");
-    history_add_jail(history, "busy");
+    count_by(history, "logins");
+    count_by(history, "busy");
     event = history_after(history, 0);
     assert_string_equal(event->jails, "logins, busy");
-    history_add_jail(history, long_name);
+    count_by(history, long_name);
     assert_string_equal(event->jails, "logins, busy");
-    history_add_jail(history, "fits");
+    count_by(history, "fits");
     assert_string_equal(event->jails, "logins, busy, fits");
     add(history, "203.0.113.7", "b");
     assert_string_equal(history_newer(history, event)->jails, "");
-    history_add_jail(history, long_name);
+    history_add_jail(history, &event->client, event->number, "x"); /* of an earlier one */
+    assert_string_equal(event->jails, "logins, busy, fits, x");
+    count_by(history, long_name);
     assert_string_equal(history_newer(history, event)->jails, long_name);
     flood(history, HISTORY_MAX);
     for (event = history_after(history, 0); event; event = history_newer(history, event))

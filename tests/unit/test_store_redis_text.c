@@ -178,11 +178,11 @@ static void another_text_is_no_ban(void **state)
 static void a_jail_is_packed(void **state)
 {
     static const struct store_hit_jail jail = {.jail = UINT64_C(0x1122334455667788),
-                                               .findtime_ms = INT64_C(0x010203040506),
-                                               .limit = 0x0a0b0c0d,
-                                               .weight = 0x0102,
-                                               .hash_max = 9,
-                                               .hash = 0xdeadbeef,
+                                               .by = {.findtime_ms = INT64_C(0x010203040506),
+                                                      .limit = 0x0a0b0c0d,
+                                                      .weight = 0x0102,
+                                                      .hash_max = 9,
+                                                      .hash = 0xdeadbeef},
                                                .forgets = true,
                                                .tells_others = true};
     static const uint8_t bytes[] = {0x55, 0x66, 0x77, 0x88, 1, 2, 3, 4,    5,    6,    0x0a,
@@ -193,7 +193,7 @@ static void a_jail_is_packed(void **state)
     (void)state;
     assert_int_equal(store_redis_write_jail(&jail, out), sizeof(bytes));
     assert_memory_equal(out, bytes, sizeof(bytes));
-    plain.hash_max = 0;
+    plain.by.hash_max = 0;
     plain.begins = true;
     assert_int_equal(store_redis_write_jail(&plain, out), sizeof(bytes) - 4);
     assert_int_equal(out[16], 7);
@@ -209,7 +209,7 @@ static void an_answer_is_read(void **state)
 
     (void)state;
     assert_int_equal(store_redis_read_answers(answer, ANSWER_LEN, 1, &read), 0);
-    assert_true(read.is_reached);
+    assert_int_equal(read.decision, JAIL_REACHED);
     assert_int_equal(read.count, 7);
     assert_int_equal(read.elapsed_ms, 256);
     assert_int_equal(read.current, 3);
@@ -230,7 +230,7 @@ static void another_answer_is_none(void **state)
     assert_int_equal(store_redis_read_answers(bytes, ANSWER_LEN, 1, read), -1);
     bytes[0] = 1;
     assert_int_equal(store_redis_read_answers(bytes, ANSWER_LEN, 1, read), 0);
-    assert_false(read->is_reached);
+    assert_int_equal(read->decision, JAIL_COUNTED);
     bytes[11] = 1; /* more than a bucket ever has */
     assert_int_equal(store_redis_read_answers(bytes, ANSWER_LEN, 1, read), -1);
 }

@@ -89,17 +89,28 @@ static const char *known_reason(const struct redis_login *login, enum redis_step
     return NULL;
 }
 
+static const char *words_of(enum redis_step step)
+{
+    switch (step) {
+    case REDIS_STEP_AUTH:
+        return "the login was refused";
+    case REDIS_STEP_SELECT:
+        return "the database was refused";
+    case REDIS_STEP_ROLE:
+        return "its role was not told";
+    case REDIS_STEP_SUBSCRIBE:
+        return "the channel was refused";
+    case REDIS_STEP_PING:
+    case REDIS_STEP_COUNT:
+        break;
+    }
+    return "it does not answer as Redis does";
+}
+
 /* Of AUTH never the server's text, which can hold what it was sent. */
 int redis_greeting_check(const struct redis_login *login, enum redis_step step,
                          const struct redis_value *value, char *why_r, size_t size)
 {
-    static const char *const words[REDIS_STEP_COUNT] = {
-        [REDIS_STEP_AUTH] = "the login was refused",
-        [REDIS_STEP_SELECT] = "the database was refused",
-        [REDIS_STEP_ROLE] = "its role was not told",
-        [REDIS_STEP_PING] = "it does not answer as Redis does",
-        [REDIS_STEP_SUBSCRIBE] = "the channel was refused",
-    };
     const char *known = known_reason(login, step, value);
     size_t len;
     const char *text = redis_string(value, &len);
@@ -109,9 +120,9 @@ int redis_greeting_check(const struct redis_login *login, enum redis_step step,
     if (known)
         snprintf(why_r, size, "%s", known);
     else if (step == REDIS_STEP_AUTH || redis_kind(value) != REDIS_ERROR)
-        snprintf(why_r, size, "%s", words[step]);
+        snprintf(why_r, size, "%s", words_of(step));
     else
-        snprintf(why_r, size, "%s: %.*s", words[step], (int)(len < TEXT_SHOWN ? len : TEXT_SHOWN),
-                 text);
+        snprintf(why_r, size, "%s: %.*s", words_of(step),
+                 (int)(len < TEXT_SHOWN ? len : TEXT_SHOWN), text);
     return -1;
 }

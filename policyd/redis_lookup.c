@@ -13,6 +13,8 @@
 #include "common/base/endpoint.h"
 #include "common/base/mem.h"
 
+#define ADDRESSES_MAX 60 /* 1 to 6 of them are all tried as often as each other */
+
 struct redis_lookup {
     struct loop_io *io;
     int fd;
@@ -33,17 +35,15 @@ static int find_address(const char *host, unsigned turn, struct addr *addr_r)
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL, *at;
     struct endpoint endpoint = {0};
-    unsigned count = 0;
-    int result;
+    int result = -1;
 
     if (getaddrinfo(host, "0", &hints, &list) != 0)
         return -1;
-    for (at = list; at; at = at->ai_next)
-        count++;
     at = list;
-    for (unsigned i = turn % count; i > 0; i--)
-        at = at->ai_next;
-    result = endpoint_from_sockaddr(at->ai_addr, at->ai_addrlen, &endpoint);
+    for (unsigned i = turn % ADDRESSES_MAX; i > 0 && at; i--)
+        at = at->ai_next ? at->ai_next : list;
+    if (at)
+        result = endpoint_from_sockaddr(at->ai_addr, at->ai_addrlen, &endpoint);
     freeaddrinfo(list);
     *addr_r = endpoint.addr;
     return result;

@@ -19,5 +19,5 @@ void redis_script_init(struct redis_script *script, const char *text, size_t len
     script->text = text;
     script->len = len;
     for (unsigned i = 0; i < size; i++)
-        snprintf(script->sha1 + 2 * i, 3, "%02x", digest[i]);
+        snprintf(script->sha1 + (size_t)2 * i, 3, "%02x", digest[i]);
 }

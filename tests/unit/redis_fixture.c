@@ -14,6 +14,11 @@
 
 #define WORDS_MAX 16
 
+long number_of(const char *text)
+{
+    return strtol(text, NULL, 10);
+}
+
 unsigned free_port(void)
 {
     struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -280,7 +285,7 @@ void on_answer(enum redis_status status, const struct redis_value *value, void *
 bool ask(struct scene *scene, const char *words, struct answer *answer)
 {
     char *copy = strdup(words), *rest = copy, *word;
-    const char *argv[WORDS_MAX];
+    const char *argv[WORDS_MAX] = {NULL};
     size_t argc = 0;
     bool is_sent;
 

@@ -39,6 +39,8 @@ int scene_teardown(void **state);
 struct scene *scene_of(void **state);
 
 unsigned free_port(void);
+/* Of a text that begins with digits. */
+long number_of(const char *text);
 /* Lines of its own file of configuration; "": none. Waits until it answers. */
 void server_start(struct scene *scene, size_t i, const char *lines);
 /* As it was, with what it kept. */

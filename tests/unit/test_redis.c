@@ -13,11 +13,11 @@
 
 /* With a real redis-server. */
 
-static int reads_of(struct scene *scene)
+static long reads_of(struct scene *scene)
 {
     const char *at = strstr(server_do(scene, 0, "INFO stats"), "total_reads_processed:");
 
-    return at ? atoi(at + strlen("total_reads_processed:")) : -1;
+    return at ? number_of(at + strlen("total_reads_processed:")) : -1;
 }
 
 struct triple {
@@ -306,8 +306,8 @@ static void test_script(void **state)
             assert_int_equal(answers[i].calls, 1);
             assert_int_equal(answers[i].kind, REDIS_INTEGER);
         }
-        assert_int_equal(atoi(server_do(scene, 0, "GET k")),
-                         (int)((round + 1) * 2 * COUNT(answers)));
+        assert_int_equal(number_of(server_do(scene, 0, "GET k")),
+                         (long)(round + 1) * 2 * (long)COUNT(answers));
     }
     assert_string_equal(ask_wait(scene, "SET k x"), "OK");
     assert_true(redis_eval(scene->redis, &script, "k", 1, 1, argv, NULL, on_answer, &answers[0]));
@@ -350,7 +350,7 @@ static void test_pipeline(void **state)
 {
     struct scene *scene = scene_of(state);
     struct answer answers[200];
-    int before, after;
+    long before, after;
 
     server_start(scene, 0, "");
     client_start(scene, "store = \"redis://@0\"");

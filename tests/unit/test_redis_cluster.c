@@ -135,7 +135,7 @@ static void test_spread(void **state)
     for (size_t i = 0; i < MASTERS; i++) {
         assert_true(redis_call_node(scene->redis, i, 4, argv, NULL, on_scan, &found));
         assert_null(strstr(server_do(scene, i, "INFO errorstats"), "MOVED"));
-        assert_true(atoi(server_do(scene, i, "DBSIZE")) > 50);
+        assert_true(number_of(server_do(scene, i, "DBSIZE")) > 50);
     }
     assert_false(redis_call_node(scene->redis, MASTERS, 4, argv, NULL, on_scan, &found));
     FIXTURE_TURN_UNTIL(scene->loop, redis_in_flight(scene->redis) == 0);
@@ -272,7 +272,7 @@ static void test_hung_master(void **state)
                                         str_eq(ask_key(scene, "INCR", key_of(0, 0)), "1"));
     server_signal(scene, 0, SIGCONT);
     for (unsigned i = 0; i < 100; i++)
-        assert_true(atoi(ask_key(scene, "INCR", key_of(0, 0))) > 0);
+        assert_true(number_of(ask_key(scene, "INCR", key_of(0, 0))) > 0);
 }
 
 /* Nobody follows: the Cluster refuses everything, and says so until it is whole again. */
@@ -314,8 +314,8 @@ static void test_slots(void **state)
     start_node(scene, 0);
     for (size_t i = 0; i < COUNT(keys); i++) {
         snprintf(line, sizeof(line), "CLUSTER KEYSLOT '%s'", keys[i]);
-        CASE(keys[i],
-             (unsigned)atoi(server_do(scene, 0, line)) == redis_map_slot(keys[i], strlen(keys[i])));
+        CASE(keys[i], (unsigned)number_of(server_do(scene, 0, line)) ==
+                          redis_map_slot(keys[i], strlen(keys[i])));
     }
 }
 

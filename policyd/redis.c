@@ -129,10 +129,13 @@ size_t redis_in_flight(const struct redis *redis)
 static void on_node_up(const char *address, void *ctx)
 {
     struct redis *redis = ctx;
+    bool was_up = redis->is_up;
 
     if (redis_is_cluster(redis))
         log_info(NULL, "store-node-up", LOG_STR("node", address));
     judge(redis, NULL);
+    if (was_up && redis->handler.joined)
+        redis->handler.joined(redis->handler.ctx);
 }
 
 static void on_node_down(const char *address, bool was_up, const char *why, void *ctx)

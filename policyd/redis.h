@@ -38,6 +38,11 @@ struct redis_handler {
     void (*up)(void *ctx);                    /* it can be asked, and the channel is heard */
     void (*down)(const char *why, void *ctx); /* once after each up */
     void (*message)(const uint8_t *bytes, size_t len, void *ctx); /* of the channel */
+    /*
+     * In a Cluster, while it is up: another master, or one again, can be asked; what it has
+     * may be less than is known.
+     */
+    void (*joined)(void *ctx);
     void *ctx;
 };
 

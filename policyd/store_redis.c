@@ -125,6 +125,12 @@ static void on_down(const char *why, void *ctx)
     redis_store_stop_sync(ctx);
 }
 
+/* One that comes back with nothing of what it had is told. */
+static void on_joined(void *ctx)
+{
+    redis_store_sync(ctx);
+}
+
 static void on_message(const uint8_t *bytes, size_t len, void *ctx)
 {
     struct redis_store *store = ctx;
@@ -228,8 +234,11 @@ struct store *store_redis_open(struct loop *loop, const struct clock *clock,
     loop_timer_start(store->retry_timer, RETRY_MS);
     redis_script_init(&store->hit_script, redis_hit_lua, sizeof(redis_hit_lua) - 1);
     redis_script_init(&store->ban_script, redis_ban_lua, sizeof(redis_ban_lua) - 1);
-    store->redis = redis_new(
-        loop, &clock_system, config, store->channel,
-        &(struct redis_handler){.up = on_up, .down = on_down, .message = on_message, .ctx = store});
+    store->redis = redis_new(loop, &clock_system, config, store->channel,
+                             &(struct redis_handler){.up = on_up,
+                                                     .down = on_down,
+                                                     .message = on_message,
+                                                     .joined = on_joined,
+                                                     .ctx = store});
     return &store->store;
 }

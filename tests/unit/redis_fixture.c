@@ -208,6 +208,13 @@ static void on_down(const char *why, void *ctx)
     snprintf(scene->why, sizeof(scene->why), "%s", why);
 }
 
+static void on_joined(void *ctx)
+{
+    struct scene *scene = ctx;
+
+    scene->joins++;
+}
+
 static void on_message(const uint8_t *bytes, size_t len, void *ctx)
 {
     struct scene *scene = ctx;
@@ -243,7 +250,7 @@ void client_start(struct scene *scene, const char *lines)
     if (config_load(path, &scene->config, &errors) != 0)
         fail_msg("%s", errors.items[0].text);
     scene->redis = redis_new(scene->loop, &clock_system, scene->config, "postern:bans",
-                             &(struct redis_handler){on_up, on_down, on_message, scene});
+                             &(struct redis_handler){on_up, on_down, on_message, on_joined, scene});
 }
 
 void client_stop(struct scene *scene)

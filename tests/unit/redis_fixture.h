@@ -27,7 +27,7 @@ struct scene {
     struct loop *loop;
     struct config *config;
     struct redis *redis;
-    unsigned ups, downs, messages;
+    unsigned ups, downs, joins, messages;
     char why[512], message[64];
     char log[16384]; /* all lines, as long as they fit */
 };

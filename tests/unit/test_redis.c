@@ -167,7 +167,8 @@ static void test_login(void **state)
 
     server_start(scene, 0,
                  "requirepass s3cret\n"
-                 "user postern on >s3cret2 ~p:* &* +@all\n"
+                 "user postern on >s3cret2 ~p:* &postern:* +@read +@write +@scripting "
+                 "+@connection +@pubsub +TIME\n"
                  "user mute on >s3cret3 ~p:* +@all -@pubsub\n");
     scene_put(scene, "default", "s3cret\n");
     scene_put(scene, "postern", "s3cret2\n");

@@ -237,6 +237,7 @@ static void test_lost_master(void **state)
 {
     struct scene *scene = scene_of(state);
     const char *reply;
+    unsigned joins;
 
     start_cluster(scene);
     for (size_t i = 0; i < NODES; i++)
@@ -244,6 +245,7 @@ static void test_lost_master(void **state)
     client_start_all(scene);
     for (size_t i = 0; i < MASTERS; i++)
         assert_string_equal(ask_key(scene, "INCR", key_of(i, 0)), "1");
+    joins = scene->joins;
     server_kill(scene, 0);
     reply = ask_key(scene, "INCR", key_of(0, 0));
     assert_true(str_eq(reply, "lost") || str_eq(reply, "refused"));
@@ -252,6 +254,7 @@ static void test_lost_master(void **state)
     FIXTURE_TURN_UNTIL(scene->loop, str_eq(ask_key(scene, "SET", "p:x 1"), "OK") &&
                                         str_eq(ask_key(scene, "EXISTS", key_of(0, 0)), "1"));
     assert_string_equal(server_do(scene, REPLICA, "ROLE | head -1"), "master");
+    assert_int_equal(scene->joins, joins + 1);
     assert_string_equal(ask_key(scene, "INCR", key_of(1, 0)), "3");
     assert_string_equal(ask_key(scene, "INCR", key_of(2, 0)), "3");
     assert_in_range(scene->downs, 0, 1); /* when it was the one that the channel was heard on */

@@ -106,18 +106,30 @@ void engine_take_count(struct engine *engine, struct engine_report *report, size
         act(engine, report, index, key, count);
 }
 
+/* Why nobody in this net is counted, or NULL. */
+static const char *protects(const struct engine *engine, struct engine_report *report,
+                            const struct prefix *net, char reason[ORIGIN_REASON_MAX])
+{
+    if (prefix_eq(&report->unprotected, net))
+        return NULL;
+    const char *why_not = origin_protects(engine->rules, net, reason);
+    if (!why_not)
+        report->unprotected = *net;
+    return why_not;
+}
+
 static void hit_jail(struct engine *engine, struct engine_report *report, size_t index)
 {
     const struct event *event = report->event;
     const struct config_jail *jail = &engine->config->jails[index];
-    int64_t now_ms = engine_now_mono_ms(engine), age_ms = age_of(engine, event);
+    int64_t now_ms = report->now_ms, age_ms = age_of(engine, event);
     struct prefix key = jail_key(jail, event);
     const char *why_not = NULL;
     char reason[ORIGIN_REASON_MAX];
 
     struct prefix net = jail_net(jail, &event->client);
     if (jail->count_by != COUNT_BY_LOGIN)
-        why_not = origin_protects(engine->rules, &net, reason);
+        why_not = protects(engine, report, &net, reason);
     if (!why_not && age_ms >= (int64_t)jail->findtime_sec * 1000)
         why_not = "older than findtime";
     if (why_not) {
@@ -165,13 +177,13 @@ static void count_event(struct engine *engine, const struct origin *origin,
                         const struct origin_peer *peer, struct event *event,
                         struct engine_report *report)
 {
+    report->now_ms = engine_now_mono_ms(engine);
     keeper_expire(engine->keeper);
     const char *why_not = uncounted(engine, origin, event);
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     event->origin = origin;
-    event->is_known =
-        origin->kind == ORIGIN_KNOWN && *event->login &&
-        jails_know(&engine->jails, &origin->addr, event->login, engine_now_mono_ms(engine));
+    event->is_known = origin->kind == ORIGIN_KNOWN && *event->login &&
+                      jails_know(&engine->jails, &origin->addr, event->login, report->now_ms);
     if (why_not) {
         leave_uncounted(engine, event, why_not);
         return;

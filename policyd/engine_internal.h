@@ -48,7 +48,9 @@ struct judgement engine_judge_origin(struct engine *engine, const struct origin 
 /* An event that is being counted. Most lead to no ban, and then nothing has to be waited for. */
 struct engine_report {
     const struct event *event;
-    uint64_t number; /* in the history */
+    int64_t now_ms;
+    uint64_t number;           /* in the history */
+    struct prefix unprotected; /* the net that was looked at last; jails often share one */
     engine_done_fn done;
     void *ctx;
     struct engine_request *request; /* NULL before the first ban */

@@ -29,18 +29,32 @@ static uint64_t rotl(uint64_t x, unsigned n)
     return x << n | x >> (64 - n);
 }
 
-static void sip_round(uint64_t v[4])
+struct sip {
+    uint64_t v0, v1, v2, v3;
+};
+
+/* By value, and in line: its words stay in registers, which is half of what a look-up costs. */
+static inline struct sip sip_round(struct sip sip)
 {
-    v[0] += v[1];
-    v[2] += v[3];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[1];
-    v[0] += v[3];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] = rotl(v[2], 32);
+    sip.v0 += sip.v1;
+    sip.v2 += sip.v3;
+    sip.v1 = rotl(sip.v1, 13) ^ sip.v0;
+    sip.v3 = rotl(sip.v3, 16) ^ sip.v2;
+    sip.v0 = rotl(sip.v0, 32);
+    sip.v2 += sip.v1;
+    sip.v0 += sip.v3;
+    sip.v1 = rotl(sip.v1, 17) ^ sip.v2;
+    sip.v3 = rotl(sip.v3, 21) ^ sip.v0;
+    sip.v2 = rotl(sip.v2, 32);
+    return sip;
+}
+
+static inline struct sip sip_take(struct sip sip, uint64_t word)
+{
+    sip.v3 ^= word;
+    sip = sip_round(sip);
+    sip.v0 ^= word;
+    return sip;
 }
 
 static uint64_t load_le(const uint8_t *bytes, size_t len)
@@ -62,23 +76,17 @@ uint64_t map_hash(const void *key, size_t key_len)
     const uint8_t *bytes = key;
 
     pthread_once(&hash_key_once, make_hash_key);
-    uint64_t v[4] = {hash_key[0] ^ 0x736f6d6570736575u, hash_key[1] ^ 0x646f72616e646f6du,
-                     hash_key[0] ^ 0x6c7967656e657261u, hash_key[1] ^ 0x7465646279746573u};
+    struct sip sip = {hash_key[0] ^ 0x736f6d6570736575u, hash_key[1] ^ 0x646f72616e646f6du,
+                      hash_key[0] ^ 0x6c7967656e657261u, hash_key[1] ^ 0x7465646279746573u};
     size_t whole = key_len & ~(size_t)7;
-    for (size_t i = 0; i < whole; i += 8) {
-        uint64_t word = load_le(bytes + i, 8);
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
+    for (size_t i = 0; i < whole; i += 8)
+        sip = sip_take(sip, load_le(bytes + i, 8));
     uint64_t last = load_le(bytes + whole, key_len - whole) | (uint64_t)key_len << 56;
-    v[3] ^= last;
-    sip_round(v);
-    v[0] ^= last;
-    v[2] ^= 0xff;
+    sip = sip_take(sip, last);
+    sip.v2 ^= 0xff;
     for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+        sip = sip_round(sip);
+    return sip.v0 ^ sip.v1 ^ sip.v2 ^ sip.v3;
 }
 
 void map_init(struct map *map, map_eq_fn eq)

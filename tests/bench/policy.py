@@ -23,8 +23,14 @@ policyd {{
   group = ""
   max_keys = {keys}
 }}
-jail "each" {{ events = {{"connect"}}  maxretry = 1000000  findtime = "1h" }}
+{jails}
 '''
+JAILS = '''
+jail "each" { events = {"connect"}  maxretry = 1000000  findtime = "1h" }
+jail "long" { events = {"connect"}  maxretry = 1000000  findtime = "1d" }
+jail "net" { events = {"connect"}  maxretry = 1000000  findtime = "1h"  prefix4 = 24 }
+'''
+JAIL = JAILS.splitlines()[1]
 
 
 class Nothing(Server):
@@ -38,19 +44,19 @@ class Nothing(Server):
 
 
 class Policyd(Server):
-    """One jail that counts each request."""
+    """Jails that count each request, three if not told otherwise."""
 
     name = "policyd"
 
-    def __init__(self, keys=200000):
+    def __init__(self, keys=200000, jails=JAILS):
         super().__init__()
-        self.keys = keys
+        self.keys, self.jails = keys, jails
 
     def start(self):
         path = os.path.join(self.folder, "postern.conf")
         with open(path, "w", encoding="ascii") as config:
             config.write(CONFIG.format(user=USER, folder=self.folder, keys=self.keys,
-                                       **self.addresses))
+                                       jails=self.jails, **self.addresses))
         with open(os.path.join(self.folder, "log"), "wb") as log:
             self.spawn(os.path.join(BUILD, "postern-policyd"), "-f", "-c", path, stderr=log)
 
@@ -135,7 +141,7 @@ def fill(policyd, clients):
 
 
 def memory(rounds):
-    with Policyd(keys=MANY) as few, Policyd(keys=MANY) as many:
+    with Policyd(MANY, JAIL) as few, Policyd(MANY, JAIL) as many:
         fill(few, CLIENTS)
         filled = fill(many, MANY)
         runs = [[measure(many, "unix", 8, clients=MANY), measure(few, "unix", 8)]

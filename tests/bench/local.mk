@@ -15,7 +15,7 @@ tests_bench_proxy_load_SOURCES = tests/bench/proxy_load.c $(bench_common)
 tests_bench_proxy_sink_SOURCES = tests/bench/proxy_sink.c $(bench_common)
 tests_bench_policy_null_SOURCES = tests/bench/policy_null.c $(bench_common)
 EXTRA_DIST += \
-	tests/bench/run tests/bench/benchkit.py tests/bench/ingress.py tests/bench/milter.py \
+	tests/bench/run tests/bench/bans.py tests/bench/benchkit.py tests/bench/ingress.py tests/bench/milter.py \
 	tests/bench/milter_servers.py \
 	tests/bench/policy.py tests/bench/packages
 

@@ -106,7 +106,8 @@ soak: crash
 if TESTS_BUILT
 policyd_tests = \
 	tests/unit/test_redis tests/unit/test_redis_cluster tests/unit/test_redis_hostile \
-	tests/unit/test_redis_map tests/unit/test_redis_sentinel \
+	tests/unit/test_redis_lookup tests/unit/test_redis_map \
+	tests/unit/test_redis_sentinel \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_decision tests/unit/test_engine \
 	tests/unit/test_engine_bans \
@@ -167,6 +168,8 @@ tests_unit_test_redis_cluster_SOURCES = tests/unit/test_redis_cluster.c $(redis_
 tests_unit_test_redis_cluster_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_redis_hostile_SOURCES = tests/unit/test_redis_hostile.c $(redis_fixture)
 tests_unit_test_redis_hostile_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
+tests_unit_test_redis_lookup_SOURCES = tests/unit/test_redis_lookup.c
+tests_unit_test_redis_lookup_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_redis_map_SOURCES = tests/unit/test_redis_map.c
 tests_unit_test_redis_map_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_redis_sentinel_SOURCES = tests/unit/test_redis_sentinel.c $(redis_fixture)

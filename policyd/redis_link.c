@@ -21,7 +21,7 @@
 #include "policyd/redis_reader.h"
 
 #define READ_SIZE 16384
-#define PING_MS   5000 /* of silence, until it is asked whether it lives */
+#define PING_MS   2000 /* of silence, until it is asked whether it lives */
 #define OUT_FIRST 4096 /* no secret is left behind by a buffer that grows */
 
 enum state { STATE_CONNECTING, STATE_GREETING, STATE_READY, STATE_ENDED };

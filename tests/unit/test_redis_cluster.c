@@ -12,12 +12,16 @@
 #include "tests/unit/redis_fixture.h"
 #include "tests/unit/unit.h"
 
-/* With a Cluster of three masters, a replica of the first, and a node that has nothing. */
+/*
+ * With a Cluster of three masters, a replica of the first, and a node that has nothing: one
+ * for all tests, which leave it whole, the first and its replica perhaps in each other's place.
+ */
 
 #define MASTERS 3
 #define REPLICA 3
 #define EMPTY   4
 #define NODES   5
+#define MOVING  1000 /* the first key of those whose slots move */
 
 static void wait_for(struct scene *scene, size_t i, const char *args, const char *text)
 {
@@ -86,16 +90,21 @@ static void client_start_all(struct scene *scene)
     FIXTURE_TURN_UNTIL(scene->loop, lines_of(scene, "store-node-up") >= MASTERS);
 }
 
-/* A key whose slot is at this master; key_of(.., 0) and key_of(.., 1) share a slot. */
-static const char *key_of(size_t master, unsigned more)
+/* A key whose slot was this master's in the beginning; the same more or not, they share it. */
+static const char *key_from(unsigned first, size_t master, unsigned more)
 {
     static char key[64];
 
-    for (unsigned i = 0;; i++) {
+    for (unsigned i = first;; i++) {
         snprintf(key, sizeof(key), "p:{%u}:%u", i, more);
         if (redis_map_slot(key, strlen(key)) * MASTERS / REDIS_SLOTS == master)
             return key;
     }
+}
+
+static const char *key_of(size_t master, unsigned more)
+{
+    return key_from(0, master, more);
 }
 
 static const char *ask_key(struct scene *scene, const char *verb, const char *key)
@@ -122,7 +131,6 @@ static void test_spread(void **state)
     size_t found = 0;
     char line[64];
 
-    start_cluster(scene);
     client_start_all(scene);
     assert_int_equal(redis_node_count(scene->redis), MASTERS);
     for (unsigned i = 0; i < COUNT(answers); i++) {
@@ -149,7 +157,6 @@ static void test_one_seed(void **state)
 {
     struct scene *scene = scene_of(state);
 
-    start_cluster(scene);
     client_start(scene, "store = \"redis+cluster://@4\"");
     UP(scene, 1);
     FIXTURE_TURN_UNTIL(scene->loop, lines_of(scene, "store-node-up") >= MASTERS);
@@ -174,8 +181,8 @@ static void migrate(struct scene *scene, size_t from, size_t to)
     struct redis_script script;
     unsigned slot;
 
-    snprintf(key, sizeof(key), "%s", key_of(from, 0));
-    snprintf(other, sizeof(other), "%s", key_of(from, 1));
+    snprintf(key, sizeof(key), "%s", key_from(MOVING, from, 0));
+    snprintf(other, sizeof(other), "%s", key_from(MOVING, from, 1));
     slot = redis_map_slot(key, strlen(key));
     assert_int_equal(slot, redis_map_slot(other, strlen(other)));
     assert_string_equal(ask_key(scene, "INCR", key), "1");
@@ -215,7 +222,6 @@ static void test_migration(void **state)
 {
     struct scene *scene = scene_of(state);
 
-    start_cluster(scene);
     client_start_all(scene);
     migrate(scene, 0, 1);
     assert_int_equal(redis_node_count(scene->redis), MASTERS);
@@ -226,40 +232,9 @@ static void test_migration_to_new(void **state)
 {
     struct scene *scene = scene_of(state);
 
-    start_cluster(scene);
     client_start_all(scene);
     migrate(scene, 1, EMPTY);
     FIXTURE_TURN_UNTIL(scene->loop, redis_node_count(scene->redis) == MASTERS + 1);
-}
-
-/* A master dies: its keys wait for its replica, and those of the others for nobody. */
-static void test_lost_master(void **state)
-{
-    struct scene *scene = scene_of(state);
-    const char *reply;
-    unsigned joins;
-
-    start_cluster(scene);
-    for (size_t i = 0; i < NODES; i++)
-        server_do(scene, i, "CONFIG SET cluster-require-full-coverage no");
-    client_start_all(scene);
-    for (size_t i = 0; i < MASTERS; i++)
-        assert_string_equal(ask_key(scene, "INCR", key_of(i, 0)), "1");
-    joins = scene->joins;
-    server_kill(scene, 0);
-    reply = ask_key(scene, "INCR", key_of(0, 0));
-    assert_true(str_eq(reply, "lost") || str_eq(reply, "refused"));
-    assert_string_equal(ask_key(scene, "INCR", key_of(1, 0)), "2");
-    assert_string_equal(ask_key(scene, "INCR", key_of(2, 0)), "2");
-    FIXTURE_TURN_UNTIL(scene->loop, str_eq(ask_key(scene, "SET", "p:x 1"), "OK") &&
-                                        str_eq(ask_key(scene, "EXISTS", key_of(0, 0)), "1"));
-    assert_string_equal(server_do(scene, REPLICA, "ROLE | head -1"), "master");
-    assert_int_equal(scene->joins, joins + 1);
-    assert_string_equal(ask_key(scene, "INCR", key_of(1, 0)), "3");
-    assert_string_equal(ask_key(scene, "INCR", key_of(2, 0)), "3");
-    assert_in_range(scene->downs, 0, 1); /* when it was the one that the channel was heard on */
-    FIXTURE_TURN_UNTIL(scene->loop, !redis_why_down(scene->redis));
-    assert_int_equal(redis_node_count(scene->redis), MASTERS);
 }
 
 /* One that hangs with a replica to follow it, too. */
@@ -267,7 +242,6 @@ static void test_hung_master(void **state)
 {
     struct scene *scene = scene_of(state);
 
-    start_cluster(scene);
     client_start_all(scene);
     server_signal(scene, 0, SIGSTOP);
     assert_string_equal(ask_key(scene, "INCR", key_of(0, 0)), "lost");
@@ -278,12 +252,42 @@ static void test_hung_master(void **state)
         assert_true(number_of(ask_key(scene, "INCR", key_of(0, 0))) > 0);
 }
 
+/* The one that followed dies: its keys wait for the next, and those of the others for nobody. */
+static void test_lost_master(void **state)
+{
+    struct scene *scene = scene_of(state);
+    const char *reply;
+    unsigned joins;
+
+    for (size_t i = 0; i < NODES; i++)
+        server_do(scene, i, "CONFIG SET cluster-require-full-coverage no");
+    wait_for(scene, 0, "INFO replication", "master_link_status:up");
+    client_start_all(scene);
+    for (size_t i = 0; i < MASTERS; i++)
+        assert_string_equal(ask_key(scene, "INCR", key_of(i, 0)), "1");
+    joins = scene->joins;
+    server_kill(scene, REPLICA);
+    reply = ask_key(scene, "INCR", key_of(0, 0));
+    assert_true(str_eq(reply, "lost") || str_eq(reply, "refused"));
+    assert_string_equal(ask_key(scene, "INCR", key_of(1, 0)), "2");
+    assert_string_equal(ask_key(scene, "INCR", key_of(2, 0)), "2");
+    FIXTURE_TURN_UNTIL(scene->loop, str_eq(ask_key(scene, "SET", "p:x 1"), "OK") &&
+                                        str_eq(ask_key(scene, "EXISTS", key_of(0, 0)), "1"));
+    assert_string_equal(server_do(scene, 0, "ROLE | head -1"), "master");
+    assert_int_equal(scene->joins, joins + 1);
+    assert_string_equal(ask_key(scene, "INCR", key_of(1, 0)), "3");
+    assert_string_equal(ask_key(scene, "INCR", key_of(2, 0)), "3");
+    assert_in_range(scene->downs, 0, 1); /* when it was the one that the channel was heard on */
+    FIXTURE_TURN_UNTIL(scene->loop, !redis_why_down(scene->redis));
+    assert_int_equal(redis_node_count(scene->redis), MASTERS);
+    server_restart(scene, REPLICA);
+}
+
 /* Nobody follows: the Cluster refuses everything, and says so until it is whole again. */
 static void test_down(void **state)
 {
     struct scene *scene = scene_of(state);
 
-    start_cluster(scene);
     client_start_all(scene);
     server_kill(scene, 1);
     wait_for(scene, 2, "CLUSTER INFO", "cluster_state:fail");
@@ -300,8 +304,8 @@ static void test_no_cluster(void **state)
 {
     struct scene *scene = scene_of(state);
 
-    server_start(scene, 0, "");
-    client_start(scene, "store = \"redis+cluster://@0\"");
+    server_start(scene, NODES, "");
+    client_start(scene, "store = \"redis+cluster://@5\"");
     FIXTURE_TURN_UNTIL(scene->loop, is_away(scene, "this is no Cluster, or an unfinished one"));
     assert_int_equal(scene->ups, 0);
 }
@@ -314,7 +318,6 @@ static void test_slots(void **state)
     struct scene *scene = scene_of(state);
     char line[64];
 
-    start_node(scene, 0);
     for (size_t i = 0; i < COUNT(keys); i++) {
         snprintf(line, sizeof(line), "CLUSTER KEYSLOT '%s'", keys[i]);
         CASE(keys[i], (unsigned)number_of(server_do(scene, 0, line)) ==
@@ -322,19 +325,51 @@ static void test_slots(void **state)
     }
 }
 
+static struct scene *shared;
+
+static int group_setup(void **state)
+{
+    scene_setup((void **)&shared);
+    if (shared)
+        start_cluster(shared);
+    *state = NULL;
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    return scene_teardown((void **)&shared);
+}
+
+static int setup(void **state)
+{
+    *state = shared;
+    for (size_t i = 0; i < NODES && shared; i++)
+        server_do(shared, i, "FLUSHALL");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *scene = *state;
+
+    if (!scene)
+        return 0;
+    client_stop(scene);
+    scene->ups = scene->downs = scene->joins = scene->messages = 0;
+    scene->log[0] = '\0';
+    return 0;
+}
+
 int main(void)
 {
+#define IN_TURN(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     static const struct CMUnitTest tests[] = {
-        TEST(test_slots),
-        TEST(test_spread),
-        TEST(test_one_seed),
-        TEST(test_migration),
-        TEST(test_migration_to_new),
-        TEST(test_lost_master),
-        TEST(test_hung_master),
-        TEST(test_down),
-        TEST(test_no_cluster),
+        IN_TURN(test_slots),       IN_TURN(test_spread),     IN_TURN(test_one_seed),
+        IN_TURN(test_migration),   IN_TURN(test_down),       IN_TURN(test_hung_master),
+        IN_TURN(test_lost_master), IN_TURN(test_no_cluster), IN_TURN(test_migration_to_new),
     };
 
-    return cmocka_run_group_tests_name("redis cluster", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("redis cluster", tests, group_setup, group_teardown);
 }

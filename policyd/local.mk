@@ -88,7 +88,8 @@ policyd_scripts = \
 	tests/policyd/check-policyd-control tests/policyd/check-policyd-crowdsec \
 	tests/policyd/check-policyd-disk tests/policyd/check-policyd-hard \
 	tests/policyd/check-policyd-http tests/policyd/check-policyd-life \
-	tests/policyd/check-policyd-limits tests/policyd/check-policyd-socketmap \
+	tests/policyd/check-policyd-limits tests/policyd/check-policyd-redis \
+	tests/policyd/check-policyd-socketmap \
 	tests/policyd/check-crash
 dist_check_SCRIPTS += $(policyd_scripts)
 EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/held_disk.c \

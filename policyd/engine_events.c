@@ -59,7 +59,7 @@ static void ban_by_jail(struct engine *engine, struct engine_report *report, siz
     ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
                  keeper_bans(engine->keeper)->changes, now_ms);
     aggregate(engine, report, jail, key, reach);
-    history_keep(engine->history, &event->client, report->number);
+    history_keep(engine->history, &report->place);
 }
 
 static void leave_uncounted(struct engine *engine, const struct event *event, const char *reason)
@@ -101,7 +101,7 @@ void engine_take_count(struct engine *engine, struct engine_report *report, size
 
     event_log_counted(jail, event, key, decision != JAIL_IGNORED, count);
     if (decision != JAIL_IGNORED)
-        history_add_jail(engine->history, &event->client, report->number, jail->name);
+        history_add_jail(&report->place, jail->name);
     if (decision == JAIL_REACHED)
         act(engine, report, index, key, count);
 }
@@ -190,8 +190,8 @@ static void count_event(struct engine *engine, const struct origin *origin,
     }
     engine->stats.count[stats_of_event(event->kind)]++;
     event_log_taken(event);
-    history_add(engine->history, event, clock_wall_ms(engine->clock) - age_of(engine, event));
-    report->number = history_last(engine->history);
+    report->place =
+        history_add(engine->history, event, clock_wall_ms(engine->clock) - age_of(engine, event));
     if (engine_is_shared(engine))
         report->shared = shared_event_new(engine, report, age_of(engine, event));
     for (size_t i = 0; i < engine->config->jail_count; i++) {

@@ -49,7 +49,7 @@ struct judgement engine_judge_origin(struct engine *engine, const struct origin 
 struct engine_report {
     const struct event *event;
     int64_t now_ms;
-    uint64_t number;           /* in the history */
+    struct history_place place;
     struct prefix unprotected; /* the net that was looked at last; jails often share one */
     engine_done_fn done;
     void *ctx;

@@ -163,6 +163,7 @@ static void end_report(struct engine_report *report)
 static void conclude(struct shared_event *shared)
 {
     shared->engine->asked--;
+    shared->report.now_ms = engine_now_mono_ms(shared->engine);
     for (size_t i = 0; i < shared->count; i++)
         take_item(shared, &shared->items[i]);
     end_report(&shared->report);
@@ -174,6 +175,7 @@ static void act_late(struct shared_event *shared, const struct shared_hit *hit)
     const struct bans *bans = keeper_bans(shared->engine->keeper);
 
     keeper_expire(shared->engine->keeper);
+    shared->report.now_ms = engine_now_mono_ms(shared->engine);
     for (size_t i = 0; i < hit->count; i++) {
         struct shared_item *item = &shared->items[hit->items[i]];
         if (item->decision == JAIL_REACHED &&

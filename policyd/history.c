@@ -192,7 +192,8 @@ static void copy_text(char *out, size_t size, const char *text)
 
 #define COPY_TEXT(out, text) copy_text(out, sizeof(out), text)
 
-void history_add(struct history *history, const struct event *event, int64_t at_wall_ms)
+struct history_place history_add(struct history *history, const struct event *event,
+                                 int64_t at_wall_ms)
 {
     struct history_event *added = ring_add(&history->recent, &event->client);
 
@@ -207,56 +208,39 @@ void history_add(struct history *history, const struct event *event, int64_t at_
     COPY_TEXT(added->session, event->session);
     added->jails[0] = 0;
     added->led_to_ban = false;
+    return (struct history_place){added, added->number};
 }
 
-/* Of its client's the newest, mostly; NULL: it is forgotten. */
-static struct history_event *find_event(struct history *history, const struct addr *addr,
-                                        uint64_t number)
+static bool is_there(const struct history_place *place)
 {
-    struct prefix net = history_net(addr);
-    const struct client *client = find_client(&history->recent, &net);
-
-    for (uint32_t i = client ? client->oldest : NOBODY; i != NOBODY;
-         i = history->recent.entries[i].next_of_client) {
-        if (history->recent.entries[i].event.number == number)
-            return &history->recent.entries[i].event;
-    }
-    return NULL;
+    return place->event && place->event->number == place->number;
 }
 
-static void add_jail(char *jails, size_t size, const char *jail)
+void history_add_jail(const struct history_place *place, const char *jail)
 {
+    if (!is_there(place))
+        return;
+    char *jails = place->event->jails;
     size_t used = strlen(jails), comma = used ? 2 : 0, len = strlen(jail);
-
-    if (used + comma + len >= size)
+    if (used + comma + len >= sizeof(place->event->jails))
         return;
     memcpy(jails + used, ", ", comma);
     memcpy(jails + used + comma, jail, len + 1);
 }
 
-void history_add_jail(struct history *history, const struct addr *client, uint64_t number,
-                      const char *jail)
-{
-    struct entry *newest = &history->recent.entries[history->recent.newest];
-    struct history_event *event =
-        newest->event.number == number ? &newest->event : find_event(history, client, number);
-
-    if (event)
-        add_jail(event->jails, sizeof(event->jails), jail);
-}
-
 /* Of two jails that ban for one event the second finds all kept. */
-void history_keep(struct history *history, const struct addr *addr, uint64_t number)
+void history_keep(struct history *history, const struct history_place *place)
 {
-    struct prefix net = history_net(addr);
+    if (!is_there(place))
+        return;
+    struct prefix net = history_net(&place->event->client);
     const struct client *client = find_client(&history->recent, &net);
     const struct client *kept = find_client(&history->kept, &net);
     uint64_t seen = kept ? history->kept.entries[kept->newest].event.number : 0;
 
-    for (uint32_t i = client ? client->oldest : NOBODY; i != NOBODY;
-         i = history->recent.entries[i].next_of_client) {
-        struct history_event *event = &history->recent.entries[i].event;
-        event->led_to_ban |= event->number == number;
+    place->event->led_to_ban = true;
+    for (uint32_t i = client->oldest; i != NOBODY; i = history->recent.entries[i].next_of_client) {
+        const struct history_event *event = &history->recent.entries[i].event;
         if (event->number > seen)
             *ring_add(&history->kept, &event->client) = *event;
     }

@@ -43,12 +43,18 @@ struct history;
 struct history *history_new(void);
 void history_free(struct history **history);
 
-void history_add(struct history *history, const struct event *event, int64_t at_wall_ms);
-/* This jail counted the event of that number. */
-void history_add_jail(struct history *history, const struct addr *client, uint64_t number,
-                      const char *jail);
-/* The event of that number led to a ban: what its client has done is kept. */
-void history_keep(struct history *history, const struct addr *client, uint64_t number);
+/* Where an event was put, for as long as it is there. */
+struct history_place {
+    struct history_event *event;
+    uint64_t number;
+};
+
+struct history_place history_add(struct history *history, const struct event *event,
+                                 int64_t at_wall_ms);
+/* This jail counted the event there. */
+void history_add_jail(const struct history_place *place, const char *jail);
+/* The event there led to a ban: what its client has done is kept. */
+void history_keep(struct history *history, const struct history_place *place);
 
 /* What one client is here. */
 struct prefix history_net(const struct addr *client);

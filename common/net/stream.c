@@ -36,6 +36,7 @@ struct stream {
     bool working;        /* stream_work() is on the stack */
     bool ended;
     bool paused;
+    bool deaf; /* and the peer has sent more meanwhile */
     bool closing;
     bool eof;  /* the peer sends no more, but may still read */
     bool sent; /* output went out since on_drained was last called */
@@ -212,7 +213,8 @@ static void stream_watch(struct stream *stream)
 {
     unsigned events = 0;
 
-    if (stream_takes_input(stream) && !stream->eof)
+    /* Most peers send nothing while they wait: to look away from them costs more than it spares. */
+    if (!stream->eof && !stream->out.len && !stream->closing && !stream->deaf)
         events |= LOOP_READ;
     if (stream->out.len)
         events |= LOOP_WRITE;
@@ -246,6 +248,8 @@ static void on_io(unsigned events, void *ctx)
 
     if ((events & LOOP_READ) && stream_takes_input(stream))
         stream_receive(stream);
+    else if (events & LOOP_READ)
+        stream->deaf = stream->paused;
     stream_work(stream);
 }
 
@@ -320,7 +324,7 @@ void stream_resume(struct stream *stream)
 {
     if (!stream->paused)
         return;
-    stream->paused = false;
+    stream->paused = stream->deaf = false;
     stream_touch(stream);
     stream_work_later(stream);
 }

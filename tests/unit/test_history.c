@@ -32,6 +32,8 @@ static struct addr addr(const char *text)
     return addr;
 }
 
+static struct history_place last; /* where the last event was put that was added */
+
 static void add(struct history *history, const char *client, const char *login)
 {
     struct event event = {
@@ -42,7 +44,7 @@ static void add(struct history *history, const char *client, const char *login)
         .weight = 1,
         .protocol = "imap",
     };
-    history_add(history, &event, 1790000000000);
+    last = history_add(history, &event, 1790000000000);
 }
 
 /* As "10.0.0.0/8": the logins of what is found, each with a space behind it. */
@@ -77,28 +79,12 @@ static void flood(struct history *history, unsigned count)
     }
 }
 
-/* The last event led to a ban of this client. */
-static void keep(struct history *history, const char *client)
-{
-    struct addr who = addr(client);
-
-    history_keep(history, &who, history_last(history));
-}
-
-/* A jail counted the last event, which was of this client. */
-static void count_by(struct history *history, const char *jail)
-{
-    struct addr who = addr("203.0.113.7");
-
-    history_add_jail(history, &who, history_last(history), jail);
-}
-
 static void flood_with_bans(struct history *history, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct event event = {.client = number_addr(i), .login = "y"};
-        history_add(history, &event, 1);
-        history_keep(history, &event.client, history_last(history));
+        last = history_add(history, &event, 1);
+        history_keep(history, &last);
     }
 }
 
@@ -156,14 +142,14 @@ static void what_led_to_a_ban_is_not_pushed_out(void **state)
     struct history *history = *state;
     add(history, "203.0.113.7", "a");
     add(history, "203.0.113.7", "b");
-    keep(history, "203.0.113.7");
+    history_keep(history, &last);
     assert_string_equal(logins(history, "203.0.113.7"), "b a ");
     flood(history, 2 * HISTORY_MAX);
     assert_string_equal(logins(history, "203.0.113.7"), "b a ");
     add(history, "203.0.113.7", "c");
     assert_string_equal(logins(history, "203.0.113.7"), "c b a ");
     for (unsigned i = 0; i < 2 * HISTORY_CLIENT_MAX; i++)
-        keep(history, "203.0.113.7");
+        history_keep(history, &last);
     flood(history, 2 * HISTORY_MAX);
     assert_string_equal(logins(history, "203.0.113.7"), "c b a ");
     /* Later bans do, in the end. */
@@ -180,7 +166,7 @@ static void the_one_that_led_to_a_ban_is_known(void **state)
 
     add(history, "203.0.113.7", "a");
     add(history, "203.0.113.7", "b");
-    keep(history, "203.0.113.7");
+    history_keep(history, &last);
     add(history, "203.0.113.7", "c");
     for (unsigned round = 0; round < 2; round++) {
         assert_int_equal(history_find(history, &net, found), 3 - round);
@@ -214,21 +200,24 @@ static void jails_are_named_as_long_as_they_fit(void **state)
     const struct history_event *event;
 
     add(history, "203.0.113.7", "a");
-    count_by(history, "logins");
-    count_by(history, "busy");
+    history_add_jail(&last, "logins");
+    history_add_jail(&last, "busy");
     event = history_after(history, 0);
     assert_string_equal(event->jails, "logins, busy");
-    count_by(history, long_name);
+    history_add_jail(&last, long_name);
     assert_string_equal(event->jails, "logins, busy");
-    count_by(history, "fits");
+    history_add_jail(&last, "fits");
     assert_string_equal(event->jails, "logins, busy, fits");
+    struct history_place first = last;
     add(history, "203.0.113.7", "b");
     assert_string_equal(history_newer(history, event)->jails, "");
-    history_add_jail(history, &event->client, event->number, "x"); /* of an earlier one */
+    history_add_jail(&first, "x"); /* of an earlier one */
     assert_string_equal(event->jails, "logins, busy, fits, x");
-    count_by(history, long_name);
+    history_add_jail(&last, long_name);
     assert_string_equal(history_newer(history, event)->jails, long_name);
     flood(history, HISTORY_MAX);
+    history_add_jail(&first, "x"); /* of one that is forgotten */
+    history_keep(history, &first);
     for (event = history_after(history, 0); event; event = history_newer(history, event))
         assert_string_equal(event->jails, "");
 }

@@ -90,6 +90,27 @@ int64_t window_left_ms(const struct window *window, int64_t findtime_ms, int64_t
     return whole_ms - elapsed_since_start(window, now_ms);
 }
 
+/* Of a bucket that is fading: since its end, until no more than that counts of it. */
+static int64_t faded_after_ms(uint64_t bucket, uint64_t rest, int64_t findtime_ms)
+{
+    if (bucket <= rest)
+        return 0;
+    return findtime_ms - (int64_t)(rest * (uint64_t)findtime_ms / bucket);
+}
+
+int64_t window_wait_ms(const struct window *window, int64_t findtime_ms, uint64_t limit,
+                       int64_t now_ms)
+{
+    int64_t elapsed = elapsed_since_start(window, now_ms);
+
+    BUG_ON(!limit);
+    if (window_count(window, findtime_ms, now_ms) < limit)
+        return 0;
+    if (elapsed >= findtime_ms || window->current >= limit)
+        return findtime_ms + faded_after_ms(window->current, limit - 1, findtime_ms) - elapsed;
+    return faded_after_ms(window->previous, limit - 1 - window->current, findtime_ms) - elapsed;
+}
+
 static void forget_old_hashes(struct window_hashes *hashes)
 {
     if (!hashes)

@@ -73,6 +73,13 @@ uint64_t window_count(const struct window *window, int64_t findtime_ms, int64_t 
 /* Until nothing counts any more, if nothing is added: ms, 0 for one that is void. */
 int64_t window_left_ms(const struct window *window, int64_t findtime_ms, int64_t now_ms);
 
+/*
+ * Until the count is below limit (1 or more), if nothing is added: ms, 0 when it is now. That
+ * is never later than window_left_ms().
+ */
+int64_t window_wait_ms(const struct window *window, int64_t findtime_ms, uint64_t limit,
+                       int64_t now_ms);
+
 /* Whether nothing counts any more: a window that may be forgotten. */
 bool window_is_void(const struct window *window, int64_t findtime_ms, int64_t now_ms);
 

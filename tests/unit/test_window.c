@@ -152,6 +152,28 @@ static void agrees_with_the_slow_model(void **state)
     }
 }
 
+/* The first moment at which there are fewer, found by trying each. */
+static void tells_when_the_count_is_below_a_limit(void **state)
+{
+    (void)state;
+    srand(20261128);
+    for (int round = 0; round < 300; round++) {
+        int64_t findtime = 1 + rand() % 50, now = rand() % 100;
+        struct window window = {0};
+        for (int i = 0; i < 40; i++) {
+            now += rand() % 4 ? rand() % (findtime / 4 + 1) : rand() % (2 * findtime);
+            window_add(&window, findtime, now);
+            uint64_t limit = 1 + (uint64_t)(rand() % 20);
+            int64_t at = now + rand() % (2 * findtime), wait = 0;
+            while (window_count(&window, findtime, at + wait) >= limit)
+                wait++;
+            assert_int_equal(window_wait_ms(&window, findtime, limit, at), wait);
+            assert_true(wait <= window_left_ms(&window, findtime, at));
+        }
+        window_fini(&window);
+    }
+}
+
 /* --- against the count that the two buckets stand for: of the last findtime ----------- */
 
 static uint64_t exact_count(const struct model *model, int64_t findtime, int64_t now)
@@ -379,6 +401,7 @@ int main(void)
         cmocka_unit_test(tells_when_nothing_counts_any_more),
         cmocka_unit_test(many_events_saturate),
         cmocka_unit_test(agrees_with_the_slow_model),
+        cmocka_unit_test(tells_when_the_count_is_below_a_limit),
         cmocka_unit_test(is_exact_where_a_bucket_ends_whatever_came),
         cmocka_unit_test(is_one_off_at_most_for_even_traffic),
         cmocka_unit_test(is_off_by_the_previous_bucket_at_most),

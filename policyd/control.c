@@ -124,7 +124,7 @@ const char *control_take_event(const struct attr_list *request, struct origin_pe
     };
     if (!event_r->kind)
         return "event is none of auth_fail, rcpt_unknown, relay_denied, rcpt_rejected, spf_fail, "
-               "dkim_fail, dmarc_fail, connect, honeypot";
+               "dkim_fail, dmarc_fail, connect, honeypot, message, recipient";
     if (addr_parse(attr_get_or_empty(request, "client_address"), &peer_r->addr))
         return "client_address is not an address";
     return take_numbers(request, event_r);

@@ -25,6 +25,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->saver = saver_new(options->clock, options->store);
     saver_use(engine->saver, engine->jails.counted, engine->jails.count, engine->jails.counters);
     engine->history = history_new();
+    engine->once = once_new();
     shared_listen(engine);
     return engine;
 }
@@ -33,6 +34,7 @@ void engine_free(struct engine **engine)
 {
     if (!*engine)
         return;
+    once_free(&(*engine)->once);
     history_free(&(*engine)->history);
     saver_free(&(*engine)->saver);
     jails_fini(&(*engine)->jails);

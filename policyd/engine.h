@@ -127,6 +127,30 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
 bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
                   void *ctx, struct judgement *judgement_r) __attribute__((warn_unused_result));
 
+/* What one request of Postfix's says of the message that is being handed in. */
+struct handin {
+    unsigned kind;         /* CONFIG_EVENT_RECIPIENT, or, behind the last, CONFIG_EVENT_MESSAGE */
+    const char *instance;  /* the message's own */
+    const char *login;     /* "": nobody has logged in */
+    const char *recipient; /* "" where kind is the message */
+    unsigned recipient_count; /* of the message, where kind is that */
+};
+
+/* A limit on submissions that is reached. */
+struct limit {
+    const struct config_jail *jail; /* NULL: none */
+    uint64_t seconds;               /* until it is not, if nothing is added; at least 1 */
+};
+
+/*
+ * Counts the events `recipient` and `message`, each once however many requests tell of it,
+ * where a jail asks for them; of a message of which no recipient was told before, all that it
+ * has. What a limit stands in the way of is not counted: the limit is the result, whatever
+ * enforce says. No limit concerns what was counted already.
+ */
+struct limit engine_hand_in(struct engine *engine, const struct origin_peer *peer,
+                            const struct handin *handin);
+
 /* The login succeeded from the client behind peer, if that is known. It clears no count. */
 void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login);
 

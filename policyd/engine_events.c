@@ -127,9 +127,10 @@ static void hit_jail(struct engine *engine, struct engine_report *report, size_t
     const char *why_not = NULL;
     char reason[ORIGIN_REASON_MAX];
 
-    struct prefix net = jail_net(jail, &event->client);
-    if (jail->count_by != COUNT_BY_LOGIN)
+    if (!jail_is_by_login(jail)) {
+        struct prefix net = jail_net(jail, &event->client);
         why_not = protects(engine, report, &net, reason);
+    }
     if (!why_not && age_ms >= (int64_t)jail->findtime_sec * 1000)
         why_not = "older than findtime";
     if (why_not) {
@@ -152,13 +153,12 @@ static bool event_is_of_login(const struct event *event)
            (event->kind == CONFIG_EVENT_HONEYPOT && !event->is_of_mail);
 }
 
-/* Whether a jail counts what such a client does; of a masked one only those by login do. */
-static bool is_counted(const struct engine *engine, const struct origin *origin,
-                       const struct event *event)
+bool engine_counts(const struct engine *engine, const struct origin *origin, unsigned kind,
+                   const char *login)
 {
     for (size_t i = 0; i < engine->config->jail_count; i++) {
         const struct config_jail *jail = &engine->config->jails[i];
-        if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
+        if (jail_wants(jail, kind) && jail_applies(jail, origin->kind, kind, login))
             return true;
     }
     return false;
@@ -168,7 +168,9 @@ static const char *uncounted(struct engine *engine, const struct origin *origin,
                              const struct event *event)
 {
     if (origin->kind != ORIGIN_KNOWN)
-        return is_counted(engine, origin, event) ? NULL : origin_kind_name(origin->kind);
+        return engine_counts(engine, origin, event->kind, event->login)
+                   ? NULL
+                   : origin_kind_name(origin->kind);
     unsigned act = event_is_of_login(event) ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
     return bans_match(keeper_bans(engine->keeper), &origin->addr, act) ? "banned already" : NULL;
 }
@@ -183,6 +185,7 @@ static void count_event(struct engine *engine, const struct origin *origin,
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     event->origin = origin;
     event->is_known = origin->kind == ORIGIN_KNOWN && *event->login &&
+                      !(event->kind & CONFIG_EVENTS_OF_SUBMISSION) &&
                       jails_know(&engine->jails, &origin->addr, event->login, report->now_ms);
     if (why_not) {
         leave_uncounted(engine, event, why_not);
@@ -196,7 +199,8 @@ static void count_event(struct engine *engine, const struct origin *origin,
         report->shared = shared_event_new(engine, report, age_of(engine, event));
     for (size_t i = 0; i < engine->config->jail_count; i++) {
         const struct config_jail *jail = &engine->config->jails[i];
-        if (jail_wants(jail, event->kind) && jail_applies(jail, origin->kind, event->login))
+        if (jail_wants(jail, event->kind) &&
+            jail_applies(jail, origin->kind, event->kind, event->login))
             hit_jail(engine, report, i);
     }
 }
@@ -249,10 +253,10 @@ void engine_note_login(struct engine *engine, const struct origin_peer *peer, co
     shared_note_login(engine, &origin.addr, login);
 }
 
-static bool wants(const struct engine *engine, unsigned kind)
+bool engine_wants(const struct engine *engine, unsigned kinds)
 {
     for (size_t i = 0; i < engine->config->jail_count; i++) {
-        if (jail_wants(&engine->config->jails[i], kind))
+        if (jail_wants(&engine->config->jails[i], kinds))
             return true;
     }
     return false;
@@ -287,7 +291,7 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
     struct engine_report report = {.event = &event, .done = done, .ctx = ctx};
     struct origin origin = origin_find(engine->rules, peer);
 
-    if (wants(engine, event.kind))
+    if (engine_wants(engine, event.kind))
         count_event(engine, &origin, peer, &event, &report);
     bool is_later = end_admission(&report);
     *judgement_r = engine_judge_origin(engine, &origin, CONFIG_ACTS_SMTP);

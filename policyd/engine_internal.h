@@ -4,6 +4,7 @@
 
 #include "policyd/ban_rate.h"
 #include "policyd/engine.h"
+#include "policyd/once.h"
 #include "policyd/saver.h"
 
 /* What the engine's own files share. */
@@ -16,6 +17,7 @@ struct engine {
     struct jails jails;
     struct saver *saver;
     struct history *history;
+    struct once *once;
     struct stats stats;
     int64_t started_mono_ms;
     struct ban_rate rate;
@@ -40,6 +42,13 @@ bool engine_set_ban(struct engine_request *request, const struct prefix *prefix,
                     const char *session, const char *jail, unsigned acts);
 void engine_log_ban(const char *event, const char *session, const struct prefix *prefix,
                     const char *jail, uint64_t seconds);
+
+/* Whether a jail asks for any of these events. */
+bool engine_wants(const struct engine *engine, unsigned kinds);
+
+/* Whether a jail counts such an event of such a client; of a masked one only those by login do. */
+bool engine_counts(const struct engine *engine, const struct origin *origin, unsigned kind,
+                   const char *login);
 
 /* engine_judge() for an origin that is known already. */
 struct judgement engine_judge_origin(struct engine *engine, const struct origin *origin,

@@ -345,7 +345,8 @@ void shared_look_at_login(struct engine *engine, const struct origin *origin, co
     }
     for (size_t i = 0; i < engine->config->jail_count; i++) {
         const struct config_jail *jail = &engine->config->jails[i];
-        if (jail->action != JAIL_ACTION_DELAY || !jail_applies(jail, origin->kind, login))
+        if (jail->action != JAIL_ACTION_DELAY ||
+            !jail_applies(jail, origin->kind, CONFIG_EVENT_AUTH_FAIL, login))
             continue;
         struct prefix key = jail_key(jail, &event);
         add_look(shared, i, &key);

@@ -6,10 +6,11 @@
 #include "common/base/log.h"
 #include "policyd/origins.h"
 
-/* A connection is what everybody makes, a wrong password is not. */
+/* A connection and a message are what everybody makes, a wrong password is not. */
 static enum log_level level_of(const struct event *event)
 {
-    return event->kind == CONFIG_EVENT_CONNECT ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    return event->kind & (CONFIG_EVENT_CONNECT | CONFIG_EVENTS_OF_SUBMISSION) ? LOG_LEVEL_DEBUG
+                                                                              : LOG_LEVEL_INFO;
 }
 
 void event_log_uncounted(const struct event *event, const char *reason)
@@ -38,10 +39,9 @@ void event_log_taken(const struct event *event)
 static const char *key_text(const struct config_jail *jail, const struct event *event,
                             const struct prefix *key, char text[PREFIX_TEXT_MAX])
 {
+    if (jail_is_by_login(jail))
+        return jail_login(jail, event->login);
     struct prefix net = jail_net(jail, &event->client);
-
-    if (jail->count_by == COUNT_BY_LOGIN)
-        return event->login;
     return prefix_format(jail->count_by == COUNT_BY_CLIENT ? key : &net, text);
 }
 

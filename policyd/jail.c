@@ -16,7 +16,8 @@ static const struct {
     {CONFIG_EVENT_RELAY_DENIED, "relay_denied"}, {CONFIG_EVENT_RCPT_REJECTED, "rcpt_rejected"},
     {CONFIG_EVENT_SPF_FAIL, "spf_fail"},         {CONFIG_EVENT_DKIM_FAIL, "dkim_fail"},
     {CONFIG_EVENT_DMARC_FAIL, "dmarc_fail"},     {CONFIG_EVENT_CONNECT, "connect"},
-    {CONFIG_EVENT_HONEYPOT, "honeypot"},
+    {CONFIG_EVENT_HONEYPOT, "honeypot"},         {CONFIG_EVENT_MESSAGE, "message"},
+    {CONFIG_EVENT_RECIPIENT, "recipient"},
 };
 
 const char *event_name(unsigned kind)
@@ -37,9 +38,9 @@ unsigned event_kind(const char *name)
     return 0;
 }
 
-bool jail_wants(const struct config_jail *jail, unsigned kind)
+bool jail_wants(const struct config_jail *jail, unsigned kinds)
 {
-    return (jail->events & kind) != 0;
+    return (jail->events & kinds) != 0;
 }
 
 unsigned jail_weight(const struct config_jail *jail, unsigned kind)
@@ -48,10 +49,22 @@ unsigned jail_weight(const struct config_jail *jail, unsigned kind)
     return weight ? weight : 1;
 }
 
-bool jail_applies(const struct config_jail *jail, enum origin_kind origin, const char *login)
+bool jail_is_by_login(const struct config_jail *jail)
 {
-    if (jail->count_by == COUNT_BY_LOGIN)
-        return *login && (origin == ORIGIN_KNOWN || origin == ORIGIN_MASKED);
+    return jail->count_by == COUNT_BY_LOGIN || jail->count_by == COUNT_BY_DOMAIN;
+}
+
+static bool is_submission(unsigned kind)
+{
+    return (kind & CONFIG_EVENTS_OF_SUBMISSION) != 0;
+}
+
+bool jail_applies(const struct config_jail *jail, enum origin_kind origin, unsigned kind,
+                  const char *login)
+{
+    if (jail_is_by_login(jail))
+        return *login && (origin == ORIGIN_KNOWN || origin == ORIGIN_MASKED ||
+                          (origin == ORIGIN_LOCAL && is_submission(kind)));
     return origin == ORIGIN_KNOWN && (*login || jail->count_by == COUNT_BY_CLIENT);
 }
 
@@ -104,10 +117,16 @@ struct prefix jail_net(const struct config_jail *jail, const struct addr *client
     return prefix_of(client, client->family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
 }
 
+const char *jail_login(const struct config_jail *jail, const char *login)
+{
+    const char *at = jail->count_by == COUNT_BY_DOMAIN ? strrchr(login, '@') : NULL;
+    return at ? at : login;
+}
+
 struct prefix jail_key(const struct config_jail *jail, const struct event *event)
 {
-    if (jail->count_by == COUNT_BY_LOGIN)
-        return login_key(event->login, NULL);
+    if (jail_is_by_login(jail))
+        return login_key(jail_login(jail, event->login), NULL);
     struct prefix net = jail_net(jail, &event->client);
     return jail->count_by == COUNT_BY_CLIENT ? net : login_key(event->login, &net);
 }
@@ -120,7 +139,8 @@ uint64_t jail_limit(const struct config_jail *jail, bool is_known)
 
 static unsigned weight_of(const struct config_jail *jail, const struct event *event)
 {
-    return event->weight * jail_weight(jail, event->kind);
+    unsigned weight = event->weight * jail_weight(jail, event->kind);
+    return weight < JAIL_HIT_MAX ? weight : JAIL_HIT_MAX;
 }
 
 bool jail_is_first_reached(const struct config_jail *jail, const struct event *event,

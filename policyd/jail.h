@@ -13,14 +13,14 @@
 
 /* One thing a client did. Text is borrowed for the call. */
 struct event {
-    unsigned kind;               /* one CONFIG_EVENT_* */
-    struct addr client;          /* a known origin's address */
-    const char *login;           /* that was tried, or "" */
-    const char *fingerprint;     /* of the password that was tried, or "" */
-    unsigned weight;             /* how many it counts as, at most EVENT_WEIGHT_MAX; 0: none */
-    bool is_of_mail;             /* of a honeypot: a recipient, which others can have a part in */
-    bool is_known;               /* the login has succeeded from this client in the last week */
-    int64_t at_wall_ms;          /* when it was, if that is not now; else 0 */
+    unsigned kind;           /* one CONFIG_EVENT_* */
+    struct addr client;      /* a known origin's address */
+    const char *login;       /* that was tried, or "" */
+    const char *fingerprint; /* of the password that was tried, or "" */
+    unsigned weight;    /* how many it counts as, 0: none; one that is told: EVENT_WEIGHT_MAX */
+    bool is_of_mail;    /* of a honeypot: a recipient, which others can have a part in */
+    bool is_known;      /* the login has succeeded from this client in the last week */
+    int64_t at_wall_ms; /* when it was, if that is not now; else 0 */
     const struct origin *origin; /* of the client; for the log, as protocol */
     const char *protocol; /* "imap", "smtp", …; for the log, as those below: NULL when unknown */
     const char *recipient;
@@ -28,7 +28,8 @@ struct event {
 };
 
 #define EVENT_WEIGHT_MAX 100
-#define JAIL_KNOWN_MAKES 3 /* so many times as many events are too many then */
+#define JAIL_HIT_MAX     10000 /* an event counts as no more in any jail */
+#define JAIL_KNOWN_MAKES 3     /* so many times as many events are too many then */
 
 /* "auth_fail" and kin; event_kind() gives 0 for a word that is no event's. */
 const char *event_name(unsigned kind);
@@ -40,8 +41,8 @@ enum jail_decision {
     JAIL_REACHED, /* counted, and it was the one too many, or there were too many before */
 };
 
-/* Whether the jail asks for events of this kind, and how many each counts as there. */
-bool jail_wants(const struct config_jail *jail, unsigned kind);
+/* Whether the jail asks for events of any of these kinds; how many each of one kind counts as. */
+bool jail_wants(const struct config_jail *jail, unsigned kinds);
 unsigned jail_weight(const struct config_jail *jail, unsigned kind);
 
 /*
@@ -50,14 +51,24 @@ unsigned jail_weight(const struct config_jail *jail, unsigned kind);
  */
 uint64_t jail_identity(const struct config_jail *jail);
 
-/* Whether it counts what a client of such an origin does with this login: by client, of a
- * known one; by login, of a masked one too; by both, of a known one that gave a login. */
-bool jail_applies(const struct config_jail *jail, enum origin_kind origin, const char *login);
+/* Whether the client is no matter to it: it counts by a login, or by its domain. */
+bool jail_is_by_login(const struct config_jail *jail);
 
 /*
- * What it counts an event by: the client's net, or a hash of its login (in any case), with
- * the client's net or without, as an address of another family, which no net contains and
- * nothing bans.
+ * Whether it counts what a client of such an origin does with this login: by client, of a
+ * known one; by login, of a masked one too, and what is submitted, of a local one (webmail);
+ * by both, of a known one that gave a login. kind is the event's, 0 for any other.
+ */
+bool jail_applies(const struct config_jail *jail, enum origin_kind origin, unsigned kind,
+                  const char *login);
+
+/* What a jail by login counts of it: all, or "@example.com" by domain, where it has one. */
+const char *jail_login(const struct config_jail *jail, const char *login);
+
+/*
+ * What it counts an event by: the client's net, or a hash of its login (in any case) or the
+ * login's domain, with the client's net or without, as an address of another family, which no net
+ * contains and nothing bans.
  */
 #define JAIL_KEY_LOGIN        16
 #define JAIL_KEY_CLIENT_LOGIN 17

@@ -202,7 +202,7 @@ unsigned jails_delay(const struct jails *jails, const struct origin *origin, con
     for (size_t i = 0; i < jails->config->jail_count; i++) {
         const struct config_jail *jail = &jails->config->jails[i];
         if (jail->action != JAIL_ACTION_DELAY || jail->delay_sec <= delay_sec ||
-            !jail_applies(jail, origin->kind, login))
+            !jail_applies(jail, origin->kind, CONFIG_EVENT_AUTH_FAIL, login))
             continue;
         if (!is_reached(jails, i, &event, now_ms))
             continue;
@@ -219,9 +219,44 @@ const struct config_jail *jails_defer(const struct jails *jails, const struct or
 
     for (size_t i = 0; i < jails->config->jail_count; i++) {
         const struct config_jail *jail = &jails->config->jails[i];
-        if (jail->action == JAIL_ACTION_DEFER && jail_applies(jail, origin->kind, "") &&
+        if (jail->action == JAIL_ACTION_DEFER && jail_applies(jail, origin->kind, 0, "") &&
             is_reached(jails, i, &event, now_ms))
             return jail;
     }
     return NULL;
+}
+
+/* 0: not reached. */
+static int64_t wait_ms(const struct jails *jails, size_t index, const struct event *event,
+                       int64_t now_ms)
+{
+    const struct config_jail *jail = &jails->config->jails[index];
+    struct prefix key = jail_key(jail, event);
+    const struct window *window = counters_look(&jails->counters[index], &key);
+
+    return window ? window_wait_ms(window, (int64_t)jail->findtime_sec * 1000,
+                                   jail_limit(jail, false), now_ms)
+                  : 0;
+}
+
+const struct config_jail *jails_limit(const struct jails *jails, const struct origin *origin,
+                                      unsigned kinds, const char *login, int64_t now_ms,
+                                      int64_t *wait_ms_r)
+{
+    const struct event event = {.login = login};
+    const struct config_jail *longest = NULL;
+
+    *wait_ms_r = 0;
+    for (size_t i = 0; i < jails->config->jail_count; i++) {
+        const struct config_jail *jail = &jails->config->jails[i];
+        if (jail->action != JAIL_ACTION_DEFER || !jail_is_by_login(jail) ||
+            !jail_wants(jail, kinds) || !jail_applies(jail, origin->kind, kinds, login))
+            continue;
+        int64_t ms = wait_ms(jails, i, &event, now_ms);
+        if (ms <= *wait_ms_r)
+            continue;
+        *wait_ms_r = ms;
+        longest = jail;
+    }
+    return longest;
 }

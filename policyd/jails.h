@@ -71,4 +71,13 @@ unsigned jails_delay(const struct jails *jails, const struct origin *origin, con
 const struct config_jail *jails_defer(const struct jails *jails, const struct origin *origin,
                                       int64_t now_ms);
 
+/*
+ * The jail with action "defer" that counts some of these kinds of events by login or by domain
+ * and whose count of this login is reached, or NULL. Of several the one that holds longest, for
+ * so many ms, if nothing is added.
+ */
+const struct config_jail *jails_limit(const struct jails *jails, const struct origin *origin,
+                                      unsigned kinds, const char *login, int64_t now_ms,
+                                      int64_t *wait_ms_r);
+
 #endif

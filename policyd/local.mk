@@ -15,16 +15,18 @@ libpolicyd_a_SOURCES = \
 	policyd/event_log.c policyd/event_log.h \
 	policyd/jails.c policyd/jails.h \
 	policyd/engine.c policyd/engine.h policyd/engine_internal.h \
-	policyd/engine_bans.c policyd/engine_events.c policyd/engine_shared.c \
+	policyd/engine_bans.c policyd/engine_events.c policyd/engine_mail.c policyd/engine_shared.c \
 	policyd/export.c policyd/export.h \
 	policyd/feed.c policyd/feed.h \
 	policyd/history.c policyd/history.h \
 	policyd/jail.c policyd/jail.h \
 	policyd/keeper.c policyd/keeper.h policyd/keeper_internal.h policyd/keeper_shared.c \
 	policyd/lifts.c policyd/lifts.h \
+	policyd/limit.c policyd/limit.h \
 	policyd/metrics.c policyd/metrics.h \
 	policyd/names.c policyd/names.h \
 	policyd/nft.c policyd/nft.h \
+	policyd/once.c policyd/once.h \
 	policyd/origins.c policyd/origins.h \
 	policyd/owed.c policyd/owed.h \
 	policyd/policy.c policyd/policy.h \
@@ -90,6 +92,7 @@ policyd_scripts = \
 	tests/policyd/check-policyd-http tests/policyd/check-policyd-life \
 	tests/policyd/check-policyd-limits tests/policyd/check-policyd-redis \
 	tests/policyd/check-policyd-socketmap \
+	tests/policyd/check-policyd-submission \
 	tests/policyd/check-crash
 dist_check_SCRIPTS += $(policyd_scripts)
 EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/held_disk.c \
@@ -113,13 +116,14 @@ policyd_tests = \
 	tests/unit/test_counters tests/unit/test_decision tests/unit/test_engine \
 	tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
-	tests/unit/test_keeper tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
+	tests/unit/test_keeper tests/unit/test_limit tests/unit/test_once \
+	tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_pulls \
 	tests/unit/test_replay \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
 	tests/unit/test_store_file tests/unit/test_store_record tests/unit/test_two_stores \
-	tests/unit/test_store_redis_text tests/unit/test_lifts \
+	tests/unit/test_store_redis_text tests/unit/test_lifts tests/unit/test_submission \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
 TESTS += $(policyd_tests)
@@ -156,8 +160,12 @@ tests_unit_test_jail_SOURCES = tests/unit/test_jail.c
 tests_unit_test_jail_LDADD = $(policyd_test_libs)
 tests_unit_test_keeper_SOURCES = tests/unit/test_keeper.c
 tests_unit_test_keeper_LDADD = $(policyd_test_libs)
+tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
+tests_unit_test_limit_LDADD = $(policyd_test_libs)
 tests_unit_test_nft_SOURCES = tests/unit/test_nft.c
 tests_unit_test_nft_LDADD = $(policyd_test_libs)
+tests_unit_test_once_SOURCES = tests/unit/test_once.c
+tests_unit_test_once_LDADD = $(policyd_test_libs)
 tests_unit_test_origins_SOURCES = tests/unit/test_origins.c
 tests_unit_test_origins_LDADD = $(policyd_test_libs)
 tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
@@ -198,6 +206,8 @@ tests_unit_test_lifts_LDADD = $(policyd_test_libs)
 tests_unit_test_two_stores_SOURCES = tests/unit/test_two_stores.c $(config_fixture) \
 	tests/unit/redis_fixture.c tests/unit/redis_fixture.h
 tests_unit_test_two_stores_LDADD = $(policyd_test_libs)
+tests_unit_test_submission_SOURCES = tests/unit/test_submission.c
+tests_unit_test_submission_LDADD = $(policyd_test_libs)
 tests_unit_test_window_SOURCES = tests/unit/test_window.c
 tests_unit_test_window_LDADD = $(policyd_test_libs)
 endif

@@ -8,8 +8,16 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "policyd/limit.h"
 
 #define PORT_MAX 65535
+
+/* What is told, and why. */
+struct decision {
+    struct judgement judgement;
+    const struct config_jail *deferring; /* a client, for what came from there */
+    struct limit limit;                  /* of what this login submits */
+};
 
 /* "unknown", or nothing, stays an empty address: then nobody is judged. */
 static struct addr addr_of(const struct attr_list *request, const char *name)
@@ -34,47 +42,82 @@ static struct origin_peer peer_of(const struct attr_list *request)
     return peer;
 }
 
-static void put_action(const struct judgement *judgement, const struct config_jail *deferring,
-                       struct buf *out)
+/* After 421 and 521 Postfix ends the session. */
+static void put_ban(const struct engine *engine, const struct judgement *judgement, const char *who,
+                    struct buf *action)
 {
-    char addr[ADDR_TEXT_MAX], left[STR_DURATION_MAX];
+    bool is_final = engine_config(engine)->policyd.ban_reply == 521;
+    char left[STR_DURATION_MAX];
+
+    buf_printf(action,
+               is_final ? "521 5.7.1 %s is banned here for %s"
+                        : "421 4.7.0 %s is banned here; try again in %s",
+               who, str_format_duration(judgement->seconds, left));
+}
+
+/*
+ * 4.7.1 is RFC 3463's "delivery not authorized" by a rule of this host's, for now: the login may
+ * send, but not so much. What Postfix's own access rules say, too.
+ */
+static void put_refusal(const struct engine *engine, const struct attr_list *request,
+                        const struct decision *decision, struct buf *action)
+{
+    const struct judgement *judgement = &decision->judgement;
+    char addr[ADDR_TEXT_MAX];
+
+    addr_format(&judgement->origin.addr, addr);
+    if (judgement->verdict == VERDICT_BANNED) {
+        put_ban(engine, judgement, addr, action);
+    } else if (judgement->verdict == VERDICT_REFUSED) {
+        buf_printf(action, "554 5.7.1 %s cannot be a client of this gateway", addr);
+    } else if (decision->limit.jail) {
+        buf_printf(action, "450 4.7.1 ");
+        limit_put_text(decision->limit.jail, attr_get_or_empty(request, "sasl_username"),
+                       decision->limit.seconds, action);
+    } else {
+        buf_printf(action, "450 4.7.0 too much came from %s; try again later", addr);
+    }
+}
+
+static bool goes_on(const struct decision *decision)
+{
+    return decision->judgement.verdict == VERDICT_GO_ON && !decision->deferring &&
+           !decision->limit.jail;
+}
+
+static void put_action(const struct engine *engine, const struct attr_list *request,
+                       const struct decision *decision, struct buf *out)
+{
     struct buf action = {0};
 
-    if (judgement->verdict == VERDICT_GO_ON && !deferring) {
+    if (goes_on(decision)) {
         attr_put(out, "action", "DUNNO");
-        attr_end(out);
-        return;
+    } else {
+        put_refusal(engine, request, decision, &action);
+        attr_put(out, "action", buf_str(&action));
     }
-    addr_format(&judgement->origin.addr, addr);
-    if (judgement->verdict == VERDICT_GO_ON)
-        buf_printf(&action, "450 4.7.0 too much came from %s; try again later", addr);
-    else if (judgement->verdict == VERDICT_BANNED)
-        buf_printf(&action, "421 4.7.0 %s is banned here; try again in %s", addr,
-                   str_format_duration(judgement->seconds, left));
-    else
-        buf_printf(&action, "554 5.7.1 %s cannot be a client of this gateway", addr);
-    attr_put(out, "action", buf_str(&action));
     attr_end(out);
     buf_fini(&action);
 }
 
-static void count(struct stats *stats, const struct judgement *judgement)
+static void count(struct stats *stats, const struct decision *decision)
 {
     static const enum stat stat_of[] = {
-        [VERDICT_GO_ON] = STAT_POLICY_GO_ON,
+        [VERDICT_GO_ON] = STAT_POLICY_DEFERRED,
         [VERDICT_BANNED] = STAT_POLICY_BANNED,
         [VERDICT_REFUSED] = STAT_POLICY_REFUSED,
     };
 
-    stats->count[stat_of[judgement->verdict]]++;
-    origins_count(&stats->policy_origins, &judgement->origin);
+    stats->count[goes_on(decision) ? STAT_POLICY_GO_ON : stat_of[decision->judgement.verdict]]++;
+    origins_count(&stats->policy_origins, &decision->judgement.origin);
 }
 
-static void log_decision(const struct attr_list *request, const struct judgement *judgement)
+static void log_judgement(const struct engine *engine, const struct attr_list *request,
+                          const struct judgement *judgement)
 {
-    static const char *const words[] = {
+    const char *const words[] = {
         [VERDICT_GO_ON] = "go on",
-        [VERDICT_BANNED] = "421",
+        [VERDICT_BANNED] = engine_config(engine)->policyd.ban_reply == 521 ? "521" : "421",
         [VERDICT_REFUSED] = "554",
     };
     enum log_level level = judgement->unforced == VERDICT_GO_ON ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
@@ -129,59 +172,96 @@ static void look_for_honeypot(struct engine *engine, const struct attr_list *req
         engine_report(engine, peer, &event, engine_nobody_waits, NULL);
 }
 
-/* Who has logged in is not deferred for what others sent from there. */
-static const struct config_jail *deferring(struct engine *engine, const struct attr_list *request,
-                                           const struct judgement *judgement)
+/* What the request tells of the message; false where it is no recipient and no end of one. */
+static bool take_handin(const struct attr_list *request, struct handin *handin_r)
 {
-    const struct config_jail *jail = NULL;
-    bool enforce = engine_config(engine)->enforce;
+    const char *state = attr_get_or_empty(request, "protocol_state");
+    uint64_t count;
 
-    if (judgement->unforced == VERDICT_GO_ON)
-        jail = engine_defers(engine, &judgement->origin);
-    if (jail && *attr_get_or_empty(request, "sasl_username"))
-        jail = NULL;
-    if (jail) {
-        char client[ADDR_TEXT_MAX];
-        log_info(attr_get(request, "instance"), enforce ? "defer" : "would defer",
-                 LOG_STR("client", addr_format(&judgement->origin.addr, client)),
-                 LOG_ORIGIN(&judgement->origin), LOG_STR("jail", jail->name));
-    }
-    return enforce ? jail : NULL;
+    *handin_r = (struct handin){
+        .kind = CONFIG_EVENT_RECIPIENT,
+        .instance = attr_get_or_empty(request, "instance"),
+        .login = attr_get_or_empty(request, "sasl_username"),
+        .recipient = attr_get_or_empty(request, "recipient"),
+    };
+    if (str_eq(state, "RCPT"))
+        return true;
+    if (!str_eq(state, "DATA") && !str_eq(state, "END-OF-MESSAGE"))
+        return false;
+    if (str_parse_u64(attr_get_or_empty(request, "recipient_count"), 0, UINT64_MAX, &count))
+        count = 0;
+    handin_r->kind = CONFIG_EVENT_MESSAGE;
+    handin_r->recipient = "";
+    handin_r->recipient_count = (unsigned)(count < JAIL_HIT_MAX ? count : JAIL_HIT_MAX);
+    return true;
+}
+
+static void log_deferral(const struct engine *engine, const struct attr_list *request,
+                         const struct origin *origin, const struct config_jail *jail)
+{
+    const char *told = attr_get_or_empty(request, "client_address");
+    char client[ADDR_TEXT_MAX];
+
+    log_info(
+        attr_get(request, "instance"), engine_config(engine)->enforce ? "defer" : "would defer",
+        LOG_STR("client", origins_client(origin, told, client)), LOG_ORIGIN(origin),
+        LOG_STR("jail", jail->name), LOG_STR("login", attr_get_or_empty(request, "sasl_username")));
+}
+
+/* Who has logged in is not deferred for what others sent from there, but for what he did. */
+static void defer(struct engine *engine, const struct attr_list *request, struct decision *decision)
+{
+    const struct origin *origin = &decision->judgement.origin;
+
+    if (decision->judgement.unforced != VERDICT_GO_ON)
+        decision->limit.jail = NULL;
+    else if (!*attr_get_or_empty(request, "sasl_username"))
+        decision->deferring = engine_defers(engine, origin);
+    if (decision->limit.jail)
+        log_deferral(engine, request, origin, decision->limit.jail);
+    if (decision->deferring)
+        log_deferral(engine, request, origin, decision->deferring);
+    if (!engine_config(engine)->enforce)
+        decision->limit.jail = decision->deferring = NULL;
 }
 
 static void answer(struct engine *engine, const struct attr_list *request,
-                   const struct judgement *judgement, struct buf *out)
+                   struct decision *decision, struct buf *out)
 {
-    count(engine_stats(engine), judgement);
-    log_decision(request, judgement);
-    put_action(judgement, deferring(engine, request, judgement), out);
+    log_judgement(engine, request, &decision->judgement);
+    defer(engine, request, decision);
+    count(engine_stats(engine), decision);
+    put_action(engine, request, decision, out);
 }
 
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
                                  engine_done_fn done, void *ctx, struct buf *out)
 {
     struct origin_peer peer = peer_of(request);
-    struct judgement judgement;
+    struct decision decision = {0};
+    struct handin handin;
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
         return POLICY_NO_REQUEST;
     if (is_connection(request)) {
-        if (engine_admit(engine, &peer, done, ctx, &judgement))
+        if (engine_admit(engine, &peer, done, ctx, &decision.judgement))
             return POLICY_LATER;
     } else {
         look_for_honeypot(engine, request, &peer);
-        judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
+        if (take_handin(request, &handin))
+            decision.limit = engine_hand_in(engine, &peer, &handin);
+        decision.judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
     }
-    answer(engine, request, &judgement, out);
+    answer(engine, request, &decision, out);
     return POLICY_NOW;
 }
 
 void policy_conclude(struct engine *engine, const struct attr_list *request, struct buf *out)
 {
     struct origin_peer peer = peer_of(request);
-    struct judgement judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
+    struct decision decision = {.judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP)};
 
-    answer(engine, request, &judgement, out);
+    answer(engine, request, &decision, out);
 }
 
 /* --- over a connection ------------------------------------------------------------------- */

@@ -62,7 +62,7 @@ void show_event(const struct history_event *event, uint64_t missed, struct buf *
 
 static const char *count_by_name(const struct config_jail *jail)
 {
-    static const char *const names[] = {"client", "login", "client+login"};
+    static const char *const names[] = {"client", "login", "client+login", "domain"};
 
     return names[jail->count_by];
 }
@@ -113,7 +113,7 @@ bool show_jail(const struct engine *engine, size_t index, struct buf *out)
     attr_put(out, "jail", jail->name);
     put_events(jail, out);
     attr_put(out, "count_by", count_by_name(jail));
-    if (jail->count_by != COUNT_BY_LOGIN) {
+    if (!jail_is_by_login(jail)) {
         attr_put_uint(out, "prefix4", jail->prefix4);
         attr_put_uint(out, "prefix6", jail->prefix6);
     }
@@ -165,9 +165,10 @@ static bool next_key(const struct engine *engine, struct show_cursor *cursor, st
 
     if (cursor->login || key.bits <= cursor->within.bits) {
         window = cursor->at++ ? NULL : counters_look(counters, &key);
-        return window &&
-               put_counter(jail, cursor->login ? cursor->login : prefix_format(&key, text), window,
-                           now_ms, out);
+        return window && put_counter(jail,
+                                     cursor->login ? jail_login(jail, cursor->login)
+                                                   : prefix_format(&key, text),
+                                     window, now_ms, out);
     }
     while (counters_next_within(counters, &cursor->within, &cursor->at, &found, &window)) {
         if (put_counter(jail, prefix_format(found, text), window, now_ms, out))
@@ -181,9 +182,10 @@ bool show_counter(const struct engine *engine, struct show_cursor *cursor, struc
     const struct config *config = engine_jails(engine)->config;
 
     for (; cursor->jail < config->jail_count; cursor->jail++, cursor->at = 0) {
+        const struct config_jail *jail = &config->jails[cursor->jail];
         /* A key of both is found by neither alone. */
-        enum config_count_by asked = cursor->login ? COUNT_BY_LOGIN : COUNT_BY_CLIENT;
-        if (config->jails[cursor->jail].count_by == asked && next_key(engine, cursor, out))
+        bool is_asked = cursor->login ? jail_is_by_login(jail) : jail->count_by == COUNT_BY_CLIENT;
+        if (is_asked && next_key(engine, cursor, out))
             return true;
     }
     return false;

@@ -16,6 +16,7 @@ static const struct {
     [STAT_POLICY_GO_ON] = {"policy_go_on", METRIC("policy_requests"), "go_on"},
     [STAT_POLICY_BANNED] = {"policy_banned", METRIC("policy_requests"), "banned"},
     [STAT_POLICY_REFUSED] = {"policy_refused", METRIC("policy_requests"), "refused"},
+    [STAT_POLICY_DEFERRED] = {"policy_deferred", METRIC("policy_requests"), "deferred"},
     [STAT_AUTH_GO_ON] = {"auth_go_on", METRIC("auth_requests"), "go_on"},
     [STAT_AUTH_DELAYED] = {"auth_delayed", METRIC("auth_requests"), "delayed"},
     [STAT_AUTH_BANNED] = {"auth_banned", METRIC("auth_requests"), "banned"},
@@ -36,6 +37,8 @@ static const struct {
     [STAT_EVENT_DMARC_FAIL] = {"event_dmarc_fail", METRIC("events"), "dmarc_fail"},
     [STAT_EVENT_CONNECT] = {"event_connect", METRIC("events"), "connect"},
     [STAT_EVENT_HONEYPOT] = {"event_honeypot", METRIC("events"), "honeypot"},
+    [STAT_EVENT_MESSAGE] = {"event_message", METRIC("events"), "message"},
+    [STAT_EVENT_RECIPIENT] = {"event_recipient", METRIC("events"), "recipient"},
     [STAT_EVENT_UNCOUNTED] = {"event_uncounted", METRIC("events_uncounted"), NULL},
     [STAT_BAN_SET] = {"ban_set", METRIC("bans_set"), NULL},
     [STAT_BAN_LIFTED] = {"ban_lifted", METRIC("bans_lifted"), NULL},
@@ -83,6 +86,10 @@ enum stat stats_of_event(unsigned kind)
         return STAT_EVENT_CONNECT;
     case CONFIG_EVENT_HONEYPOT:
         return STAT_EVENT_HONEYPOT;
+    case CONFIG_EVENT_MESSAGE:
+        return STAT_EVENT_MESSAGE;
+    case CONFIG_EVENT_RECIPIENT:
+        return STAT_EVENT_RECIPIENT;
     }
     BUG("an event of unknown kind %u", kind);
 }

@@ -166,7 +166,8 @@ struct config_policyd {
     unsigned max_keys;               /* each jail */
     struct config_strings honeypots; /* logins and recipients that nobody has */
     unsigned max_bans_per_minute;
-    bool aggregate; /* many banned IPv6 /64s become their /56, these their /48 */
+    bool aggregate;     /* many banned IPv6 /64s become their /56, these their /48 */
+    unsigned ban_reply; /* the code that Postfix answers to who is banned: 421 or 521 */
 };
 
 #define CONFIG_SERVE_AUTH    1u
@@ -200,19 +201,24 @@ struct config_http {
 #define CONFIG_EVENT_CONNECT       64u
 #define CONFIG_EVENT_DMARC_FAIL    128u
 #define CONFIG_EVENT_HONEYPOT      256u
-#define CONFIG_EVENT_COUNT         9 /* so many bits */
+#define CONFIG_EVENT_MESSAGE       512u
+#define CONFIG_EVENT_RECIPIENT     1024u
+#define CONFIG_EVENT_COUNT         11 /* so many bits */
 
 /* What a message shows: others can have a part in it. */
 #define CONFIG_EVENTS_OF_MAIL                                                                      \
     (CONFIG_EVENT_RCPT_UNKNOWN | CONFIG_EVENT_RELAY_DENIED | CONFIG_EVENT_RCPT_REJECTED |          \
      CONFIG_EVENT_SPF_FAIL | CONFIG_EVENT_DKIM_FAIL | CONFIG_EVENT_DMARC_FAIL)
 
+/* What is handed in: where somebody has logged in, it is surely his. */
+#define CONFIG_EVENTS_OF_SUBMISSION (CONFIG_EVENT_MESSAGE | CONFIG_EVENT_RECIPIENT)
+
 /* Where a ban acts. */
 #define CONFIG_ACTS_SMTP 1u /* Postfix's policy requests */
 #define CONFIG_ACTS_AUTH 2u /* Dovecot's questions */
 #define CONFIG_ACTS_ALL  3u /* those, and before them the ingress */
 
-enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN, COUNT_BY_CLIENT_LOGIN };
+enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN, COUNT_BY_CLIENT_LOGIN, COUNT_BY_DOMAIN };
 
 /* What follows when there are too many. */
 enum config_jail_action { JAIL_ACTION_BAN, JAIL_ACTION_DELAY, JAIL_ACTION_LOG, JAIL_ACTION_DEFER };

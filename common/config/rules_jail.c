@@ -5,20 +5,44 @@
 
 #include "common/config/errors.h"
 
+/* What has a login: what was tried with it, and what was submitted after it. Never both in one. */
+static void check_events_by_login(struct draft *draft, const struct draft_section *in)
+{
+    const struct config_jail *jail = in->base;
+    const char *allowed = "\"auth_fail\", or \"message\" and \"recipient\"", *by = "login";
+    unsigned events = jail->events & CONFIG_EVENTS_OF_SUBMISSION ? CONFIG_EVENTS_OF_SUBMISSION
+                                                                 : CONFIG_EVENT_AUTH_FAIL;
+
+    if (jail->count_by == COUNT_BY_CLIENT_LOGIN) {
+        events = CONFIG_EVENT_AUTH_FAIL;
+        allowed = "\"auth_fail\"";
+        by = "client+login";
+    } else if (jail->count_by == COUNT_BY_DOMAIN) {
+        events = CONFIG_EVENTS_OF_SUBMISSION;
+        allowed = "\"message\" and \"recipient\"";
+        by = "domain";
+    }
+    if (jail->events & ~events)
+        config_errors_add(draft->errors, draft_line(in, "events"),
+                          "%sevents may only be %s with count_by \"%s\"", in->where, allowed, by);
+}
+
 static void check_by_login(struct draft *draft, const struct draft_section *in)
 {
     const struct config_jail *jail = in->base;
+    bool is_submission = (jail->events & CONFIG_EVENTS_OF_SUBMISSION) != 0;
 
     if (jail->count_by == COUNT_BY_LOGIN && jail->action == JAIL_ACTION_BAN)
         config_errors_add(draft->errors, draft_line(in, "count_by"),
                           "%scount_by \"login\" with action \"ban\" would let anybody lock a user "
-                          "out; use \"delay\" or \"log\"",
+                          "out; use \"%s\" or \"log\"",
+                          in->where, is_submission ? "defer" : "delay");
+    if (jail->count_by == COUNT_BY_DOMAIN && jail->action == JAIL_ACTION_BAN)
+        config_errors_add(draft->errors, draft_line(in, "action"),
+                          "%saction \"ban\" would lock a whole domain out; use \"defer\" or "
+                          "\"log\" with count_by \"domain\"",
                           in->where);
-    if (jail->events & ~CONFIG_EVENT_AUTH_FAIL)
-        config_errors_add(
-            draft->errors, draft_line(in, "events"),
-            "%sevents may only be \"auth_fail\" with count_by \"%s\": nothing else has a login",
-            in->where, jail->count_by == COUNT_BY_LOGIN ? "login" : "client+login");
+    check_events_by_login(draft, in);
 }
 
 /* What waits is a login. */
@@ -35,17 +59,19 @@ static void check_delay(struct draft *draft, const struct draft_section *in)
                           "%sdelay is of action \"delay\" alone; take it out", in->where);
 }
 
-/* What comes by mail has no login, but when it has, it is not deferred. */
+/* A client that has not logged in is deferred for what came from there, a login for what it sent.
+ */
 static void check_defer(struct draft *draft, const struct draft_section *in)
 {
     const struct config_jail *jail = in->base;
 
-    if (jail->action != JAIL_ACTION_DEFER)
+    if (jail->action != JAIL_ACTION_DEFER || jail->count_by == COUNT_BY_CLIENT ||
+        jail->events & CONFIG_EVENTS_OF_SUBMISSION)
         return;
-    if (jail->count_by != COUNT_BY_CLIENT)
-        config_errors_add(draft->errors, draft_line(in, "action"),
-                          "%saction \"defer\" is for clients: count_by must be \"client\"",
-                          in->where);
+    config_errors_add(draft->errors, draft_line(in, "action"),
+                      "%saction \"defer\" is for mail: count_by must be \"client\", or events "
+                      "\"message\" or \"recipient\"",
+                      in->where);
 }
 
 /* A factor that nothing comes of is a mistake. */
@@ -61,11 +87,17 @@ static void check_bantime(struct draft *draft, const struct draft_section *in)
     jail->bantime_max_sec = jail->bantime_sec;
 }
 
+static bool is_by_login(const struct config_jail *jail)
+{
+    return jail->count_by == COUNT_BY_LOGIN || jail->count_by == COUNT_BY_DOMAIN;
+}
+
 /* Whoever writes a message is not whom it hits: a stranger must not close the mailboxes. */
 static void settle_acts(struct draft *draft, const struct draft_section *in)
 {
     struct config_jail *jail = in->base;
-    bool is_of_mail = (jail->events & CONFIG_EVENTS_OF_MAIL) != 0;
+    bool is_of_mail = (jail->events & CONFIG_EVENTS_OF_MAIL) != 0 ||
+                      (jail->events & CONFIG_EVENTS_OF_SUBMISSION && !is_by_login(jail));
 
     if (jail->acts == 0)
         jail->acts = is_of_mail ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL;

@@ -70,14 +70,17 @@ static const struct option_word jail_events[] = {
     {"relay_denied", CONFIG_EVENT_RELAY_DENIED}, {"rcpt_rejected", CONFIG_EVENT_RCPT_REJECTED},
     {"spf_fail", CONFIG_EVENT_SPF_FAIL},         {"dkim_fail", CONFIG_EVENT_DKIM_FAIL},
     {"dmarc_fail", CONFIG_EVENT_DMARC_FAIL},     {"connect", CONFIG_EVENT_CONNECT},
-    {"honeypot", CONFIG_EVENT_HONEYPOT},         {NULL, 0},
+    {"honeypot", CONFIG_EVENT_HONEYPOT},         {"message", CONFIG_EVENT_MESSAGE},
+    {"recipient", CONFIG_EVENT_RECIPIENT},       {NULL, 0},
 };
 static const struct option_word jail_keys[] = {
     {"client", COUNT_BY_CLIENT},
     {"login", COUNT_BY_LOGIN},
     {"client+login", COUNT_BY_CLIENT_LOGIN},
+    {"domain", COUNT_BY_DOMAIN},
     {NULL, 0},
 };
+static const struct option_word ban_replies[] = {{"421", 421}, {"521", 521}, {NULL, 0}};
 static const struct option_word jail_actions[] = {{"ban", JAIL_ACTION_BAN},
                                                   {"delay", JAIL_ACTION_DELAY},
                                                   {"log", JAIL_ACTION_LOG},
@@ -321,6 +324,8 @@ static const struct option policyd_options[] = {
      .help = "when jails set more, no new ban is told to a gateway until they are fewer again"},
     {"aggregate", OPTION_BOOL, "false", FIELD(struct config_policyd, aggregate),
      .help = "16 banned IPv6 /64s of a /56 become one ban on it, as many /56s one on their /48"},
+    {"ban_reply", OPTION_WORD, "421", .words = ban_replies, FIELD(struct config_policyd, ban_reply),
+     .help = "what Postfix answers the banned: 421 (their mail waits) or 521 (it comes back)"},
     {.name = NULL},
 };
 
@@ -356,7 +361,7 @@ static const struct option jail_options[] = {
      .weights = offsetof(struct config_jail, weights), FIELD(struct config_jail, events),
      .help = "what is counted, each as one or, \"auth_fail=3\", as more"},
     {"count_by", OPTION_WORD, "client", .words = jail_keys, FIELD(struct config_jail, count_by),
-     .help = "whom it is counted against: client, login, client+login"},
+     .help = "whom it is counted against: client, login, client+login, domain (of the login)"},
     {"distinct", OPTION_WORD, "password", .words = jail_distinct,
      FIELD(struct config_jail, distinct_password),
      .help = "password: the same wrong password again counts once; empty: each counts"},

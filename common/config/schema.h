@@ -65,7 +65,7 @@ struct section {
 };
 
 /* More than any section has. */
-#define SECTION_OPTIONS_MAX 16
+#define SECTION_OPTIONS_MAX 20
 
 extern const struct section schema[];
 

@@ -135,7 +135,7 @@ static void test_value_errors(void **state)
          "2: user \"${USER}\" is not a name of letters, digits, \"-\", \"_\" and \".\"\n"},
         {"jail \"a\" { distinct = user }",
          "2: jail \"a\": distinct \"user\" is not one of \"\", \"password\"\n"},
-        {"jail \"a\" { events = {} }", "2: jail \"a\": events has 0 values: 1 to 9 are right\n"},
+        {"jail \"a\" { events = {} }", "2: jail \"a\": events has 0 values: 1 to 11 are right\n"},
         {"policyd { control = \"127.0.0.1:25\" }", "2: policyd: control \"127.0.0.1:25\" is not a "
                                                    "Unix socket \"unix:/PATH\": who may command "
                                                    "is a matter of its group\n"},
@@ -277,23 +277,38 @@ static void test_rules_of_jails(void **state)
          "3: jail \"a\": count_by \"login\" with action \"ban\" would let anybody lock a user out; "
          "use \"delay\" or \"log\"\n"},
         {"jail \"a\" { count_by = login action = log\nevents = {auth_fail, connect} }",
-         "3: jail \"a\": events may only be \"auth_fail\" with count_by \"login\": nothing else "
-         "has a "
-         "login\n"},
+         "3: jail \"a\": events may only be \"auth_fail\", or \"message\" and \"recipient\" with "
+         "count_by \"login\"\n"},
+        {"jail \"a\" { count_by = login action = defer events = {message, \"recipient=2\"} }", ""},
+        {"jail \"a\" { count_by = domain action = defer events = recipient }", ""},
+        {"jail \"a\" { count_by = client action = ban events = recipient }", ""},
+        {"jail \"a\" { count_by = client events = recipient\nacts = all }",
+         "3: jail \"a\": acts may only be \"smtp\" with events of mail: others can have a part in "
+         "them; put what a client does at logins into a jail of its own\n"},
+        {"jail \"a\" { count_by = login action = log\nevents = {auth_fail, message} }",
+         "3: jail \"a\": events may only be \"auth_fail\", or \"message\" and \"recipient\" with "
+         "count_by \"login\"\n"},
+        {"jail \"a\" { count_by = domain action = log\nevents = auth_fail }",
+         "3: jail \"a\": events may only be \"message\" and \"recipient\" with count_by "
+         "\"domain\"\n"},
+        {"jail \"a\" { count_by = domain events = message\naction = ban }",
+         "3: jail \"a\": action \"ban\" would lock a whole domain out; use \"defer\" or \"log\" "
+         "with count_by \"domain\"\n"},
         {"jail \"a\" { events = connect\naction = delay }",
          "3: jail \"a\": action \"delay\" is for logins: \"auth_fail\" must be in events\n"},
         {"jail \"a\" { events = {\"rcpt_unknown\", \"relay_denied=100\"} }", ""},
         {"jail \"a\" { events = dmarc_fail acts = smtp }", ""},
         {"jail \"a\" { count_by = \"client+login\" }", ""},
         {"jail \"a\" { count_by = \"client+login\"\nevents = spf_fail }",
-         "3: jail \"a\": events may only be \"auth_fail\" with count_by \"client+login\": nothing "
-         "else has a login\n"},
+         "3: jail \"a\": events may only be \"auth_fail\" with count_by \"client+login\"\n"},
         {"jail \"a\" { events = {rcpt_unknown, honeypot} action = defer }", ""},
         {"jail \"a\" { events = honeypot acts = all }", ""},
         {"jail \"a\" { count_by = login\naction = defer }",
-         "3: jail \"a\": action \"defer\" is for clients: count_by must be \"client\"\n"},
+         "3: jail \"a\": action \"defer\" is for mail: count_by must be \"client\", or events "
+         "\"message\" or \"recipient\"\n"},
         {"jail \"a\" { count_by = \"client+login\"\naction = defer }",
-         "3: jail \"a\": action \"defer\" is for clients: count_by must be \"client\"\n"},
+         "3: jail \"a\": action \"defer\" is for mail: count_by must be \"client\", or events "
+         "\"message\" or \"recipient\"\n"},
         {"jail \"a\" { bantime = 365d bantime_factor = 2 }", ""},
         {"jail \"a\" { bantime = 2d bantime_factor = 2\nbantime_max = 1d }",
          "3: jail \"a\": bantime_max is less than bantime\n"},

@@ -145,26 +145,32 @@ static void a_jail_by_login_counts_masked_clients_too(void **state)
         enum config_count_by by;
         enum origin_kind origin;
         const char *login;
-        bool applies;
+        bool applies, applies_to_mail;
     } cases[] = {
-        {COUNT_BY_CLIENT, ORIGIN_KNOWN, "", true},
-        {COUNT_BY_CLIENT, ORIGIN_MASKED, "a", false},
-        {COUNT_BY_CLIENT, ORIGIN_LOCAL, "a", false},
-        {COUNT_BY_CLIENT, ORIGIN_REFUSED, "a", false},
-        {COUNT_BY_LOGIN, ORIGIN_KNOWN, "a", true},
-        {COUNT_BY_LOGIN, ORIGIN_MASKED, "a", true},
-        {COUNT_BY_LOGIN, ORIGIN_MASKED, "", false},
-        {COUNT_BY_LOGIN, ORIGIN_LOCAL, "a", false},
-        {COUNT_BY_LOGIN, ORIGIN_REFUSED, "a", false},
-        {COUNT_BY_CLIENT_LOGIN, ORIGIN_KNOWN, "a", true},
-        {COUNT_BY_CLIENT_LOGIN, ORIGIN_KNOWN, "", false},
-        {COUNT_BY_CLIENT_LOGIN, ORIGIN_MASKED, "a", false},
+        {COUNT_BY_CLIENT, ORIGIN_KNOWN, "", true, true},
+        {COUNT_BY_CLIENT, ORIGIN_MASKED, "a", false, false},
+        {COUNT_BY_CLIENT, ORIGIN_LOCAL, "a", false, false},
+        {COUNT_BY_CLIENT, ORIGIN_REFUSED, "a", false, false},
+        {COUNT_BY_LOGIN, ORIGIN_KNOWN, "a", true, true},
+        {COUNT_BY_LOGIN, ORIGIN_MASKED, "a", true, true},
+        {COUNT_BY_LOGIN, ORIGIN_MASKED, "", false, false},
+        {COUNT_BY_LOGIN, ORIGIN_LOCAL, "a", false, true},
+        {COUNT_BY_LOGIN, ORIGIN_REFUSED, "a", false, false},
+        {COUNT_BY_CLIENT_LOGIN, ORIGIN_KNOWN, "a", true, true},
+        {COUNT_BY_CLIENT_LOGIN, ORIGIN_KNOWN, "", false, false},
+        {COUNT_BY_CLIENT_LOGIN, ORIGIN_MASKED, "a", false, false},
+        {COUNT_BY_DOMAIN, ORIGIN_KNOWN, "a@b", true, true},
+        {COUNT_BY_DOMAIN, ORIGIN_LOCAL, "a@b", false, true},
+        {COUNT_BY_DOMAIN, ORIGIN_MASKED, "", false, false},
     };
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct config_jail jail = {.count_by = cases[i].by};
-        if (jail_applies(&jail, cases[i].origin, cases[i].login) != cases[i].applies)
+        const char *login = cases[i].login;
+        unsigned mail = CONFIG_EVENT_RECIPIENT, auth = CONFIG_EVENT_AUTH_FAIL;
+        if (jail_applies(&jail, cases[i].origin, auth, login) != cases[i].applies ||
+            jail_applies(&jail, cases[i].origin, mail, login) != cases[i].applies_to_mail)
             fail_msg("case %zu", i);
     }
 }

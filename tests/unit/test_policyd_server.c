@@ -59,6 +59,7 @@ static const struct change {
     {"policyd", "honeypots", "{\"root@example.com\"}", true, NULL},
     {"policyd", "max_bans_per_minute", "101", true, NULL},
     {"policyd", "aggregate", "true", true, NULL},
+    {"policyd", "ban_reply", "521", true, NULL},
     {"http", "program", "milter  serve = metrics", false, NULL},
     {"http", "listen", "\"\"", false, NULL},
     {"http", "group", "\"daemon\"", false, NULL},

@@ -163,12 +163,13 @@ static const char *on_other_guide(size_t i, void *ctx)
     return redis_nodes_address(redis->nodes, i);
 }
 
-static void on_learned(const struct redis_map *map, void *ctx)
+static bool on_learned(const struct redis_map *map, void *ctx)
 {
     struct redis *redis = ctx;
 
     redis_nodes_set(redis->nodes, map);
-    judge(redis, "the master is another now");
+    judge(redis, redis->is_up ? "the master is another now" : NULL);
+    return redis_nodes_ready(redis->nodes) == redis_nodes_count(redis->nodes);
 }
 
 /* Any node hears what is published anywhere in a Cluster. */
@@ -208,7 +209,9 @@ static void set_logins(struct redis *redis)
         .password = config->password,
         .database = config->database,
         .needs = "NOAUTH: it asks for a password (password_file in section redis)",
-        .wants_master = is_sentinel,
+        .role = is_sentinel               ? REDIS_ROLE_MASTER
+                : redis_is_cluster(redis) ? REDIS_ROLE_ANY
+                                          : REDIS_ROLE_NO_REPLICA,
         .timeout_ms = config->timeout_ms,
     };
     redis->guide_login = redis->login;

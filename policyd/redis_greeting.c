@@ -42,8 +42,9 @@ struct redis_command *redis_greeting_command(const struct redis_login *login, co
     case REDIS_STEP_SELECT:
         return select_database(login->database);
     case REDIS_STEP_ROLE:
-        return login->wants_master ? redis_command_new(1, (const char *const[]){"ROLE"}, NULL)
-                                   : NULL;
+        return login->role != REDIS_ROLE_ANY
+                   ? redis_command_new(1, (const char *const[]){"ROLE"}, NULL)
+                   : NULL;
     case REDIS_STEP_PING:
         return redis_command_new(1, (const char *const[]){"PING"}, NULL);
     case REDIS_STEP_SUBSCRIBE:
@@ -54,7 +55,8 @@ struct redis_command *redis_greeting_command(const struct redis_login *login, co
     return NULL;
 }
 
-static bool is_right(enum redis_step step, const struct redis_value *value)
+static bool is_right(const struct redis_login *login, enum redis_step step,
+                     const struct redis_value *value)
 {
     const struct redis_value *first = redis_item(value, 0);
 
@@ -63,7 +65,8 @@ static bool is_right(enum redis_step step, const struct redis_value *value)
     case REDIS_STEP_SELECT:
         return redis_string_is(value, "OK");
     case REDIS_STEP_ROLE:
-        return redis_string_is(first, "master");
+        return redis_string_is(first, "master") ||
+               (login->role == REDIS_ROLE_NO_REPLICA && redis_kind(value) == REDIS_ERROR);
     case REDIS_STEP_PING: /* of a list once something is subscribed to */
         return redis_string_is(value, "PONG") || redis_string_is(first, "pong");
     case REDIS_STEP_SUBSCRIBE:
@@ -115,7 +118,7 @@ int redis_greeting_check(const struct redis_login *login, enum redis_step step,
     size_t len;
     const char *text = redis_string(value, &len);
 
-    if (is_right(step, value))
+    if (is_right(login, step, value))
         return 0;
     if (known)
         snprintf(why_r, size, "%s", known);

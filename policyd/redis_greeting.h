@@ -7,11 +7,18 @@
 /*
  * What is said to a server before anything else, and whether its answers are right. Pure.
  */
+/* What a server must be. */
+enum redis_role {
+    REDIS_ROLE_ANY,
+    REDIS_ROLE_NO_REPLICA, /* as far as it tells: its user may lack ROLE */
+    REDIS_ROLE_MASTER,
+};
+
 struct redis_login {
     const char *user, *password; /* NULL: none */
     unsigned database;
     const char *needs; /* what to say when it asks for a password and there is none */
-    bool wants_master; /* a server that is none is refused */
+    enum redis_role role;
     int64_t timeout_ms;
 };
 

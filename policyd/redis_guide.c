@@ -10,12 +10,14 @@
 
 #define ASK_MS   2000 /* between two questions */
 #define HURRY_MS 100  /* at least */
+#define VAIN_MAX 5    /* answers that do not help, until another is asked */
 
 struct redis_guide {
     struct redis_guide_options options;
     struct redis_peer *peer;
     struct loop_timer *ask;
-    size_t turn; /* whom to ask next */
+    size_t turn;   /* whom to ask next */
+    unsigned vain; /* answers in a row that did not help */
     bool is_asking;
     int64_t asked_mono_ms;
 };
@@ -32,6 +34,17 @@ static int read_answer(const struct redis_guide *guide, struct redis_map *map,
                                  : redis_map_read_cluster(map, value, asked);
 }
 
+/* One that is cut off from the others names a master that is none any more, for ever. */
+static void take_map(struct redis_guide *guide, const struct redis_map *map,
+                     struct redis_link *link)
+{
+    guide->vain = guide->options.learned(map, guide->options.ctx) ? 0 : guide->vain + 1;
+    if (guide->vain < VAIN_MAX)
+        return;
+    guide->vain = 0;
+    redis_link_fail(link, "what it names is away");
+}
+
 static void on_answer(struct redis_command *command, const struct redis_value *value)
 {
     struct redis_guide *guide = command->owner;
@@ -45,7 +58,7 @@ static void on_answer(struct redis_command *command, const struct redis_value *v
     loop_timer_start(guide->ask, ASK_MS);
     map = redis_map_new();
     if (read_answer(guide, map, value, redis_link_address(link)) == 0)
-        guide->options.learned(map, guide->options.ctx);
+        take_map(guide, map, link);
     else
         redis_link_fail(link, guide->options.master
                                   ? "it knows no master of that name (master in section redis)"

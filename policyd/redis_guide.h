@@ -18,8 +18,8 @@ struct redis_guide_options {
     const char *master;                   /* of Sentinel; NULL: a Cluster */
     /* Another that can be asked, besides servers; NULL: i is too great. */
     const char *(*other)(size_t i, void *ctx);
-    /* The answer to each question. */
-    void (*learned)(const struct redis_map *map, void *ctx);
+    /* The answer to each question: whether it helps, all that it names being there. */
+    bool (*learned)(const struct redis_map *map, void *ctx);
     void (*down)(const char *why, void *ctx); /* after each attempt that failed */
     void *ctx;
 };

@@ -469,6 +469,8 @@ static void test_replica(void **state)
     assert_string_equal(ask_wait(scene, "SET a 1"), "lost");
     FIXTURE_TURN_UNTIL(scene->loop, scene->downs == 1);
     assert_int_equal(lines_of(scene, "store-refused code=READONLY"), 1);
+    FIXTURE_TURN_UNTIL(scene->loop, is_away(scene, "it is not the master"));
+    assert_int_equal(scene->ups, 1);
     server_do(scene, 0, "REPLICAOF NO ONE");
     FIXTURE_TURN_UNTIL(scene->loop, str_eq(ask_wait(scene, "SET a 1"), "OK"));
 }

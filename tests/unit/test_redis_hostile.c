@@ -11,6 +11,9 @@
 
 /* What no Redis sends: from a socket that answers with the bytes of a case. */
 
+#define IS_MASTER "*1\r\n$6\r\nmaster\r\n"
+#define GREETING  IS_MASTER "+PONG\r\n"
+
 struct peer {
     int listener, fd;
     unsigned accepted;
@@ -59,7 +62,7 @@ static void peer_accept(struct scene *scene, struct peer *peer)
     peer->accepted++;
 }
 
-/* In place of what a server answers to PING. */
+/* In place of what a server answers to PING, and some to ROLE. */
 static void test_greeting(void **state)
 {
     static const struct {
@@ -95,6 +98,7 @@ static void test_greeting(void **state)
         peer_open(scene, &peer);
         client_start(scene, "store = \"redis://@/peer\"");
         peer_accept(scene, &peer);
+        peer_say(scene, &peer, IS_MASTER, strlen(IS_MASTER));
         peer_say(scene, &peer, cases[i].bytes, strlen(cases[i].bytes));
         FIXTURE_TURN_UNTIL(scene->loop, strstr(scene->log, "store-down reason="));
         CASE(cases[i].bytes, strstr(scene->log, cases[i].why) != NULL);
@@ -102,6 +106,38 @@ static void test_greeting(void **state)
         peer_close(&peer);
     }
     assert_int_equal(scene->ups, 0);
+}
+
+static void test_role(void **state)
+{
+    static const struct {
+        const char *bytes, *why;
+    } cases[] = {
+        {"*1\r\n$5\r\nslave\r\n", "it is not the master"},
+        {"*1\r\n$8\r\nsentinel\r\n", "it is not the master"},
+        {"*0\r\n", "it is not the master"},
+        {"*1\r\n*1\r\n:1\r\n", "it is not the master"},
+        {"+master\r\n", "its role was not told"},
+        {":1\r\n", "its role was not told"},
+        {"$-1\r\n", "its role was not told"},
+        {"-LOADING x\r\n-LOADING x\r\n", "LOADING: it is still reading its data"},
+        {"-NOAUTH x\r\n-NOAUTH x\r\n", "password_file in section redis"},
+        {"-NOPERM x\r\n-NOPERM x\r\n", "it does not answer as Redis does: NOPERM x"},
+    };
+    struct scene *scene = scene_of(state);
+    struct peer peer;
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        scene->log[0] = '\0';
+        peer_open(scene, &peer);
+        client_start(scene, "store = \"redis://@/peer\"");
+        peer_accept(scene, &peer);
+        peer_say(scene, &peer, cases[i].bytes, strlen(cases[i].bytes));
+        FIXTURE_TURN_UNTIL(scene->loop, strstr(scene->log, "store-down reason="));
+        CASE(cases[i].bytes, strstr(scene->log, cases[i].why) != NULL);
+        client_stop(scene);
+        peer_close(&peer);
+    }
 }
 
 static void test_closed_at_once(void **state)
@@ -156,7 +192,7 @@ static void test_channel(void **state)
         {"*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n", true, 0},
     };
     static const char greeting[] =
-        "+PONG\r\n*3\r\n$9\r\nsubscribe\r\n$12\r\npostern:bans\r\n:1\r\n";
+        GREETING "*3\r\n$9\r\nsubscribe\r\n$12\r\npostern:bans\r\n:1\r\n";
     struct scene *scene = scene_of(state);
     struct peer node, channel;
 
@@ -165,7 +201,7 @@ static void test_channel(void **state)
         peer_open(scene, &node);
         client_start(scene, "store = \"redis://@/peer\"");
         peer_accept(scene, &node);
-        peer_say(scene, &node, "+PONG\r\n", 7);
+        peer_say(scene, &node, GREETING, strlen(GREETING));
         channel = (struct peer){node.listener, -1, 0};
         peer_accept(scene, &channel);
         peer_say(scene, &channel, greeting, strlen(greeting));
@@ -201,7 +237,7 @@ static void test_replies(void **state)
         peer_open(scene, &peer);
         client_start(scene, "store = \"redis://@/peer\"");
         peer_accept(scene, &peer);
-        peer_say(scene, &peer, "+PONG\r\n", 7);
+        peer_say(scene, &peer, GREETING, strlen(GREETING));
         channel = (struct peer){peer.listener, -1, 0};
         peer_accept(scene, &channel);
         FIXTURE_TURN_UNTIL(scene->loop, ask(scene, "GET a", &call));
@@ -220,8 +256,8 @@ static void test_replies(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(test_greeting), TEST(test_closed_at_once), TEST(test_endless),
-        TEST(test_channel),  TEST(test_replies),
+        TEST(test_greeting), TEST(test_role),    TEST(test_closed_at_once),
+        TEST(test_endless),  TEST(test_channel), TEST(test_replies),
     };
 
     return cmocka_run_group_tests_name("redis hostile", tests, NULL, NULL);

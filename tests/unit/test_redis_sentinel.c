@@ -17,6 +17,7 @@
 #define REPLICA  1
 #define SENTINEL 2
 #define NOBODY   3
+#define CUT_OFF  4
 
 static void start_all(struct scene *scene, const char *of_sentinel)
 {
@@ -81,6 +82,7 @@ static void test_hung_master(void **state)
     start_all(scene, "");
     client_start(scene, "store = \"redis+sentinel://@2\"");
     UP(scene, 1);
+    assert_int_equal(lines_of(scene, "store-down"), 0);
     wait_for_replica(scene);
     server_signal(scene, MASTER, SIGSTOP);
     assert_true(ask(scene, "SET a 1", &answer));
@@ -146,11 +148,27 @@ static void test_role(void **state)
     assert_int_equal(scene->ups, 0);
 }
 
+/* A sentinel that knows no better than a master that is gone: the next one is asked. */
+static void test_cut_off(void **state)
+{
+    struct scene *scene = scene_of(state);
+    char lines[256];
+
+    start_all(scene, "");
+    snprintf(lines, sizeof(lines), "sentinel monitor mymaster 127.0.0.1 %u 2",
+             scene->servers[NOBODY].port);
+    server_start(scene, CUT_OFF, lines);
+    client_start(scene, "store = \"redis+sentinel://@4,@2\"");
+    UP(scene, 1);
+    assert_string_equal(ask_wait(scene, "SET a 1"), "OK");
+    assert_string_equal(server_do(scene, MASTER, "GET a"), "1");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(test_failover), TEST(test_hung_master), TEST(test_planned),
-        TEST(test_password), TEST(test_role),
+        TEST(test_password), TEST(test_role),        TEST(test_cut_off),
     };
 
     return cmocka_run_group_tests_name("redis sentinel", tests, NULL, NULL);

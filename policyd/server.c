@@ -324,7 +324,7 @@ static bool same_policyd(const struct config_policyd *a, const struct config_pol
 /* No listener's matter: the caller's words would not fit. */
 static void name_what_stays(const struct config *was, const struct config *is)
 {
-    bool user = same_text(was->user, is->user), store = same_text(was->store.url, is->store.url);
+    bool user = same_text(was->user, is->user), store = same_store(was, is);
 
     if (!user || !store)
         log_warning(NULL, "restart-needed",

@@ -58,3 +58,17 @@ bool same_https(const struct config *a, const struct config *b, enum config_prog
     } while (http_a && http_b && same_http(http_a, http_b));
     return !http_a && !http_b;
 }
+
+static bool same_redis(const struct config_redis *a, const struct config_redis *b)
+{
+    return same_text(a->user, b->user) && same_text(a->password, b->password) &&
+           a->database == b->database && same_text(a->prefix, b->prefix) &&
+           same_text(a->master, b->master) &&
+           same_text(a->sentinel_password, b->sentinel_password) && a->timeout_ms == b->timeout_ms;
+}
+
+bool same_store(const struct config *a, const struct config *b)
+{
+    return same_text(a->store.url, b->store.url) &&
+           (a->store.kind == CONFIG_STORE_FILE || same_redis(&a->redis, &b->redis));
+}

@@ -16,4 +16,7 @@ bool same_prefixes(const struct prefixlist *a, const struct prefixlist *b);
 /* The http sections of one program, in their order. */
 bool same_https(const struct config *a, const struct config *b, enum config_program program);
 
+/* Where bans and counters are kept, and how Redis is talked to if that is where. */
+bool same_store(const struct config *a, const struct config *b);
+
 #endif

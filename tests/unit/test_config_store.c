@@ -13,6 +13,8 @@
 #include "common/base/buf.h"
 #include "common/base/endpoint.h"
 #include "common/config/config.h"
+#include "common/config/same.h"
+#include "common/config/schema.h"
 #include "tests/unit/config_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -21,6 +23,15 @@
     "\"redis+sentinel://HOST:PORT,...\" or \"redis+cluster://HOST:PORT,...\"\n"
 #define NO_SERVER " names a server that is not HOST, HOST:PORT or [IPV6]:PORT\n"
 #define BEHIND    " has something behind its servers: the database is an option of the section redis\n"
+
+static size_t options_of(const char *section)
+{
+    size_t count = 0;
+
+    while (schema_section(section)->options[count].name != NULL)
+        count++;
+    return count;
+}
 
 static void test_url(void **state)
 {
@@ -156,6 +167,36 @@ static void test_section(void **state)
     check_cases(cases, COUNT(cases));
 }
 
+/* What a reload cannot change: each option of the section, where it is Redis. */
+static void test_same(void **state)
+{
+    static const char *const sections[] = {"user = me password_file = \"@/secret\"",
+                                           "password_file = \"@/secret\"",
+                                           "database = 1",
+                                           "prefix = \"p:\"",
+                                           "master = other",
+                                           "sentinel_password_file = \"@/secret\"",
+                                           "timeout = 2s"};
+    static const char *const stores[] = {"redis://h", "file:/var/lib/postern"};
+    char file[256];
+
+    (void)state;
+    for (size_t is_file = 0; is_file < COUNT(stores); is_file++) {
+        snprintf(file, sizeof(file), "hostname = mx.example.com\nstore = \"%s\"", stores[is_file]);
+        struct config *was = load(file);
+        assert_true(same_store(was, was));
+        for (size_t i = 0; i < COUNT(sections); i++) {
+            snprintf(file, sizeof(file), "hostname = mx.example.com\nstore = \"%s\"\nredis { %s }",
+                     stores[is_file], sections[i]);
+            struct config *is = load(file);
+            CASE(sections[i], same_store(was, is) == (is_file == 1));
+            config_free(&is);
+        }
+        config_free(&was);
+    }
+    assert_int_equal(COUNT(sections), options_of("redis"));
+}
+
 static void test_defaults(void **state)
 {
     struct config *config = load("hostname = mx.example.com");
@@ -174,9 +215,9 @@ static void test_defaults(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_url),      cmocka_unit_test(test_url_errors),
-        cmocka_unit_test(test_limits),   cmocka_unit_test(test_section),
-        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_url),    cmocka_unit_test(test_url_errors),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_section),
+        cmocka_unit_test(test_same),   cmocka_unit_test(test_defaults),
     };
 
     return cmocka_run_group_tests_name("config store", tests, config_fixture_setup,

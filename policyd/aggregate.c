@@ -29,13 +29,13 @@ static void take_longer(const struct ban *ban, int64_t now_mono_ms, uint64_t *se
 bool aggregate_is_due(const struct bans *bans, const struct prefix *wide, unsigned *acts,
                       int64_t now_mono_ms, uint64_t *seconds_r)
 {
-    const struct ban *held = bans_find(bans, wide);
+    const struct ban *held = bans_held(bans, wide, now_mono_ms);
     unsigned count = 0;
 
     *seconds_r = 0;
     for (unsigned byte = 0; byte < 256; byte++) {
         const struct ban *ban = find(bans, wide, byte);
-        if (!ban || (ban->acts & *acts) != *acts)
+        if (!ban || ban->until_mono_ms <= now_mono_ms || (ban->acts & *acts) != *acts)
             continue;
         if (!is_by_operator(ban))
             take_longer(ban, now_mono_ms, seconds_r);

@@ -240,11 +240,24 @@ struct ban *bans_find(const struct bans *bans, const struct prefix *prefix)
     return ban_of(prefixset_find(&bans->set, prefix));
 }
 
-struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigned acts)
+static bool is_over(const struct ban *ban, int64_t now_mono_ms)
+{
+    return ban->until_mono_ms <= now_mono_ms;
+}
+
+struct ban *bans_held(const struct bans *bans, const struct prefix *prefix, int64_t now_mono_ms)
+{
+    struct ban *ban = bans_find(bans, prefix);
+
+    return ban && !is_over(ban, now_mono_ms) ? ban : NULL;
+}
+
+struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigned acts,
+                       int64_t now_mono_ms)
 {
     struct ban *ban = ban_of(prefixset_match(&bans->set, addr));
 
-    while (ban && !(ban->acts & acts))
+    while (ban && (!(ban->acts & acts) || is_over(ban, now_mono_ms)))
         ban = ban_of(prefixset_match_wider(&bans->set, addr, &ban->node.prefix));
     return ban;
 }
@@ -256,7 +269,7 @@ int64_t bans_next_end(const struct bans *bans)
 
 struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms)
 {
-    return bans->count && bans->heap[0]->until_mono_ms <= now_mono_ms ? bans->heap[0] : NULL;
+    return bans->count && is_over(bans->heap[0], now_mono_ms) ? bans->heap[0] : NULL;
 }
 
 uint64_t bans_seconds_left(const struct ban *ban, int64_t now_mono_ms)

@@ -68,14 +68,15 @@ struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char 
                      unsigned acts, int64_t since_wall_ms, int64_t until_mono_ms);
 void bans_remove(struct bans *bans, struct ban *ban);
 
-/* The ban of exactly this prefix, or NULL. */
+/* The ban of exactly this prefix, which may be over, or NULL. */
 struct ban *bans_find(const struct bans *bans, const struct prefix *prefix);
 
-/*
- * The ban that covers addr and acts on any of these, the narrowest one, or NULL. Call
- * bans_next_expired() to the end first.
- */
-struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigned acts);
+/* Of those whose end has not come: the one of exactly this prefix, or NULL. */
+struct ban *bans_held(const struct bans *bans, const struct prefix *prefix, int64_t now_mono_ms);
+
+/* The narrowest one that covers addr and acts on any of these, or NULL. */
+struct ban *bans_match(const struct bans *bans, const struct addr *addr, unsigned acts,
+                       int64_t now_mono_ms);
 
 /* When the first of them ends, or -1. */
 int64_t bans_next_end(const struct bans *bans);

@@ -87,7 +87,8 @@ static enum verdict judge(struct engine *engine, struct judgement *judgement, un
         return VERDICT_REFUSED;
     if (judgement->origin.kind != ORIGIN_KNOWN)
         return VERDICT_GO_ON;
-    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr, act);
+    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr, act,
+                                engine_now_mono_ms(engine));
     if (!judgement->ban)
         return VERDICT_GO_ON;
     judgement->seconds = bans_seconds_left(judgement->ban, engine_now_mono_ms(engine));

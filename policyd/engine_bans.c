@@ -80,8 +80,8 @@ void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t sec
 static void fail_unban(struct engine *engine, struct engine_request *request,
                        const struct prefix *prefix)
 {
-    const struct ban *wider =
-        bans_match(keeper_bans(engine->keeper), &prefix->addr, CONFIG_ACTS_ALL);
+    const struct ban *wider = bans_match(keeper_bans(engine->keeper), &prefix->addr,
+                                         CONFIG_ACTS_ALL, engine_now_mono_ms(engine));
     char text[PREFIX_TEXT_MAX] = "";
 
     if (wider && wider->node.prefix.bits < prefix->bits)
@@ -106,7 +106,7 @@ void engine_unban(struct engine *engine, const struct prefix *prefix, engine_don
                   void *ctx)
 {
     struct engine_request *request = engine_request_new(engine, done, ctx);
-    struct ban *ban = bans_find(keeper_bans(engine->keeper), prefix);
+    struct ban *ban = bans_held(keeper_bans(engine->keeper), prefix, engine_now_mono_ms(engine));
 
     if (ban)
         lift(engine, request, ban);

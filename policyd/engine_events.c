@@ -36,8 +36,8 @@ static void ban_by_jail(struct engine *engine, struct engine_report *report, siz
     const struct event *event = report->event;
     const struct config_jail *jail = &engine->config->jails[index];
     const struct prefix net = jail_net(jail, &event->client), *key = &net;
-    const struct ban *held = bans_find(keeper_bans(engine->keeper), key);
     int64_t now_ms = engine_now_mono_ms(engine);
+    const struct ban *held = bans_held(keeper_bans(engine->keeper), key, now_ms);
     uint64_t seconds = jail_bantime(jail, jails_bans_before(&engine->jails, index, key, now_ms),
                                     engine->random ? engine->random() : 0);
     uint64_t held_sec = held ? bans_seconds_left(held, now_ms) : 0;
@@ -172,7 +172,9 @@ static const char *uncounted(struct engine *engine, const struct origin *origin,
                    ? NULL
                    : origin_kind_name(origin->kind);
     unsigned act = event_is_of_login(event) ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
-    return bans_match(keeper_bans(engine->keeper), &origin->addr, act) ? "banned already" : NULL;
+    return bans_match(keeper_bans(engine->keeper), &origin->addr, act, engine_now_mono_ms(engine))
+               ? "banned already"
+               : NULL;
 }
 
 static void count_event(struct engine *engine, const struct origin *origin,

@@ -179,7 +179,8 @@ static void act_late(struct shared_event *shared, const struct shared_hit *hit)
     for (size_t i = 0; i < hit->count; i++) {
         struct shared_item *item = &shared->items[hit->items[i]];
         if (item->decision == JAIL_REACHED &&
-            !bans_match(bans, &shared->event.client, CONFIG_ACTS_ALL))
+            !bans_match(bans, &shared->event.client, CONFIG_ACTS_ALL,
+                        engine_now_mono_ms(shared->engine)))
             take_item(shared, item);
     }
     end_report(&shared->report);

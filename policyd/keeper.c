@@ -11,7 +11,8 @@
 #include "common/base/mem.h"
 #include "policyd/keeper_internal.h"
 
-#define RETRY_MAX 1000 /* bans, and deletions, asked for again at once */
+#define RETRY_MAX       1000 /* bans, and deletions, asked for again at once */
+#define TICK_EXPIRE_MAX 1000
 
 /* One deletion on its way to the store. */
 struct removal {
@@ -241,11 +242,12 @@ void keeper_remove(struct keeper_change *change, struct ban *ban, bool is_by_ope
 
 /* --- time ------------------------------------------------------------------------- */
 
-void keeper_expire(struct keeper *keeper)
+static void expire(struct keeper *keeper, int max)
 {
+    int64_t now_ms = clock_mono_ms(keeper->clock);
     struct ban *ban;
 
-    while ((ban = bans_next_expired(&keeper->bans, clock_mono_ms(keeper->clock)))) {
+    while (max-- && (ban = bans_next_expired(&keeper->bans, now_ms))) {
         char text[PREFIX_TEXT_MAX];
         struct prefix prefix = ban->node.prefix;
         log_info(NULL, "ban-expired", LOG_STR("ban", prefix_format(&prefix, text)),
@@ -254,6 +256,11 @@ void keeper_expire(struct keeper *keeper)
         keeper->stats->count[STAT_BAN_EXPIRED]++;
         delete_unasked(keeper, &prefix);
     }
+}
+
+void keeper_expire(struct keeper *keeper)
+{
+    expire(keeper, KEEPER_EXPIRE_MAX);
 }
 
 static void retry_bans(struct keeper_change *change)
@@ -281,7 +288,7 @@ void keeper_tick(struct keeper *keeper)
 {
     int64_t now_ms = clock_mono_ms(keeper->clock);
 
-    keeper_expire(keeper);
+    expire(keeper, TICK_EXPIRE_MAX);
     lifts_sweep(&keeper->lifts, now_ms);
     if (!keeper->retry_mono_ms || now_ms < keeper->retry_mono_ms || keeper->pending)
         return;

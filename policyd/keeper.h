@@ -40,7 +40,11 @@ int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, stru
 /* Drop the bans that rules protect. */
 void keeper_drop_protected(struct keeper *keeper, const struct origin_rules *rules);
 
-/* Drop the bans whose end has come: before each look at the table. */
+/*
+ * Drop bans whose end has come, KEEPER_EXPIRE_MAX of them: who called should not wait for
+ * more. They hold no longer in any case.
+ */
+#define KEEPER_EXPIRE_MAX 100
 void keeper_expire(struct keeper *keeper);
 /* Once a second. */
 void keeper_tick(struct keeper *keeper);

@@ -196,14 +196,12 @@ bool show_counter(const struct engine *engine, struct show_cursor *cursor, struc
 static const struct ban *find_ban(const struct engine *engine, const struct prefix *prefix)
 {
     const struct bans *bans = engine_bans(engine);
-    const struct ban *ban = bans_find(bans, prefix);
+    int64_t now_ms = engine_now_mono_ms(engine);
+    const struct ban *ban = bans_held(bans, prefix, now_ms);
 
     if (!ban)
-        ban = bans_match(bans, &prefix->addr, CONFIG_ACTS_ALL);
-    if (!ban || ban->node.prefix.bits > prefix->bits ||
-        ban->until_mono_ms <= engine_now_mono_ms(engine))
-        return NULL;
-    return ban;
+        ban = bans_match(bans, &prefix->addr, CONFIG_ACTS_ALL, now_ms);
+    return ban && ban->node.prefix.bits <= prefix->bits ? ban : NULL;
 }
 
 /* Whose events tell of it: its own, those of the client that it is a part of, and of its ban. */

@@ -29,12 +29,12 @@ static void put_bans(struct engine *engine, struct buf *out)
 
     attr_put_uint(out, "bans", engine_bans(engine)->count);
     if (last) {
-        const struct ban *ban = bans_find(engine_bans(engine), &last->prefix);
+        int64_t now_ms = engine_now_mono_ms(engine);
+        const struct ban *ban = bans_held(engine_bans(engine), &last->prefix, now_ms);
         attr_put(out, "last_ban", prefix_format(&last->prefix, text));
         attr_put(out, "last_ban_jail", last->jail);
         put_time(out, "last_ban_since", last->since_wall_ms);
-        attr_put_uint(out, "last_ban_seconds",
-                      ban ? bans_seconds_left(ban, engine_now_mono_ms(engine)) : 0);
+        attr_put_uint(out, "last_ban_seconds", ban ? bans_seconds_left(ban, now_ms) : 0);
     }
     attr_put_uint(out, "keys", engine_key_count(engine));
 }

@@ -44,7 +44,7 @@ static int fixture_load(struct store *store, store_load_fn fn, void *ctx, struct
 
 static void fixture_expect_answer(struct fixture *fixture, store_done_fn done, void *ctx)
 {
-    if (fixture->due_count == FIXTURE_STORE_MAX)
+    if (fixture->due_count == FIXTURE_DUE_MAX)
         abort();
     fixture->due[fixture->due_count].done = done;
     fixture->due[fixture->due_count++].ctx = ctx;

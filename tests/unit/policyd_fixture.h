@@ -12,7 +12,8 @@
  * An engine in a test: a configuration made here, a clock that the test turns, and a
  * store that keeps what it is told and answers when the test says so.
  */
-#define FIXTURE_STORE_MAX 64
+#define FIXTURE_STORE_MAX 64   /* bans that are kept */
+#define FIXTURE_DUE_MAX   8192 /* answers that wait */
 
 /* What a caller was told. */
 struct told {
@@ -32,7 +33,7 @@ struct fixture {
     struct {
         store_done_fn done;
         void *ctx;
-    } due[FIXTURE_STORE_MAX];
+    } due[FIXTURE_DUE_MAX];
     size_t due_count;
     const char *store_fault; /* when set, every write is answered with it */
 

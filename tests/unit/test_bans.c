@@ -60,7 +60,7 @@ static void the_narrowest_ban_of_an_address_is_found(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct addr addr;
         assert_int_equal(addr_parse(cases[i].addr, &addr), 0);
-        struct ban *ban = bans_match(&bans, &addr, CONFIG_ACTS_ALL);
+        struct ban *ban = bans_match(&bans, &addr, CONFIG_ACTS_ALL, 0);
         CASE(cases[i].addr, (ban != NULL) == (cases[i].ban != NULL));
         if (ban)
             assert_string_equal(prefix_format(&ban->node.prefix, text), cases[i].ban);
@@ -77,11 +77,28 @@ static void a_ban_that_acts_elsewhere_hides_none(void **state)
     (void)state;
     bans_init(&bans);
     struct ban *mail = bans_put(&bans, &narrow, "mail", CONFIG_ACTS_SMTP, 0, 1);
-    assert_null(bans_match(&bans, &addr, CONFIG_ACTS_AUTH));
+    assert_null(bans_match(&bans, &addr, CONFIG_ACTS_AUTH, 0));
     struct ban *all = bans_put(&bans, &wide, "logins", CONFIG_ACTS_ALL, 0, 1);
-    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_SMTP), mail);
-    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_ALL), mail);
-    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_AUTH), all);
+    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_SMTP, 0), mail);
+    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_ALL, 0), mail);
+    assert_ptr_equal(bans_match(&bans, &addr, CONFIG_ACTS_AUTH, 0), all);
+    bans_fini(&bans);
+}
+
+static void a_ban_that_is_over_hides_none(void **state)
+{
+    struct prefix narrow = prefix_from("203.0.113.7");
+    struct bans bans;
+
+    (void)state;
+    bans_init(&bans);
+    struct ban *short_one = put(&bans, "203.0.113.7", 10), *wide = put(&bans, "203.0.113.0/24", 20);
+    assert_ptr_equal(bans_match(&bans, &narrow.addr, CONFIG_ACTS_ALL, 9), short_one);
+    assert_ptr_equal(bans_held(&bans, &narrow, 9), short_one);
+    assert_ptr_equal(bans_match(&bans, &narrow.addr, CONFIG_ACTS_ALL, 10), wide);
+    assert_null(bans_held(&bans, &narrow, 10));
+    assert_ptr_equal(bans_find(&bans, &narrow), short_one);
+    assert_null(bans_match(&bans, &narrow.addr, CONFIG_ACTS_ALL, 20));
     bans_fini(&bans);
 }
 
@@ -229,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_narrowest_ban_of_an_address_is_found),
         cmocka_unit_test(a_ban_that_acts_elsewhere_hides_none),
+        cmocka_unit_test(a_ban_that_is_over_hides_none),
         cmocka_unit_test(a_ban_again_replaces_the_first),
         cmocka_unit_test(a_long_jail_name_is_cut),
         cmocka_unit_test(bans_end_in_the_order_of_their_ends),

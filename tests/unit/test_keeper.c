@@ -208,6 +208,38 @@ static void what_is_owed_has_a_bound_and_says_so_once(void **state)
     assert_int_equal(times_logged(fixture, "unbans-forgotten"), 1);
 }
 
+/* They hold no longer, whoever is asked about, and nobody waits until all are cleared away. */
+static void many_bans_that_end_at_once_hold_nobody_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct bans *bans = engine_bans(fixture->engine);
+    struct told told = {0};
+    char text[PREFIX_TEXT_MAX];
+
+    for (uint32_t i = 0; i < 20000; i++) {
+        struct prefix prefix = numbered(i);
+        bans_put(bans, &prefix, "logins", CONFIG_ACTS_ALL, 0, fixture->mono_ms + 60000);
+    }
+    fixture->mono_ms += 60000;
+    fixture->wall_ms += 60000;
+    for (uint32_t i = 20000; i-- > 19990;) {
+        struct prefix prefix = numbered(i);
+        size_t before = bans->count;
+        assert_int_equal(fixture_verdict(fixture, prefix_format(&prefix, text)), VERDICT_GO_ON);
+        assert_in_range(before - bans->count, 1, KEEPER_EXPIRE_MAX);
+        fixture_commit(fixture);
+    }
+    struct prefix last = numbered(19995);
+    engine_unban(fixture->engine, &last, fixture_told, &told);
+    assert_int_equal(told.status, ENGINE_NOT_BANNED);
+    fixture_commit(fixture);
+    for (int i = 0; i < 30 && bans->count; i++) {
+        engine_tick(fixture->engine);
+        fixture_commit(fixture);
+    }
+    assert_int_equal(bans->count, 0);
+}
+
 static int load_too_many(struct store *store, store_load_fn fn, void *ctx, struct error *error_r)
 {
     struct fixture *fixture = MAP_ENTRY(store, struct fixture, store);
@@ -248,6 +280,7 @@ int main(void)
         KEEPER_TEST(a_ban_set_again_is_not_deleted),
         KEEPER_TEST(after_recovery_a_round_comes_each_second),
         KEEPER_TEST(what_is_owed_has_a_bound_and_says_so_once),
+        KEEPER_TEST(many_bans_that_end_at_once_hold_nobody_up),
         KEEPER_TEST(bans_that_find_no_place_at_the_start_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,6 +133,14 @@ void shared_event_add(struct shared_event *shared, const struct event *event, si
 
 /* --- what follows ------------------------------------------------------------------------ */
 
+/* How long ago the operator lifted a ban there, ms; -1: never, or it is of no net. */
+static int64_t lifted_ms(const struct engine *engine, const struct prefix *key)
+{
+    bool is_net = key->addr.family == ADDR_IPV4 || key->addr.family == ADDR_IPV6;
+
+    return is_net ? keeper_lifted_ms(engine->keeper, key) : -1;
+}
+
 static size_t index_of(const struct shared_event *shared, const struct shared_item *item)
 {
     return jails_find(&shared->engine->jails, item->how.jail, UINT64_MAX);
@@ -143,6 +151,10 @@ static void take_item(struct shared_event *shared, struct shared_item *item)
     struct engine *engine = shared->engine;
     size_t index = index_of(shared, item);
 
+    /* Lifted since it was asked: the answer is of before. */
+    int64_t lifted = lifted_ms(engine, &item->key);
+    if (lifted >= 0 && lifted <= engine_now_mono_ms(engine) - shared->asked_mono_ms)
+        return;
     if (!item->is_look && index < engine->config->jail_count)
         engine_take_count(engine, &shared->report, index, &item->key, item->decision, item->count);
 }
@@ -190,9 +202,9 @@ static void follow(struct engine *engine, size_t index, const struct prefix *key
                    int64_t elapsed_ms, uint32_t current, uint32_t previous)
 {
     struct counters *counters = &engine->jails.counters[index];
-    int64_t now_ms = engine_now_mono_ms(engine);
+    int64_t now_ms = engine_now_mono_ms(engine), lifted = lifted_ms(engine, key);
 
-    if (current || previous)
+    if ((current || previous) && (lifted < 0 || elapsed_ms <= lifted))
         window_follow(counters_window(counters, key, now_ms), now_ms - elapsed_ms, current,
                       previous);
     else
@@ -278,7 +290,6 @@ static void send_one(struct shared_hit *hit)
     struct shared_event *shared = hit->shared;
     struct engine *engine = shared->engine;
     const struct prefix *key = &shared->items[hit->items[0]].key;
-    bool is_net = key->addr.family == ADDR_IPV4 || key->addr.family == ADDR_IPV6;
     struct store_hit_jail jails[STORE_HIT_JAILS_MAX];
 
     for (size_t i = 0; i < hit->count; i++)
@@ -289,7 +300,7 @@ static void send_one(struct shared_hit *hit)
                        &(struct store_hit){
                            .key = *key,
                            .age_ms = shared->age_ms,
-                           .lifted_ms = is_net ? keeper_lifted_ms(engine->keeper, key) : -1,
+                           .lifted_ms = lifted_ms(engine, key),
                            .jails = jails,
                            .count = hit->count,
                        },

@@ -214,7 +214,7 @@ endif
 
 fuzz_targets += \
 	tests/fuzz/fuzz_auth tests/fuzz/fuzz_control tests/fuzz/fuzz_socketmap \
-	tests/fuzz/fuzz_store_record tests/fuzz/fuzz_redis
+	tests/fuzz/fuzz_store_record tests/fuzz/fuzz_redis tests/fuzz/fuzz_store_redis
 tests_fuzz_fuzz_redis_LDADD = $(fuzz_main) $(policyd_libs)
 tests_fuzz_fuzz_redis_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_auth_LDADD = $(fuzz_main) $(policyd_libs)
@@ -225,3 +225,5 @@ tests_fuzz_fuzz_control_LDADD = $(fuzz_main) $(policyd_libs)
 tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_store_record_LDADD = $(fuzz_main) $(policyd_libs)
 tests_fuzz_fuzz_store_record_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_store_redis_LDADD = $(fuzz_main) $(policyd_libs)
+tests_fuzz_fuzz_store_redis_LDFLAGS = $(fuzz_ldflags)

@@ -33,7 +33,7 @@ PROXY_LOCAL = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
 GATEWAY4, GATEWAY6 = "203.0.113.1", "2001:db8::1"
 HOME = "10.8.0.2"
 HOSTNAME = "mail.example.com"
-ALICE, BOB = "alice@example.com", "bob@example.com"
+ALICE, BOB, DAVE = "alice@example.com", "bob@example.com", "dave@example.com"
 PASSWORDS = home_parts.MAILBOXES
 
 _numbers = itertools.count(1)

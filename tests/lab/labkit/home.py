@@ -12,7 +12,8 @@ from .keys import hash_password, make_certificate, secret
 from .vps import GATEWAYS, MAIL_PORTS, SIEVE
 
 HOST = "mail.example.com"
-MAILBOXES = {"alice@example.com": "alice's secret", "bob@example.com": "bob's secret"}
+MAILBOXES = {"alice@example.com": "alice's secret", "bob@example.com": "bob's secret",
+             "dave@example.com": "dave's secret"}
 
 # Logs, into files; all else is in conf/.
 POSTFIX_LAB = """

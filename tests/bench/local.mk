@@ -17,7 +17,7 @@ tests_bench_policy_null_SOURCES = tests/bench/policy_null.c $(bench_common)
 EXTRA_DIST += \
 	tests/bench/run tests/bench/bans.py tests/bench/benchkit.py tests/bench/ingress.py tests/bench/milter.py \
 	tests/bench/milter_servers.py \
-	tests/bench/policy.py tests/bench/packages
+	tests/bench/policy.py tests/bench/shared.py tests/bench/packages
 
 bench: $(bench_programs) $(sbin_PROGRAMS)
 	POSTERN_BUILDDIR='$(abs_top_builddir)' PYTHONDONTWRITEBYTECODE=1 \

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The store of several hosts: policyd on Redis, beside Redis that runs the same script alone."""
+
+import csv
+import io
+import os
+import shutil
+import struct
+import subprocess
+
+from benchkit import BUILD, USER, Server, median, ratios, run_load, table
+from policy import CLIENTS, CONFIG, MANY, measure, medians, row
+
+SOURCE = os.environ.get("POSTERN_SRCDIR", os.path.join(os.path.dirname(__file__), "..", ".."))
+CONNECTIONS = [8, 50]
+CALLS = 40000       # of redis-benchmark, a round
+FINDTIMES = {"each": 600, "hour": 3600, "day": 86400}
+JAILS = "".join(f'jail "{name}" {{ events = {{"connect"}}  maxretry = 1000000  '
+                f'findtime = "{seconds}s"  distinct = "" }}\n'
+                for name, seconds in FINDTIMES.items())
+
+
+class Redis(Server):
+    """Debian's, with nothing on disk."""
+
+    name = "redis-server"
+
+    def start(self):
+        path = self.addresses["unix"].removeprefix("unix:")
+        self.addresses = {"unix": self.addresses["unix"]}
+        self.spawn("redis-server", "--port", "0", "--unixsocket", path, "--unixsocketperm", "777",
+                   "--save", "", "--dir", self.folder, stdout=subprocess.DEVNULL)
+
+    def run(self, program, *words, **options):
+        path = self.addresses["unix"].removeprefix("unix:")
+        return subprocess.run([program, "-s", path, *words], check=True, capture_output=True,
+                              **options).stdout.decode().strip()
+
+    def memory(self):
+        lines = self.run("redis-cli", "info", "memory").split()
+        return int(next(x for x in lines if x.startswith("used_memory:")).split(":")[1])
+
+
+class Policyd(Server):
+    """Jails that count each request, by one call of the script."""
+
+    name = "policyd"
+
+    def __init__(self, redis, jails=JAILS):
+        super().__init__()
+        self.redis, self.jails = redis, jails
+
+    def start(self):
+        path = os.path.join(self.folder, "postern.conf")
+        socket = self.redis.addresses["unix"].removeprefix("unix:")
+        text = CONFIG.format(user=USER, folder=self.folder, keys=200000, jails=self.jails,
+                             **self.addresses)
+        with open(path, "w", encoding="ascii") as config:
+            config.write(text.replace(f"file:{self.folder}/store", f"redis://{socket}"))
+        with open(os.path.join(self.folder, "log"), "wb") as log:
+            self.spawn(os.path.join(BUILD, "postern-policyd"), "-f", "-c", path, stderr=log)
+
+
+def packed(number, seconds):
+    """A jail as policyd tells it to the script (policyd/store_redis_text.h)."""
+    return (struct.pack(">I", number) + (seconds * 1000).to_bytes(6, "big") +
+            struct.pack(">IHBB", 1000000, 1, 1, 0))
+
+
+def load_script(redis):
+    """The script with its arguments in it: redis-benchmark cannot send a zero byte."""
+    values = [b"0", b"0", b"-1", b"postern:changes",
+              *(packed(i, s) for i, s in enumerate(FINDTIMES.values(), 1))]
+    words = ",".join('"' + "".join(f"\\{byte:03d}" for byte in value) + '"' for value in values)
+    with open(os.path.join(SOURCE, "policyd/redis_hit.lua"), "rb") as script:
+        text = f"local ARGV = {{{words}}}\n".encode() + script.read()
+    return redis.run("redis-cli", "-x", "script", "load", input=text)
+
+
+def run_benchmark(redis, sha, depth):
+    before = redis.cpu_seconds()
+    said = redis.run("redis-benchmark", "-c", "1", "-P", str(depth), "-n", str(CALLS),
+                     "-r", str(CLIENTS), "--csv", "EVALSHA", sha, "1", "bench:c:{10.__rand_int__}")
+    line = list(csv.reader(io.StringIO(said)))[-1]
+    cpu_us = (redis.cpu_seconds() - before) * 1e6 / CALLS
+    return {"rate": float(line[1]), "p50_us": float(line[4]) * 1000,
+            "p99_us": float(line[6]) * 1000, "cpu_us": cpu_us, "both_us": cpu_us}
+
+
+def measure_policyd(policyd, redis, connections):
+    before = redis.cpu_seconds()
+    figures = measure(policyd, "unix", connections)
+    figures["redis_us"] = (redis.cpu_seconds() - before) * 1e6 / figures["count"]
+    return figures
+
+
+def compare(rounds):
+    rows = []
+    with Redis() as redis, Policyd(redis) as policyd:
+        sha = load_script(redis)
+        for connections in CONNECTIONS:
+            runs = [[measure_policyd(policyd, redis, connections),
+                     run_benchmark(redis, sha, connections)] for _ in range(rounds)]
+            ours, theirs = zip(*runs)
+            spent = median([run["redis_us"] for run in ours])
+            rows.append(row(f"{connections} policyd", ours, [ratios(ours, theirs)[0], f"{spent:.1f}"]))
+            rows.append(row(f"{connections} redis-benchmark", theirs,
+                            ["", f"{medians(theirs)['cpu_us']:.1f}"]))
+    print(f"\nPolicy requests that Redis counts, unix sockets, three jails, medians of {rounds} "
+          "runs; the same script by redis-benchmark -c 1 -P N")
+    table(["", "requests/s", "p50 ms", "p99 ms", "CPU us", "policyd is x", "Redis CPU us"], rows)
+
+
+def size_of(jails):
+    """Bytes of Redis for each of a million clients that these jails count."""
+    with Redis() as redis:
+        with Policyd(redis, jails) as policyd:
+            before = redis.memory()
+            figures = run_load(policyd, "policy_load", "-1", "-c", 50, "-k", MANY,
+                               policyd.addresses["unix"])
+            return (redis.memory() - before) / MANY, figures["rate"]
+
+
+def memory():
+    rows = []
+    for count in (1, 2, 3):
+        size, rate = size_of("\n".join(JAILS.splitlines()[:count]) + "\n")
+        rows.append([f"{count}", f"{size:.0f}", f"{rate:,.0f}"])
+    print(f"\nRedis with {MANY:,} keys, by jails that count each")
+    table(["jails", "bytes a key", "filled at requests/s"], rows)
+
+
+def redis(rounds):
+    if not shutil.which("redis-server"):
+        print("\nno redis-server here")
+        return
+    compare(rounds)
+    memory()

@@ -309,6 +309,9 @@ void keeper_tick(struct keeper *keeper)
 struct restoring {
     struct keeper *keeper;
     const struct origin_rules *rules;
+    int64_t now_wall_ms;
+    int64_t now_mono_ms;
+    size_t held;
     size_t unplaced; /* the table was full */
 };
 
@@ -328,36 +331,57 @@ static void log_dropped(const struct prefix *prefix, const char *jail, const cha
              LOG_STR("jail", jail), LOG_STR("reason", reason));
 }
 
+static struct ban *place(struct restoring *restoring, const struct store_ban *record,
+                         int64_t left_ms)
+{
+    unsigned acts = record->acts ? record->acts : CONFIG_ACTS_ALL;
+
+    return bans_put(&restoring->keeper->bans, &record->prefix, record->jail, acts,
+                    record->since_wall_ms, restoring->now_mono_ms + left_ms);
+}
+
+/*
+ * One that is over is taken up, too, and ends with all others whose time comes: a day's
+ * worth of them is not deleted at one blow. It stands in nobody's way.
+ */
 static void restore_ban(const struct store_ban *record, void *ctx)
 {
     struct restoring *restoring = ctx;
     struct keeper *keeper = restoring->keeper;
     char reason[ORIGIN_REASON_MAX];
-    int64_t left_ms = left_of(record, clock_wall_ms(keeper->clock));
-    const char *why = "expired";
+    int64_t left_ms = left_of(record, restoring->now_wall_ms);
+    const char *why =
+        left_ms > 0 ? origin_protects(restoring->rules, &record->prefix, reason) : NULL;
 
-    if (left_ms > 0)
-        why = origin_protects(restoring->rules, &record->prefix, reason);
     if (why) {
         log_dropped(&record->prefix, record->jail, why);
         delete_unasked(keeper, &record->prefix);
         return;
     }
-    struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail,
-                               record->acts ? record->acts : CONFIG_ACTS_ALL, record->since_wall_ms,
-                               clock_mono_ms(keeper->clock) + left_ms);
-    if (!ban) {
-        restoring->unplaced++;
-        return;
+    struct ban *ban = place(restoring, record, left_ms);
+    if (!ban && left_ms > 0) {
+        keeper_expire(keeper);
+        ban = place(restoring, record, left_ms);
     }
+    restoring->unplaced += !ban && left_ms > 0;
+    if (!ban)
+        return;
     ban->stored = true;
+    if (left_ms <= 0)
+        return;
+    restoring->held++;
     if (ban->since_wall_ms > keeper->last.since_wall_ms)
         keeper_note_last(keeper, ban);
 }
 
 int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, struct error *error_r)
 {
-    struct restoring restoring = {.keeper = keeper, .rules = rules};
+    struct restoring restoring = {
+        .keeper = keeper,
+        .rules = rules,
+        .now_wall_ms = clock_wall_ms(keeper->clock),
+        .now_mono_ms = clock_mono_ms(keeper->clock),
+    };
 
     if (keeper->store->load(keeper->store, restore_ban, &restoring, error_r))
         return -1;
@@ -365,7 +389,7 @@ int keeper_restore(struct keeper *keeper, const struct origin_rules *rules, stru
         log_error(NULL, "ban-table-full", LOG_UINT("bans", BANS_MAX),
                   LOG_UINT("unrestored", restoring.unplaced));
     if (!keeper_is_shared(keeper))
-        log_info(NULL, "bans-restored", LOG_UINT("bans", keeper->bans.count));
+        log_info(NULL, "bans-restored", LOG_UINT("bans", restoring.held));
     return 0;
 }
 

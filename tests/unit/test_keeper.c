@@ -257,6 +257,38 @@ static int load_too_many(struct store *store, store_load_fn fn, void *ctx, struc
     return 0;
 }
 
+/* As many as fit are over, and then come some that are not. */
+static int load_over_ones(struct store *store, store_load_fn fn, void *ctx, struct error *error_r)
+{
+    struct fixture *fixture = MAP_ENTRY(store, struct fixture, store);
+    struct store_ban record = {.jail = "logins", .since_wall_ms = fixture->wall_ms - 3600000};
+
+    (void)error_r;
+    for (uint32_t i = 0; i < BANS_MAX + 3; i++) {
+        record.prefix = numbered(i);
+        record.until_wall_ms = fixture->wall_ms + (i < BANS_MAX ? 0 : 60000);
+        fn(&record, ctx);
+    }
+    return 0;
+}
+
+static void bans_that_are_over_at_the_start_take_no_place(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error;
+    char text[PREFIX_TEXT_MAX];
+
+    fixture->store.load = load_over_ones;
+    assert_int_equal(engine_restore(fixture->engine, &error), 0);
+    assert_true(fixture_logged(fixture, "bans-restored bans=3"));
+    assert_false(fixture_logged(fixture, "ban-table-full"));
+    for (uint32_t i = BANS_MAX - 3; i < BANS_MAX + 3; i++) {
+        struct prefix prefix = numbered(i);
+        assert_int_equal(fixture_verdict(fixture, prefix_format(&prefix, text)),
+                         i < BANS_MAX ? VERDICT_GO_ON : VERDICT_BANNED);
+    }
+}
+
 static void bans_that_find_no_place_at_the_start_are_named(void **state)
 {
     struct fixture *fixture = *state;
@@ -281,6 +313,7 @@ int main(void)
         KEEPER_TEST(after_recovery_a_round_comes_each_second),
         KEEPER_TEST(what_is_owed_has_a_bound_and_says_so_once),
         KEEPER_TEST(many_bans_that_end_at_once_hold_nobody_up),
+        KEEPER_TEST(bans_that_are_over_at_the_start_take_no_place),
         KEEPER_TEST(bans_that_find_no_place_at_the_start_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

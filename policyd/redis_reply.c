@@ -20,6 +20,7 @@ static void tell_refusal(struct redis *redis, const struct redis_value *value)
         {"MASTERDOWN", "it is a replica without its master"},
         {"OOM", "its maxmemory is used up"},
         {"MISCONF", "it cannot write to its disk"},
+        {"CLUSTERDOWN", "the Cluster lacks a master of some keys"},
         {"WRONGTYPE", "another program uses our keys: prefix in section redis"},
     };
 
@@ -134,12 +135,15 @@ static void follow(struct redis *redis, struct redis_command *command,
         park(redis, command);
 }
 
-static void go_again(struct redis *redis, struct redis_command *command)
+static void go_again(struct redis *redis, struct redis_command *command,
+                     const struct redis_value *value)
 {
-    if (may_go_again(redis, command))
+    if (may_go_again(redis, command)) {
         park(redis, command);
-    else
-        finish(command, REDIS_LOST, NULL);
+        return;
+    }
+    tell_refusal(redis, value);
+    finish(command, REDIS_LOST, NULL);
 }
 
 /* Whether it was no reply to the command but about where or when to send it. */
@@ -153,7 +157,7 @@ static bool take_cluster_error(struct redis *redis, struct redis_command *comman
     else if (redis_error_is(value, "ASK"))
         follow(redis, command, value, false);
     else if (redis_error_is(value, "TRYAGAIN") || redis_error_is(value, "CLUSTERDOWN"))
-        go_again(redis, command);
+        go_again(redis, command, value);
     else
         return false;
     return true;

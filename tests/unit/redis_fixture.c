@@ -12,7 +12,8 @@
 #include "common/base/str.h"
 #include "tests/unit/net_fixture.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX   16
+#define START_TRIES 5
 
 long number_of(const char *text)
 {
@@ -122,8 +123,8 @@ const char *server_do(struct scene *scene, size_t i, const char *args)
     size_t len;
     FILE *pipe;
 
-    snprintf(line, sizeof(line), "redis-cli -p %u --no-auth-warning %s 2>&1",
-             scene->servers[i].port, args);
+    snprintf(line, sizeof(line), "redis-cli -s %s/socket --no-auth-warning %s 2>&1",
+             scene->servers[i].dir, args);
     pipe = popen(line, "r");
     assert_non_null(pipe);
     len = fread(out, 1, sizeof(out) - 1, pipe);
@@ -144,39 +145,58 @@ void server_restart_at_once(struct scene *scene, size_t i)
     assert_true(server->pid > 0);
 }
 
-void server_restart(struct scene *scene, size_t i)
+/* Whether it came up; the port can be taken by another by now. */
+static bool wait_for_answer(struct scene *scene, size_t i)
 {
     int64_t deadline = clock_mono_ms(&clock_system) + FIXTURE_PATIENCE_MS;
 
-    server_restart_at_once(scene, i);
     for (;;) {
         const char *out = server_do(scene, i, "PING");
         if (str_eq(out, "PONG") || str_has_prefix(out, "NOAUTH"))
-            return;
+            return true;
+        if (waitpid(scene->servers[i].pid, NULL, WNOHANG) != 0)
+            return false;
         if (clock_mono_ms(&clock_system) > deadline)
             fail_msg("server %zu does not answer: %s", i, out);
         poll(NULL, 0, 10);
     }
 }
 
-void server_start(struct scene *scene, size_t i, const char *lines)
+void server_restart(struct scene *scene, size_t i)
+{
+    server_restart_at_once(scene, i);
+    assert_true(wait_for_answer(scene, i));
+}
+
+static void write_conf(struct scene *scene, size_t i, const char *lines)
 {
     struct server *server = &scene->servers[i];
     char name[32], text[2048];
 
     server->port = free_port();
+    snprintf(text, sizeof(text),
+             "port %u\nbind 127.0.0.1\nunixsocket %s/socket\ndir %s\nsave \"\"\nlogfile log\n%s\n",
+             server->port, server->dir, server->dir, lines);
+    snprintf(name, sizeof(name), "%zu/redis.conf", i);
+    scene_put(scene, name, text);
+}
+
+void server_start(struct scene *scene, size_t i, const char *lines)
+{
+    struct server *server = &scene->servers[i];
+    unsigned tries = 0;
+
     server->is_sentinel = strstr(lines, "sentinel monitor") != NULL;
     char *dir = NULL;
     assert_true(asprintf(&dir, "%s/%zu", scene->dir, i) > 0);
     snprintf(server->dir, sizeof(server->dir), "%s", dir);
     free(dir);
     assert_int_equal(mkdir(server->dir, 0700), 0);
-    snprintf(text, sizeof(text),
-             "port %u\nbind 127.0.0.1\nunixsocket %s/socket\ndir %s\nsave \"\"\nlogfile log\n%s\n",
-             server->port, server->dir, server->dir, lines);
-    snprintf(name, sizeof(name), "%zu/redis.conf", i);
-    scene_put(scene, name, text);
-    server_restart(scene, i);
+    do {
+        assert_true(++tries < START_TRIES);
+        write_conf(scene, i, lines);
+        server_restart_at_once(scene, i);
+    } while (!wait_for_answer(scene, i));
 }
 
 void server_signal(struct scene *scene, size_t i, int signo)

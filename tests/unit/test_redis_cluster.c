@@ -294,6 +294,7 @@ static void test_down(void **state)
     int64_t began = clock_mono_ms(&clock_system);
     assert_string_equal(ask_key(scene, "INCR", key_of(2, 0)), "lost");
     assert_in_range(clock_mono_ms(&clock_system) - began, 500, 2000);
+    assert_int_equal(lines_of(scene, "store-refused code=CLUSTERDOWN"), 1);
     server_restart(scene, 1);
     FIXTURE_TURN_UNTIL(scene->loop, str_eq(ask_key(scene, "INCR", key_of(2, 0)), "1"));
     FIXTURE_TURN_UNTIL(scene->loop, str_eq(ask_key(scene, "INCR", key_of(1, 0)), "1"));

@@ -391,6 +391,37 @@ static void test_too_much(void **state)
     free(answers);
 }
 
+static void on_big(enum redis_status status, const struct redis_value *value, void *ctx)
+{
+    size_t *sum = ctx, len;
+
+    assert_int_equal(status, REDIS_DONE);
+    redis_string(value, &len);
+    *sum += len + redis_count(value);
+}
+
+/* The limits are of each reply, not of a connection's life: more than both in all. */
+static void test_long_life(void **state)
+{
+    static const char list[] = "local t = {} for i = 1, 400000 do t[i] = 1 end return t";
+    const char *const get[] = {"GET", "big"}, *const eval[] = {"EVAL", list, "0"};
+    struct scene *scene = scene_of(state);
+    size_t bytes = 0, items = 0;
+
+    server_start(scene, 0, "");
+    client_start(scene, "store = \"redis://@0\"\nredis { timeout = 30s }");
+    UP(scene, 1);
+    server_do(scene, 0, "eval \"redis.call('SET', 'big', string.rep('x', 8388608))\" 0");
+    for (unsigned i = 0; i < 9; i++)
+        assert_true(redis_call(scene->redis, "big", 3, 2, get, NULL, on_big, &bytes));
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(redis_call(scene->redis, "", 0, 3, eval, NULL, on_big, &items));
+    FIXTURE_TURN_UNTIL(scene->loop, redis_in_flight(scene->redis) == 0);
+    assert_int_equal(bytes, 9 * 8388608);
+    assert_int_equal(items, 3 * 400000);
+    assert_int_equal(scene->downs, 0);
+}
+
 /* Freed while it connects, greets, waits for replies and waits to connect again. */
 static void test_free_early(void **state)
 {
@@ -509,6 +540,7 @@ int main(void)
         TEST(test_bytes),
         TEST(test_pipeline),
         TEST(test_too_much),
+        TEST(test_long_life),
         TEST(test_free_early),
         TEST(test_from_within),
         TEST(test_channel_lost),

@@ -87,11 +87,11 @@ static enum verdict judge(struct engine *engine, struct judgement *judgement, un
         return VERDICT_REFUSED;
     if (judgement->origin.kind != ORIGIN_KNOWN)
         return VERDICT_GO_ON;
-    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr, act,
-                                engine_now_mono_ms(engine));
+    int64_t now_ms = engine_now_mono_ms(engine);
+    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr, act, now_ms);
     if (!judgement->ban)
         return VERDICT_GO_ON;
-    judgement->seconds = bans_seconds_left(judgement->ban, engine_now_mono_ms(engine));
+    judgement->seconds = bans_seconds_left(judgement->ban, now_ms);
     return VERDICT_BANNED;
 }
 

@@ -165,16 +165,15 @@ bool engine_counts(const struct engine *engine, const struct origin *origin, uns
 }
 
 static const char *uncounted(struct engine *engine, const struct origin *origin,
-                             const struct event *event)
+                             const struct event *event, int64_t now_ms)
 {
     if (origin->kind != ORIGIN_KNOWN)
         return engine_counts(engine, origin, event->kind, event->login)
                    ? NULL
                    : origin_kind_name(origin->kind);
     unsigned act = event_is_of_login(event) ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
-    return bans_match(keeper_bans(engine->keeper), &origin->addr, act, engine_now_mono_ms(engine))
-               ? "banned already"
-               : NULL;
+    return bans_match(keeper_bans(engine->keeper), &origin->addr, act, now_ms) ? "banned already"
+                                                                               : NULL;
 }
 
 static void count_event(struct engine *engine, const struct origin *origin,
@@ -183,7 +182,7 @@ static void count_event(struct engine *engine, const struct origin *origin,
 {
     report->now_ms = engine_now_mono_ms(engine);
     keeper_expire(engine->keeper);
-    const char *why_not = uncounted(engine, origin, event);
+    const char *why_not = uncounted(engine, origin, event, report->now_ms);
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     event->origin = origin;
     event->is_known = origin->kind == ORIGIN_KNOWN && *event->login &&

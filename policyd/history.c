@@ -109,15 +109,15 @@ static struct client *add_client(struct ring *ring, const struct prefix *net)
     struct client *client = x_calloc(1, sizeof(*client));
 
     client->net = *net;
+    client->oldest = NOBODY;
     map_insert(&ring->clients, &client->in_map, &client->net, sizeof(client->net));
     return client;
 }
 
-static uint32_t take_entry(struct ring *ring, const struct prefix *net)
+/* The client's count has the new one already: what makes room for it does not end him. */
+static uint32_t take_entry(struct ring *ring, struct client *client)
 {
-    struct client *client = find_client(ring, net);
-
-    if (client && client->count == HISTORY_CLIENT_MAX)
+    if (client->count > HISTORY_CLIENT_MAX)
         return drop_oldest_of(ring, client);
     if (ring->taken < HISTORY_MAX)
         return ring->taken++;
@@ -128,12 +128,13 @@ static uint32_t take_entry(struct ring *ring, const struct prefix *net)
 static struct history_event *ring_add(struct ring *ring, const struct addr *addr)
 {
     struct prefix net = history_net(addr);
-    uint32_t index = take_entry(ring, &net);
     struct client *client = find_client(ring, &net);
-    struct entry *entry = &ring->entries[index];
 
     if (!client)
         client = add_client(ring, &net);
+    client->count++;
+    uint32_t index = take_entry(ring, client);
+    struct entry *entry = &ring->entries[index];
     entry->client = client;
     entry->older = ring->newest;
     entry->newer = entry->next_of_client = NOBODY;
@@ -142,7 +143,7 @@ static struct history_event *ring_add(struct ring *ring, const struct addr *addr
     else
         ring->oldest = index;
     ring->newest = index;
-    if (client->count++)
+    if (client->oldest != NOBODY)
         ring->entries[client->newest].next_of_client = index;
     else
         client->oldest = index;

@@ -76,6 +76,9 @@ struct judgement {
 
 /* act is where it is asked, one of CONFIG_ACTS_*: bans that act elsewhere alone do not count. */
 struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer, unsigned act);
+/* The same of an origin that was found before. */
+struct judgement engine_judge_origin(struct engine *engine, const struct origin *origin,
+                                     unsigned act);
 
 /*
  * Seconds that a login from origin must wait before it is tried, as the jail says that is
@@ -121,7 +124,7 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
 /*
  * engine_judge() for a client that has just connected: counts the event `connect` first,
  * where a jail asks for it. True when a ban may follow from that, and has to be durable or
- * shared first: done comes later from the loop, and then it has to be judged again. False:
+ * shared first: done comes later from the loop, and then its origin has to be judged again. False:
  * done never comes.
  */
 bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,

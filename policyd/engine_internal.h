@@ -50,10 +50,6 @@ bool engine_wants(const struct engine *engine, unsigned kinds);
 bool engine_counts(const struct engine *engine, const struct origin *origin, unsigned kind,
                    const char *login);
 
-/* engine_judge() for an origin that is known already. */
-struct judgement engine_judge_origin(struct engine *engine, const struct origin *origin,
-                                     unsigned act);
-
 /* An event that is being counted. Most lead to no ban, and then nothing has to be waited for. */
 struct engine_report {
     const struct event *event;

@@ -235,7 +235,8 @@ static void answer(struct engine *engine, const struct attr_list *request,
 }
 
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
-                                 engine_done_fn done, void *ctx, struct buf *out)
+                                 engine_done_fn done, void *ctx, struct origin *origin_r,
+                                 struct buf *out)
 {
     struct origin_peer peer = peer_of(request);
     struct decision decision = {0};
@@ -244,7 +245,9 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
         return POLICY_NO_REQUEST;
     if (is_connection(request)) {
-        if (engine_admit(engine, &peer, done, ctx, &decision.judgement))
+        bool is_later = engine_admit(engine, &peer, done, ctx, &decision.judgement);
+        *origin_r = decision.judgement.origin;
+        if (is_later)
             return POLICY_LATER;
     } else {
         look_for_honeypot(engine, request, &peer);
@@ -256,42 +259,63 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
     return POLICY_NOW;
 }
 
-void policy_conclude(struct engine *engine, const struct attr_list *request, struct buf *out)
+void policy_conclude(struct engine *engine, const struct attr_list *request,
+                     const struct origin *origin, struct buf *out)
 {
-    struct origin_peer peer = peer_of(request);
-    struct decision decision = {.judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP)};
+    struct decision decision = {.judgement = engine_judge_origin(engine, origin, CONFIG_ACTS_SMTP)};
 
     answer(engine, request, &decision, out);
 }
 
 /* --- over a connection ------------------------------------------------------------------- */
 
+/* A request whose answer waits. */
+struct waiting {
+    struct buf request;
+    struct origin origin;
+    char *gateway; /* its name: another configuration may be in force by then */
+};
+
+static void waiting_free(struct waiting *waiting)
+{
+    buf_fini(&waiting->request);
+    free(waiting->gateway);
+    free(waiting);
+}
+
 /* What the store said makes no difference: the ban holds. The peer may be gone. */
 static void on_counted(enum engine_status status, const char *reason, void *ctx)
 {
     static struct attr_list request;
     struct service_conn *conn = ctx;
-    struct buf *kept = *service_conn_state(conn), *out = service_conn_output(conn);
+    struct engine *engine = service_conn_ctx(conn);
+    struct waiting *waiting = *service_conn_state(conn);
+    struct buf *out = service_conn_output(conn);
     size_t consumed;
 
     (void)status;
     (void)reason;
-    if (out && attr_parse(kept->data, kept->len, &request, &consumed) == ATTR_OK)
-        policy_conclude(service_conn_ctx(conn), &request, out);
-    buf_fini(kept);
-    free(kept);
+    waiting->origin.gateway = config_gateway(engine_config(engine), waiting->gateway);
+    if (out &&
+        attr_parse(waiting->request.data, waiting->request.len, &request, &consumed) == ATTR_OK)
+        policy_conclude(engine, &request, &waiting->origin, out);
+    waiting_free(waiting);
     *service_conn_state(conn) = NULL;
     service_conn_finish(conn);
 }
 
 /* The answer needs it again. */
-static enum service_step keep_for_later(struct service_conn *conn, struct buf *in, size_t len)
+static enum service_step keep_for_later(struct service_conn *conn, struct buf *in, size_t len,
+                                        const struct origin *origin)
 {
-    struct buf *kept = x_calloc(1, sizeof(*kept));
+    struct waiting *waiting = x_calloc(1, sizeof(*waiting));
 
-    buf_put(kept, in->data, len);
+    buf_put(&waiting->request, in->data, len);
     buf_consume(in, len);
-    *service_conn_state(conn) = kept;
+    waiting->origin = *origin;
+    if (origin->gateway)
+        waiting->gateway = x_strdup(origin->gateway->name);
+    *service_conn_state(conn) = waiting;
     service_conn_wait(conn);
     return SERVICE_WAIT;
 }
@@ -300,6 +324,7 @@ static enum service_step policy_step(struct service_conn *conn, struct buf *in,
                                      const char **reason_r)
 {
     static struct attr_list request;
+    struct origin origin;
     size_t consumed;
     enum attr_status status = attr_parse(in->data, in->len, &request, &consumed);
 
@@ -308,10 +333,10 @@ static enum service_step policy_step(struct service_conn *conn, struct buf *in,
     *reason_r = attr_strstatus(status);
     if (status != ATTR_OK)
         return SERVICE_CLOSE;
-    switch (policy_answer(service_conn_ctx(conn), &request, on_counted, conn,
+    switch (policy_answer(service_conn_ctx(conn), &request, on_counted, conn, &origin,
                           service_conn_output(conn))) {
     case POLICY_LATER:
-        return keep_for_later(conn, in, consumed);
+        return keep_for_later(conn, in, consumed, &origin);
     case POLICY_NOW:
         buf_consume(in, consumed);
         return SERVICE_NEXT;

@@ -29,11 +29,15 @@ enum policy_answer {
  * share has counted the event, or is late; else done never comes.
  */
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
-                                 engine_done_fn done, void *ctx, struct buf *out)
-    __attribute__((warn_unused_result));
+                                 engine_done_fn done, void *ctx, struct origin *origin_r,
+                                 struct buf *out) __attribute__((warn_unused_result));
 
-/* What comes after POLICY_LATER: appends the answer to the same request. */
-void policy_conclude(struct engine *engine, const struct attr_list *request, struct buf *out);
+/*
+ * What comes after POLICY_LATER: appends the answer to the same request. origin is what
+ * policy_answer() found: a client that is banned now may be known to nobody any more.
+ */
+void policy_conclude(struct engine *engine, const struct attr_list *request,
+                     const struct origin *origin, struct buf *out);
 
 /* ctx of the service is the engine. */
 extern const struct service_protocol policy_protocol;

@@ -138,6 +138,15 @@ bool config_strings_have(const struct config_strings *strings, const char *text)
     return false;
 }
 
+const struct config_gateway *config_gateway(const struct config *config, const char *name)
+{
+    for (size_t i = 0; name && i < config->gateway_count; i++) {
+        if (config->gateways[i].name && str_eq(config->gateways[i].name, name))
+            return &config->gateways[i];
+    }
+    return NULL;
+}
+
 bool config_forwards_as(const struct config *config, enum config_forward_as way)
 {
     for (size_t i = 0; i < config->ingress_count; i++) {

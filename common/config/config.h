@@ -352,6 +352,8 @@ int config_load(const char *path, struct config **config_r, struct config_errors
 void config_free(struct config **config);
 
 bool config_strings_have(const struct config_strings *strings, const char *text);
+/* The gateway of that name, NULL where there is none, as for NULL. */
+const struct config_gateway *config_gateway(const struct config *config, const char *name);
 /* Whether some ingress does so. */
 bool config_forwards_as(const struct config *config, enum config_forward_as way);
 

@@ -7,14 +7,6 @@
 #include "common/base/str.h"
 #include "common/config/errors.h"
 
-static const struct config_gateway *find_gateway(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->gateway_count; i++)
-        if (config->gateways[i].name != NULL && str_eq(config->gateways[i].name, name))
-            return &config->gateways[i];
-    return NULL;
-}
-
 static void check_names(struct draft *draft, const struct draft_section *in)
 {
     const struct config_ingress *ingress = in->base;
@@ -22,7 +14,7 @@ static void check_names(struct draft *draft, const struct draft_section *in)
     for (size_t i = 0; i < ingress->gateways.count; i++) {
         char *name = ingress->gateways.items[i];
 
-        if (form_name(name) == NULL && find_gateway(draft->config, name) == NULL)
+        if (form_name(name) == NULL && config_gateway(draft->config, name) == NULL)
             config_errors_add(draft->errors, draft_line(in, "gateways"),
                               "%sthere is no gateway \"%.100s\": gateway \"%.100s\" { ... } is "
                               "missing",

@@ -46,12 +46,13 @@ static void check_counts(const struct origins *origins, const struct count *coun
 
 static void ask(struct fixture *fixture, const char *client, const char *server)
 {
+    struct origin origin;
     struct buf out = {0};
 
     assert_int_equal(policy_answer(fixture->engine,
                                    fixture_list("request", "smtpd_access_policy", "client_address",
                                                 client, "server_address", server, NULL),
-                                   fixture_told, NULL, &out),
+                                   fixture_told, NULL, &origin, &out),
                      POLICY_NOW);
     buf_fini(&out);
 }

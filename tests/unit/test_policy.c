@@ -33,9 +33,11 @@ static int teardown(void **state)
 static const char *answer(struct fixture *fixture, const struct attr_list *list)
 {
     static char text[512];
+    struct origin origin;
     struct buf out = {0};
 
-    assert_int_equal(policy_answer(fixture->engine, list, fixture_told, NULL, &out), POLICY_NOW);
+    assert_int_equal(policy_answer(fixture->engine, list, fixture_told, NULL, &origin, &out),
+                     POLICY_NOW);
     assert_true(out.len < sizeof(text));
     assert_true(str_is_utf8(buf_str(&out)));
     snprintf(text, sizeof(text), "%s", buf_str(&out));
@@ -213,10 +215,11 @@ static const struct attr_list *connection_of(const char *client)
 static enum engine_status answer_later(struct fixture *fixture)
 {
     struct told told = {0};
+    struct origin origin;
     struct buf out = {0};
 
     assert_int_equal(
-        policy_answer(fixture->engine, connection_of(CLIENT), fixture_told, &told, &out),
+        policy_answer(fixture->engine, connection_of(CLIENT), fixture_told, &told, &origin, &out),
         POLICY_LATER);
     assert_string_equal(buf_str(&out), "");
     assert_string_equal(answer(fixture, connection_of(CLIENT)), BANNED);
@@ -225,7 +228,7 @@ static enum engine_status answer_later(struct fixture *fixture)
     assert_int_equal(told.times, 0);
     fixture_commit(fixture);
     assert_int_equal(told.times, 1);
-    policy_conclude(fixture->engine, connection_of(CLIENT), &out);
+    policy_conclude(fixture->engine, connection_of(CLIENT), &origin, &out);
     assert_string_equal(buf_str(&out), BANNED);
     buf_fini(&out);
     return told.status;
@@ -284,13 +287,15 @@ static void local_connections_are_not_counted(void **state)
 static void what_is_no_policy_request_gets_no_answer(void **state)
 {
     struct fixture *fixture = *state;
+    struct origin origin;
     struct buf out = {0};
 
-    assert_int_equal(policy_answer(fixture->engine, fixture_list("a", "b", NULL), NULL, NULL, &out),
-                     POLICY_NO_REQUEST);
     assert_int_equal(
-        policy_answer(fixture->engine, fixture_list("request", "bans", NULL), NULL, NULL, &out),
+        policy_answer(fixture->engine, fixture_list("a", "b", NULL), NULL, NULL, &origin, &out),
         POLICY_NO_REQUEST);
+    assert_int_equal(policy_answer(fixture->engine, fixture_list("request", "bans", NULL), NULL,
+                                   NULL, &origin, &out),
+                     POLICY_NO_REQUEST);
     assert_int_equal(out.len, 0);
 }
 

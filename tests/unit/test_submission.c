@@ -42,9 +42,11 @@ static int teardown(void **state)
 static const char *answer(struct fixture *fixture, const struct attr_list *list)
 {
     static char text[512];
+    struct origin origin;
     struct buf out = {0};
 
-    assert_int_equal(policy_answer(fixture->engine, list, fixture_told, NULL, &out), POLICY_NOW);
+    assert_int_equal(policy_answer(fixture->engine, list, fixture_told, NULL, &origin, &out),
+                     POLICY_NOW);
     snprintf(text, sizeof(text), "%s", buf_str(&out));
     buf_fini(&out);
     return text;

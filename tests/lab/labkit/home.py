@@ -13,7 +13,7 @@ from .vps import GATEWAYS, MAIL_PORTS, SIEVE
 
 HOST = "mail.example.com"
 MAILBOXES = {"alice@example.com": "alice's secret", "bob@example.com": "bob's secret",
-             "dave@example.com": "dave's secret"}
+             "dave@example.com": "dave's secret", "sender@example.com": "the sender's secret"}
 
 # Logs, into files; all else is in conf/.
 POSTFIX_LAB = """

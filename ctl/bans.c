@@ -15,8 +15,9 @@
 #define BAN_MAX_SEC     315360000 /* ten years; postern-control(7) */
 
 static const struct daemon_field ban_fields[] = {
-    {"ban", DAEMON_TEXT},  {"seconds", DAEMON_NUMBER}, {"jail", DAEMON_TEXT},
-    {"acts", DAEMON_TEXT}, {"since", DAEMON_NUMBER},   {"stored", DAEMON_FLAG},
+    {"ban", DAEMON_TEXT},    {"ban_login", DAEMON_TEXT}, {"seconds", DAEMON_NUMBER},
+    {"jail", DAEMON_TEXT},   {"acts", DAEMON_TEXT},      {"since", DAEMON_NUMBER},
+    {"stored", DAEMON_FLAG},
 };
 static const struct daemon_field change_fields[] = {
     {"stored", DAEMON_FLAG},
@@ -36,7 +37,8 @@ static void take_ban(const struct attr_list *record, void *ctx)
     struct table *table = &list->table;
 
     json_array_append_new(list->json, daemon_json(record, ban_fields, COUNT(ban_fields)));
-    table_add(table, attr_get_or_empty(record, "ban"));
+    const char *login = attr_get(record, "ban_login");
+    table_add(table, login ? login : attr_get_or_empty(record, "ban"));
     table_add_duration(table, attr_get_or_empty(record, "seconds"));
     table_add(table, attr_get_or_empty(record, "jail"));
     table_add_time(table, attr_get_or_empty(record, "since"));
@@ -45,7 +47,7 @@ static void take_ban(const struct attr_list *record, void *ctx)
 
 enum ctl_exit ctl_run_bans(const struct ctl *ctl)
 {
-    static const char *const heads[] = {"prefix", "left", "jail", "since", ""};
+    static const char *const heads[] = {"who", "left", "jail", "since", ""};
     struct ban_list list = {.json = json_array()};
     struct buf request = {0};
     struct attr_list last;
@@ -87,32 +89,30 @@ static enum ctl_exit change(const struct ctl *ctl, const char *request_name, uin
                             const char *done)
 {
     struct buf request = {0};
-    struct prefix prefix;
     struct attr_list answer;
     struct error error = {0};
     char text[PREFIX_TEXT_MAX], duration[STR_DURATION_MAX];
+    const char *who;
 
-    if (daemon_read_prefix(ctl->args[0], &prefix, &error) < 0)
-        return ctl_fail(ctl, &error);
-    prefix_format(&prefix, text);
     attr_put(&request, "request", request_name);
-    attr_put(&request, "prefix", text);
+    int rc = daemon_put_who(ctl->args[0], &request, text, &who, &error);
     if (seconds)
         attr_put_uint(&request, "seconds", seconds);
     attr_end(&request);
-    int rc = daemon_ask(ctl, &request, NULL, NULL, &answer, &error);
+    if (rc == 0)
+        rc = daemon_ask(ctl, &request, NULL, NULL, &answer, &error);
     buf_fini(&request);
     if (rc < 0)
         return ctl_fail(ctl, &error);
     tell_reservations(&answer);
     if (ctl->json) {
         json_t *json = daemon_json(&answer, change_fields, COUNT(change_fields));
-        json_object_set_new(json, "ban", json_string(text));
+        json_object_set_new(json, who == text ? "ban" : "ban_login", output_json_text(who));
         if (seconds)
             json_object_set_new(json, "seconds", json_integer((json_int_t)seconds));
         return output_json(json, CTL_YES);
     }
-    printf("%s %s%s%s\n", done, text, seconds ? " for " : "",
+    printf("%s %s%s%s\n", done, who, seconds ? " for " : "",
            seconds ? str_format_duration(seconds, duration) : "");
     return CTL_YES;
 }

@@ -154,6 +154,28 @@ int daemon_read_prefix(const char *text, struct prefix *prefix_r, struct error *
                      "\"%s\" is no address or network, such as 203.0.113.7 or 2001:db8::/64", text);
 }
 
+static bool is_meant_as_address(const char *text)
+{
+    return strpbrk(text, "/:") != NULL || text[strspn(text, "0123456789.")] == '\0';
+}
+
+int daemon_put_who(const char *text, struct buf *request, char shown[PREFIX_TEXT_MAX],
+                   const char **who_r, struct error *error_r)
+{
+    struct prefix prefix;
+
+    *who_r = text;
+    if (!is_meant_as_address(text)) {
+        attr_put(request, "login", text);
+        return 0;
+    }
+    if (daemon_read_prefix(text, &prefix, error_r) < 0)
+        return -1;
+    *who_r = prefix_format(&prefix, shown);
+    attr_put(request, "prefix", shown);
+    return 0;
+}
+
 json_t *daemon_value_json(const char *value, enum daemon_kind kind)
 {
     uint64_t number;

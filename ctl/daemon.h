@@ -34,6 +34,13 @@ int daemon_watch(const struct ctl *ctl, const struct buf *request, daemon_watch_
 int daemon_read_prefix(const char *text, struct prefix *prefix_r, struct error *error_r)
     __attribute__((warn_unused_result));
 
+/*
+ * The same, or else a login: what cannot be meant as an address. Adds prefix or login to the
+ * request, and who_r is the text to show.
+ */
+int daemon_put_who(const char *text, struct buf *request, char shown[PREFIX_TEXT_MAX],
+                   const char **who_r, struct error *error_r) __attribute__((warn_unused_result));
+
 /* What a value of an answer is in JSON. */
 enum daemon_kind { DAEMON_TEXT, DAEMON_NUMBER, DAEMON_FLAG /* yes, no */ };
 

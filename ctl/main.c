@@ -81,13 +81,13 @@ const struct ctl_command ctl_commands[] = {
      daemon_options, COUNT(daemon_options), 0, 0, ctl_run_status},
     {"bans", "", "List who is banned", "", daemon_options, COUNT(daemon_options), 0, 0,
      ctl_run_bans},
-    {"ban", "PREFIX", "Ban an address or a network",
+    {"ban", "PREFIX | LOGIN", "Ban an address, a network or a login",
      "A ban that holds gets a new end. Gateways, this host, trusted and ignored nets\n"
-     "cannot be banned.\n",
+     "cannot be banned. A login is banned wherever it comes from.\n",
      ban_options, COUNT(ban_options), 1, 1, ctl_run_ban},
-    {"unban", "PREFIX", "Lift a ban", "PREFIX as `posternctl bans` shows it.\n", daemon_options,
-     COUNT(daemon_options), 1, 1, ctl_run_unban},
-    {"why", "ADDRESS", "Tell why somebody is banned, or what is known of him",
+    {"unban", "PREFIX | LOGIN", "Lift a ban", "PREFIX or LOGIN as `posternctl bans` shows it.\n",
+     daemon_options, COUNT(daemon_options), 1, 1, ctl_run_unban},
+    {"why", "ADDRESS | LOGIN", "Tell why somebody is banned, or what is known of him",
      "The events that led to it, the newest first, and what jails count now. ADDRESS may be a\n"
      "network as `posternctl bans` shows it. Exit status 1 when it is not banned.\n",
      daemon_options, COUNT(daemon_options), 1, 1, ctl_run_why},

@@ -20,18 +20,19 @@
 static json_t *change_json(const struct attr_list *record, const char *change, int64_t now_sec)
 {
     static const struct daemon_field fields[] = {
-        {"ban", DAEMON_TEXT},
-        {"seconds", DAEMON_NUMBER},
-        {"jail", DAEMON_TEXT},
-        {"bans", DAEMON_NUMBER},
+        {"ban", DAEMON_TEXT},  {"ban_login", DAEMON_TEXT}, {"seconds", DAEMON_NUMBER},
+        {"jail", DAEMON_TEXT}, {"bans", DAEMON_NUMBER},
     };
     json_t *json = daemon_json(record, fields, COUNT(fields));
     const char *unban = attr_get(record, "unban");
+    const char *unban_login = attr_get(record, "unban_login");
 
     json_object_set_new(json, "change", json_string(change));
     json_object_set_new(json, "at", json_integer((json_int_t)now_sec));
     if (unban)
         json_object_set_new(json, "ban", output_json_text(unban));
+    if (unban_login)
+        json_object_set_new(json, "ban_login", output_json_text(unban_login));
     return json;
 }
 
@@ -58,12 +59,18 @@ static void put_time(struct buf *line, const char *seconds, int64_t now_sec)
         buf_puts(line, text);
 }
 
+static const char *who_of(const struct attr_list *record, const char *name, const char *login_name)
+{
+    const char *login = attr_get(record, login_name);
+    return login ? login : attr_get_or_empty(record, name);
+}
+
 static void put_ban(const struct attr_list *record, struct buf *line)
 {
     char duration[STR_DURATION_MAX];
     uint64_t sec;
 
-    buf_printf(line, "  ban    %s", attr_get_or_empty(record, "ban"));
+    buf_printf(line, "  ban    %s", who_of(record, "ban", "ban_login"));
     if (str_parse_u64(attr_get_or_empty(record, "seconds"), 0, UINT64_MAX, &sec) == 0)
         buf_printf(line, " for %s", str_format_duration(sec, duration));
     buf_printf(line, ", %s", attr_get_or_empty(record, "jail"));
@@ -89,11 +96,14 @@ static void put_event(const struct attr_list *record, struct buf *line)
 
 static const char *change_of(const struct attr_list *record)
 {
-    static const char *const names[] = {"event", "ban", "unban", "sync"};
+    static const struct {
+        const char *name, *change;
+    } names[] = {{"event", "event"}, {"ban", "ban"},           {"ban_login", "ban"},
+                 {"unban", "unban"}, {"unban_login", "unban"}, {"sync", "sync"}};
 
     for (size_t i = 0; i < COUNT(names); i++) {
-        if (attr_get(record, names[i]))
-            return names[i];
+        if (attr_get(record, names[i].name))
+            return names[i].change;
     }
     return NULL; /* a ping, or news of a later version */
 }
@@ -108,7 +118,7 @@ static void print_change(const struct attr_list *record, const char *change, int
     else if (str_eq(change, "ban"))
         put_ban(record, &line);
     else if (str_eq(change, "unban"))
-        buf_printf(&line, "  unban  %s, %s", attr_get_or_empty(record, "unban"),
+        buf_printf(&line, "  unban  %s, %s", who_of(record, "unban", "unban_login"),
                    attr_get_or_empty(record, "jail"));
     else
         buf_printf(&line, "  watching, bans that hold: %s", attr_get_or_empty(record, "bans"));

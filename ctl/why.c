@@ -28,7 +28,9 @@ static void take_known(const struct attr_list *record, void *ctx)
 
 static void print_ban(const struct attr_list *last)
 {
-    const char *prefix = attr_get_or_empty(last, "prefix"), *ban = attr_get_or_empty(last, "ban");
+    const char *login = attr_get(last, "login");
+    const char *prefix = login ? login : attr_get_or_empty(last, "prefix");
+    const char *ban = login ? login : attr_get_or_empty(last, "ban");
     const char *jail = attr_get_or_empty(last, "jail");
     bool is_itself = str_eq(prefix, ban), by_hand = str_eq(jail, "operator");
     struct table line;
@@ -49,15 +51,25 @@ static void print_ban(const struct attr_list *last)
     table_fini(&line);
 }
 
+static bool is_banned(const struct attr_list *last)
+{
+    return attr_get(last, "ban") || attr_get(last, "ban_login");
+}
+
 static void print_verdict(const struct attr_list *last)
 {
     const char *protected = attr_get(last, "protected");
     struct table line;
 
-    if (attr_get(last, "ban"))
+    if (is_banned(last)) {
         print_ban(last);
-    else
-        printf("%s is not banned\n", attr_get_or_empty(last, "prefix"));
+    } else {
+        const char *login = attr_get(last, "login");
+        table_init(&line, 1);
+        table_add(&line, login ? login : attr_get_or_empty(last, "prefix"));
+        printf("%s is not banned\n", line.cells[0]);
+        table_fini(&line);
+    }
     if (protected) {
         table_init(&line, 1);
         table_add(&line, protected);
@@ -101,18 +113,19 @@ static void print_known(struct known *known, const struct attr_list *last)
 static json_t *known_json(const struct known *known, const struct attr_list *last)
 {
     static const struct daemon_field ban_fields[] = {
-        {"ban", DAEMON_TEXT},  {"seconds", DAEMON_NUMBER}, {"jail", DAEMON_TEXT},
-        {"acts", DAEMON_TEXT}, {"since", DAEMON_NUMBER},   {"stored", DAEMON_FLAG},
+        {"ban", DAEMON_TEXT},    {"ban_login", DAEMON_TEXT}, {"seconds", DAEMON_NUMBER},
+        {"jail", DAEMON_TEXT},   {"acts", DAEMON_TEXT},      {"since", DAEMON_NUMBER},
+        {"stored", DAEMON_FLAG},
     };
     static const struct daemon_field fields[] = {
-        {"prefix", DAEMON_TEXT},  {"banned", DAEMON_FLAG},    {"protected", DAEMON_TEXT},
-        {"enforce", DAEMON_FLAG}, {"started", DAEMON_NUMBER},
+        {"prefix", DAEMON_TEXT},    {"login", DAEMON_TEXT},   {"banned", DAEMON_FLAG},
+        {"protected", DAEMON_TEXT}, {"enforce", DAEMON_FLAG}, {"started", DAEMON_NUMBER},
     };
     json_t *json = daemon_json(last, fields, COUNT(fields));
 
     json_object_set_new(json, "ban",
-                        attr_get(last, "ban") ? daemon_json(last, ban_fields, COUNT(ban_fields))
-                                              : json_null());
+                        is_banned(last) ? daemon_json(last, ban_fields, COUNT(ban_fields))
+                                        : json_null());
     json_object_set(json, "events", known->events.json);
     json_object_set(json, "counters", known->counters.json);
     return json;
@@ -122,15 +135,14 @@ static int ask_why(const struct ctl *ctl, struct known *known, struct attr_list 
                    struct error *error_r)
 {
     struct buf request = {0};
-    struct prefix prefix;
     char text[PREFIX_TEXT_MAX];
+    const char *who;
 
-    if (daemon_read_prefix(ctl->args[0], &prefix, error_r) < 0)
-        return -1;
     attr_put(&request, "request", "why");
-    attr_put(&request, "prefix", prefix_format(&prefix, text));
+    int rc = daemon_put_who(ctl->args[0], &request, text, &who, error_r);
     attr_end(&request);
-    int rc = daemon_ask(ctl, &request, take_known, known, last_r, error_r);
+    if (rc == 0)
+        rc = daemon_ask(ctl, &request, take_known, known, last_r, error_r);
     buf_fini(&request);
     return rc;
 }
@@ -144,7 +156,7 @@ enum ctl_exit ctl_run_why(const struct ctl *ctl)
     list_init_events(&known.events);
     list_init_counters(&known.counters);
     int rc = ask_why(ctl, &known, &last, &error);
-    enum ctl_exit how = rc < 0 ? ctl_fail(ctl, &error) : attr_get(&last, "ban") ? CTL_YES : CTL_NO;
+    enum ctl_exit how = rc < 0 ? ctl_fail(ctl, &error) : is_banned(&last) ? CTL_YES : CTL_NO;
     if (rc == 0 && ctl->json)
         output_json(known_json(&known, &last), how);
     else if (rc == 0)

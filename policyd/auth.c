@@ -149,7 +149,8 @@ char *auth_format(const struct judgement *judgement, unsigned delay_sec)
         buf_printf(&out, "{\"status\":%u,\"msg\":\"\"}", delay_sec);
         break;
     case VERDICT_BANNED:
-        buf_printf(&out, "{\"status\":-1,\"msg\":\"%s is banned here; try again in %s\"}", addr,
+        buf_printf(&out, "{\"status\":-1,\"msg\":\"%s is banned here; try again in %s\"}",
+                   judgement->ban && ban_login(judgement->ban) ? "this login" : addr,
                    str_format_duration(judgement->seconds, left));
         break;
     case VERDICT_REFUSED:
@@ -194,15 +195,14 @@ static void log_allow(const struct auth_request *request, const struct judgement
     bool went_on = judgement->unforced == VERDICT_GO_ON;
     bool is_forced = judgement->unforced == judgement->verdict;
     const struct origin *origin = &judgement->origin;
-    char ban[PREFIX_TEXT_MAX] = "-", client[ADDR_TEXT_MAX];
+    char ban[PREFIX_TEXT_MAX], client[ADDR_TEXT_MAX];
 
-    if (judgement->ban)
-        prefix_format(&judgement->ban->node.prefix, ban);
     log_write(went_on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, session_of(request),
               is_forced ? "auth" : "would reject",
               LOG_FIELDS(LOG_STR("action", went_on ? "go on" : "refuse"),
                          LOG_STR("client", origins_client(origin, request->remote, client)),
-                         LOG_ORIGIN(origin), LOG_STR("ban", ban),
+                         LOG_ORIGIN(origin),
+                         LOG_STR("ban", judgement->ban ? ban_who(judgement->ban, ban) : "-"),
                          LOG_STR("jail", judgement->ban ? judgement->ban->jail : "-"),
                          LOG_UINT("seconds", judgement->seconds),
                          LOG_STR("protocol", request->protocol), LOG_STR("login", request->login)));
@@ -236,7 +236,7 @@ static void allow(struct http_request *http, struct engine *engine,
         [VERDICT_BANNED] = STAT_AUTH_BANNED,
         [VERDICT_REFUSED] = STAT_AUTH_REFUSED,
     };
-    struct judgement judgement = engine_judge(engine, peer, CONFIG_ACTS_AUTH);
+    struct judgement judgement = engine_judge(engine, peer, request->login, CONFIG_ACTS_AUTH);
     unsigned delay_sec = delay_of(engine, request, &judgement);
     char *json = auth_format(&judgement, delay_sec);
 

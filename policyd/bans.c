@@ -4,9 +4,11 @@
 #include "policyd/bans.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/bug.h"
 #include "common/base/mem.h"
+#include "policyd/jail.h"
 
 static struct ban *ban_of(struct prefixset_node *node)
 {
@@ -181,11 +183,14 @@ static void tell(struct bans *bans, const struct ban *ban, bool is_gone)
 
 /* --- the table ---------------------------------------------------------------- */
 
-static struct ban *add(struct bans *bans, const struct prefix *prefix, const char *jail,
-                       int64_t until_mono_ms)
+static struct ban *add(struct bans *bans, const struct prefix *prefix, const char *login,
+                       const char *jail, int64_t until_mono_ms)
 {
-    struct ban *ban = x_calloc(1, sizeof(*ban));
+    size_t login_len = login ? strnlen(login, BANS_LOGIN_MAX - 1) : 0;
+    struct ban *ban = x_calloc(1, sizeof(*ban) + (login ? login_len + 1 : 0));
 
+    if (login)
+        memcpy(ban->login, login, login_len);
     ban->node.prefix = *prefix;
     ban->jail = names_take(&bans->jails, jail, BANS_JAIL_MAX - 1);
     ban->until_mono_ms = until_mono_ms;
@@ -205,8 +210,9 @@ static void rename_jail(struct bans *bans, struct ban *ban, const char *jail)
     names_drop(&bans->jails, was);
 }
 
-struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
-                     unsigned acts, int64_t since_wall_ms, int64_t until_mono_ms)
+static struct ban *put(struct bans *bans, const struct prefix *prefix, const char *login,
+                       const char *jail, unsigned acts, int64_t since_wall_ms,
+                       int64_t until_mono_ms)
 {
     struct ban *ban = bans_find(bans, prefix);
 
@@ -215,7 +221,7 @@ struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char 
     if (ban)
         rename_jail(bans, ban, jail);
     else
-        ban = add(bans, prefix, jail, until_mono_ms);
+        ban = add(bans, prefix, login, jail, until_mono_ms);
     ban->acts = (uint8_t)acts;
     ban->since_wall_ms = since_wall_ms;
     ban->until_mono_ms = until_mono_ms;
@@ -223,6 +229,31 @@ struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char 
     heap_settle(bans, ban->heap_index);
     tell(bans, ban, false);
     return ban;
+}
+
+struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
+                     unsigned acts, int64_t since_wall_ms, int64_t until_mono_ms)
+{
+    return put(bans, prefix, NULL, jail, acts, since_wall_ms, until_mono_ms);
+}
+
+struct ban *bans_put_login(struct bans *bans, const struct prefix *key, const char *login,
+                           const char *jail, unsigned acts, int64_t since_wall_ms,
+                           int64_t until_mono_ms)
+{
+    BUG_ON(key->addr.family != JAIL_KEY_LOGIN);
+    return put(bans, key, login, jail, acts, since_wall_ms, until_mono_ms);
+}
+
+const char *ban_login(const struct ban *ban)
+{
+    return ban->node.prefix.addr.family == JAIL_KEY_LOGIN ? ban->login : NULL;
+}
+
+const char *ban_who(const struct ban *ban, char out[PREFIX_TEXT_MAX])
+{
+    const char *login = ban_login(ban);
+    return login ? login : prefix_format(&ban->node.prefix, out);
 }
 
 void bans_remove(struct bans *bans, struct ban *ban)

@@ -20,6 +20,7 @@
 #define BANS_JAIL_MAX    64      /* bytes of a jail's name with its NUL; longer ones are cut */
 #define BANS_SECONDS_MAX (INT64_C(10) * 365 * 86400)
 #define BANS_OPERATOR    "operator" /* the jail of a ban set by hand */
+#define BANS_LOGIN_MAX   128        /* bytes of a login with its NUL; longer ones are cut */
 
 struct ban {
     struct prefixset_node node; /* node.prefix is who */
@@ -33,6 +34,7 @@ struct ban {
     bool stored;         /* in the store as it is here */
     struct ban *prev;
     struct ban *next;
+    char login[]; /* whose, of a ban by login; of others it is not there */
 };
 
 /*
@@ -66,6 +68,15 @@ void bans_fini(struct bans *bans);
  */
 struct ban *bans_put(struct bans *bans, const struct prefix *prefix, const char *jail,
                      unsigned acts, int64_t since_wall_ms, int64_t until_mono_ms);
+/* The same by login: key is its jail_key_of_login(). Such bans have a table of their own. */
+struct ban *bans_put_login(struct bans *bans, const struct prefix *key, const char *login,
+                           const char *jail, unsigned acts, int64_t since_wall_ms,
+                           int64_t until_mono_ms);
+/* Whose it is, NULL for one on a prefix. */
+const char *ban_login(const struct ban *ban);
+/* Its login, or its prefix as text, which is written into out. */
+const char *ban_who(const struct ban *ban, char out[PREFIX_TEXT_MAX]);
+
 void bans_remove(struct bans *bans, struct ban *ban);
 
 /* The ban of exactly this prefix, which may be over, or NULL. */

@@ -4,6 +4,7 @@
 #include "policyd/control.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -207,30 +208,48 @@ static void on_done(enum engine_status status, const char *reason, void *ctx)
     service_conn_finish(conn);
 }
 
+/* Whom it is about: a login, or, NULL, a prefix. */
+static const char *take_who(const struct attr_list *request, const char **login_r,
+                            struct prefix *prefix_r)
+{
+    *login_r = attr_get(request, "login");
+    if (!*login_r)
+        return control_take_prefix(request, prefix_r);
+    if (!**login_r || strlen(*login_r) >= BANS_LOGIN_MAX)
+        return "login is empty, or longer than 127 bytes";
+    return NULL;
+}
+
 static enum service_step do_ban(struct service_conn *conn, const struct attr_list *request)
 {
     struct prefix prefix;
     uint64_t seconds;
-    const char *wrong = control_take_prefix(request, &prefix);
+    const char *login, *wrong = take_who(request, &login, &prefix);
 
     if (!wrong)
         wrong = control_take_seconds(request, &seconds);
     if (wrong)
         return answer_error(conn, wrong);
     service_conn_wait(conn);
-    engine_ban(engine_of(conn), &prefix, seconds, on_done, conn);
+    if (login)
+        engine_ban_login(engine_of(conn), login, seconds, on_done, conn);
+    else
+        engine_ban(engine_of(conn), &prefix, seconds, on_done, conn);
     return SERVICE_WAIT;
 }
 
 static enum service_step do_unban(struct service_conn *conn, const struct attr_list *request)
 {
     struct prefix prefix;
-    const char *wrong = control_take_prefix(request, &prefix);
+    const char *login, *wrong = take_who(request, &login, &prefix);
 
     if (wrong)
         return answer_error(conn, wrong);
     service_conn_wait(conn);
-    engine_unban(engine_of(conn), &prefix, on_done, conn);
+    if (login)
+        engine_unban_login(engine_of(conn), login, on_done, conn);
+    else
+        engine_unban(engine_of(conn), &prefix, on_done, conn);
     return SERVICE_WAIT;
 }
 
@@ -253,6 +272,7 @@ struct listing {
     /* One record; false: there is no more. */
     bool (*next)(struct engine *engine, struct listing *listing, struct buf *out);
     struct bans_cursor bans;
+    struct bans_cursor logins; /* behind those */
     struct show_cursor keys;
     char *login; /* what keys borrows */
     bool is_why;
@@ -269,6 +289,7 @@ static struct listing *start_listing(struct service_conn *conn,
 
     listing->next = next;
     bans_cursor_open(engine_bans(engine_of(conn)), &listing->bans);
+    bans_cursor_open(engine_logins(engine_of(conn)), &listing->logins);
     *service_conn_state(conn) = listing;
     return listing;
 }
@@ -279,18 +300,28 @@ static void end_listing(struct service_conn *conn)
 
     watch_free(&listing->watch);
     bans_cursor_close(engine_bans(engine_of(conn)), &listing->bans);
+    bans_cursor_close(engine_logins(engine_of(conn)), &listing->logins);
     free(listing->login);
     free(listing);
     *service_conn_state(conn) = NULL;
 }
 
+static const struct ban *step(struct bans_cursor *cursor, int64_t now_ms)
+{
+    const struct ban *ban;
+
+    while ((ban = bans_cursor_step(cursor)) && ban->until_mono_ms <= now_ms)
+        ;
+    return ban;
+}
+
 static bool next_ban(struct engine *engine, struct listing *listing, struct buf *out)
 {
     int64_t now_ms = engine_now_mono_ms(engine);
-    const struct ban *ban;
+    const struct ban *ban = step(&listing->bans, now_ms);
 
-    while ((ban = bans_cursor_step(&listing->bans)) && ban->until_mono_ms <= now_ms)
-        ;
+    if (!ban)
+        ban = step(&listing->logins, now_ms);
     if (ban)
         control_put_ban(ban, now_ms, out);
     return ban != NULL;
@@ -339,14 +370,20 @@ static enum service_step do_counters(struct service_conn *conn, const struct att
 static enum service_step do_why(struct service_conn *conn, const struct attr_list *request)
 {
     struct prefix prefix;
-    const char *wrong = control_take_prefix(request, &prefix);
+    const char *login, *wrong = take_who(request, &login, &prefix);
+    struct buf *out = service_conn_output(conn);
 
     if (wrong)
         return answer_error(conn, wrong);
     struct listing *listing = start_listing(conn, next_counter);
     listing->is_why = true;
-    listing->keys.within = prefix;
-    show_why_events(engine_of(conn), &prefix, service_conn_output(conn));
+    if (login) {
+        listing->keys.login = listing->login = x_strdup(login);
+        show_why_login_events(engine_of(conn), login, out);
+    } else {
+        listing->keys.within = prefix;
+        show_why_events(engine_of(conn), &prefix, out);
+    }
     return SERVICE_STREAM;
 }
 
@@ -378,7 +415,9 @@ static bool end_of_list(struct service_conn *conn, struct listing *listing, stru
         watch_put_sync(listing->watch, out);
         return true;
     }
-    if (listing->is_why) {
+    if (listing->is_why && listing->login) {
+        show_why_login(engine, listing->login, out);
+    } else if (listing->is_why) {
         show_why(engine, &listing->keys.within, out);
     } else {
         put_ok(out);

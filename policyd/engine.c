@@ -81,14 +81,28 @@ void engine_reconfigure(struct engine *engine, const struct config *config,
 
 /* --- questions ---------------------------------------------------------------------- */
 
-static enum verdict judge(struct engine *engine, struct judgement *judgement, unsigned act)
+const struct ban *engine_find_login(const struct engine *engine, const char *login, unsigned acts)
+{
+    const struct bans *logins = keeper_logins(engine->keeper);
+
+    if (!*login || !logins->count)
+        return NULL;
+    struct prefix key = jail_key_of_login(login);
+    const struct ban *ban = bans_held(logins, &key, engine_now_mono_ms(engine));
+    return ban && ban->acts & acts ? ban : NULL;
+}
+
+static enum verdict judge(struct engine *engine, struct judgement *judgement, const char *login,
+                          unsigned act)
 {
     if (judgement->origin.kind == ORIGIN_REFUSED)
         return VERDICT_REFUSED;
-    if (judgement->origin.kind != ORIGIN_KNOWN)
-        return VERDICT_GO_ON;
     int64_t now_ms = engine_now_mono_ms(engine);
-    judgement->ban = bans_match(keeper_bans(engine->keeper), &judgement->origin.addr, act, now_ms);
+    if (judgement->origin.kind == ORIGIN_KNOWN)
+        judgement->ban =
+            bans_match(keeper_bans(engine->keeper), &judgement->origin.addr, act, now_ms);
+    if (!judgement->ban)
+        judgement->ban = engine_find_login(engine, login, act);
     if (!judgement->ban)
         return VERDICT_GO_ON;
     judgement->seconds = bans_seconds_left(judgement->ban, now_ms);
@@ -97,21 +111,22 @@ static enum verdict judge(struct engine *engine, struct judgement *judgement, un
 
 /* The origin is known already. */
 struct judgement engine_judge_origin(struct engine *engine, const struct origin *origin,
-                                     unsigned act)
+                                     const char *login, unsigned act)
 {
     struct judgement judgement = {.origin = *origin};
 
     keeper_expire(engine->keeper);
-    judgement.unforced = judge(engine, &judgement, act);
+    judgement.unforced = judge(engine, &judgement, login, act);
     judgement.verdict = engine->config->enforce ? judgement.unforced : VERDICT_GO_ON;
     return judgement;
 }
 
-struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer, unsigned act)
+struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer,
+                              const char *login, unsigned act)
 {
     struct origin origin = origin_find(engine->rules, peer);
 
-    return engine_judge_origin(engine, &origin, act);
+    return engine_judge_origin(engine, &origin, login, act);
 }
 /* --- what it shows -------------------------------------------------------------------- */
 
@@ -128,6 +143,11 @@ void engine_expire(struct engine *engine)
 struct bans *engine_bans(const struct engine *engine)
 {
     return keeper_bans(engine->keeper);
+}
+
+struct bans *engine_logins(const struct engine *engine)
+{
+    return keeper_logins(engine->keeper);
 }
 
 const struct jails *engine_jails(const struct engine *engine)

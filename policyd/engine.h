@@ -74,11 +74,15 @@ struct judgement {
     uint64_t seconds;      /* that it still holds */
 };
 
-/* act is where it is asked, one of CONFIG_ACTS_*: bans that act elsewhere alone do not count. */
-struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer, unsigned act);
+/*
+ * act is where it is asked, one of CONFIG_ACTS_*: bans that act elsewhere alone do not count. A
+ * ban of the login, "" for none, holds wherever the client is.
+ */
+struct judgement engine_judge(struct engine *engine, const struct origin_peer *peer,
+                              const char *login, unsigned act);
 /* The same of an origin that was found before. */
 struct judgement engine_judge_origin(struct engine *engine, const struct origin *origin,
-                                     unsigned act);
+                                     const char *login, unsigned act);
 
 /*
  * Seconds that a login from origin must wait before it is tried, as the jail says that is
@@ -163,6 +167,11 @@ void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t sec
 void engine_unban(struct engine *engine, const struct prefix *prefix, engine_done_fn done,
                   void *ctx);
 
+/* The same for a login, of at least one byte; nobody protects one. */
+void engine_ban_login(struct engine *engine, const char *login, uint64_t seconds,
+                      engine_done_fn done, void *ctx);
+void engine_unban_login(struct engine *engine, const char *login, engine_done_fn done, void *ctx);
+
 /*
  * Jails set more bans than max_bans_per_minute: no new one may be told to a gateway, until
  * there were fewer within a minute again; engine_tick() finds that.
@@ -176,6 +185,8 @@ bool engine_may_tell(const struct engine *engine, const struct ban *ban);
 /* Drops the bans whose end has come: before a look at all of them. */
 void engine_expire(struct engine *engine);
 struct bans *engine_bans(const struct engine *engine);
+/* The bans of logins: never told to a gateway, or to the ingress. */
+struct bans *engine_logins(const struct engine *engine);
 const struct jails *engine_jails(const struct engine *engine);
 const struct history *engine_history(const struct engine *engine);
 /* Why prefix is never banned, or NULL: origin_protects(). */

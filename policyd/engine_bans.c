@@ -17,6 +17,13 @@ void engine_log_ban(const char *event, const char *session, const struct prefix 
              LOG_UINT("seconds", seconds));
 }
 
+void engine_log_login_ban(const char *event, const char *session, const char *login,
+                          const char *jail, uint64_t seconds)
+{
+    log_info(session, event, LOG_STR("login", login), LOG_STR("jail", jail),
+             LOG_UINT("seconds", seconds));
+}
+
 static void on_kept(const struct error *error, void *ctx)
 {
     struct engine_request *request = ctx;
@@ -46,6 +53,12 @@ static void fail(struct engine_request *request, enum engine_status status, cons
     snprintf(request->reason, sizeof(request->reason), "%s", reason);
 }
 
+static void fail_full(struct engine_request *request, const char *session)
+{
+    log_error(session, "ban-table-full", LOG_UINT("bans", BANS_MAX));
+    fail(request, ENGINE_FULL, "the table of bans is full");
+}
+
 bool engine_set_ban(struct engine_request *request, const struct prefix *prefix, uint64_t seconds,
                     const char *session, const char *jail, unsigned acts)
 {
@@ -53,9 +66,29 @@ bool engine_set_ban(struct engine_request *request, const struct prefix *prefix,
         engine_log_ban("ban", session, prefix, jail, seconds);
         return true;
     }
-    log_error(session, "ban-table-full", LOG_UINT("bans", BANS_MAX));
-    fail(request, ENGINE_FULL, "the table of bans is full");
+    fail_full(request, session);
     return false;
+}
+
+bool engine_set_login_ban(struct engine_request *request, const char *login, uint64_t seconds,
+                          const char *session, const char *jail, unsigned acts)
+{
+    if (keeper_put_login(request->change, login, seconds, jail, acts) == 0) {
+        engine_log_login_ban("ban", session, login, jail, seconds);
+        return true;
+    }
+    fail_full(request, session);
+    return false;
+}
+
+void engine_ban_login(struct engine *engine, const char *login, uint64_t seconds,
+                      engine_done_fn done, void *ctx)
+{
+    struct engine_request *request = engine_request_new(engine, done, ctx);
+
+    BUG_ON(!*login || !seconds || seconds > (uint64_t)BANS_SECONDS_MAX);
+    engine_set_login_ban(request, login, seconds, NULL, BANS_OPERATOR, CONFIG_ACTS_ALL);
+    keeper_end(request->change);
 }
 
 void engine_ban(struct engine *engine, const struct prefix *prefix, uint64_t seconds,
@@ -93,8 +126,12 @@ static void lift(struct engine *engine, struct engine_request *request, struct b
 {
     struct prefix prefix = ban->node.prefix;
 
-    engine_log_ban("unban", NULL, &prefix, ban->jail,
-                   bans_seconds_left(ban, engine_now_mono_ms(engine)));
+    uint64_t seconds = bans_seconds_left(ban, engine_now_mono_ms(engine));
+
+    if (ban_login(ban))
+        engine_log_login_ban("unban", NULL, ban_login(ban), ban->jail, seconds);
+    else
+        engine_log_ban("unban", NULL, &prefix, ban->jail, seconds);
     keeper_remove(request->change, ban, true);
     engine->stats.count[STAT_BAN_LIFTED]++;
     jails_forget_within(&engine->jails, &prefix);
@@ -112,5 +149,18 @@ void engine_unban(struct engine *engine, const struct prefix *prefix, engine_don
         lift(engine, request, ban);
     else
         fail_unban(engine, request, prefix);
+    keeper_end(request->change);
+}
+
+void engine_unban_login(struct engine *engine, const char *login, engine_done_fn done, void *ctx)
+{
+    struct engine_request *request = engine_request_new(engine, done, ctx);
+    struct prefix key = jail_key_of_login(login);
+    struct ban *ban = bans_held(keeper_logins(engine->keeper), &key, engine_now_mono_ms(engine));
+
+    if (ban)
+        lift(engine, request, ban);
+    else
+        fail(request, ENGINE_NOT_BANNED, "");
     keeper_end(request->change);
 }

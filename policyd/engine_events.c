@@ -62,6 +62,33 @@ static void ban_by_jail(struct engine *engine, struct engine_report *report, siz
     history_keep(engine->history, &report->place);
 }
 
+/* Whoever sends so much in its name has its password: from wherever, and no firewall hears of it.
+ */
+static void ban_login_by_jail(struct engine *engine, struct engine_report *report, size_t index)
+{
+    const struct event *event = report->event;
+    const struct config_jail *jail = &engine->config->jails[index];
+    const struct prefix key = jail_key_of_login(event->login);
+    const struct ban *held = engine_find_login(engine, event->login, CONFIG_ACTS_ALL);
+    int64_t now_ms = engine_now_mono_ms(engine);
+    uint64_t seconds = jail_bantime(jail, jails_bans_before(&engine->jails, index, &key, now_ms),
+                                    engine->random ? engine->random() : 0);
+    uint64_t held_sec = held ? bans_seconds_left(held, now_ms) : 0;
+    unsigned acts = jail->acts | (held ? held->acts : 0);
+
+    if (!engine->config->enforce) {
+        engine_log_login_ban("would ban", event->session, event->login, jail->name, seconds);
+        return;
+    }
+    if (!report->request)
+        report->request = engine_request_new(engine, report->done, report->ctx);
+    engine_set_login_ban(report->request, event->login, seconds > held_sec ? seconds : held_sec,
+                         event->session, jail->name, acts);
+    jails_note_ban(&engine->jails, index, &key, now_ms);
+    shared_note_ban(engine, index, &key);
+    history_keep(engine->history, &report->place);
+}
+
 static void leave_uncounted(struct engine *engine, const struct event *event, const char *reason)
 {
     engine->stats.count[STAT_EVENT_UNCOUNTED]++;
@@ -87,7 +114,10 @@ static void act(struct engine *engine, struct engine_report *report, size_t inde
     if (jail->action == JAIL_ACTION_BAN) {
         counters_forget(&engine->jails.counters[index], key);
         saver_forget(engine->saver, index, key);
-        ban_by_jail(engine, report, index);
+        if (jail_is_by_login(jail))
+            ban_login_by_jail(engine, report, index);
+        else
+            ban_by_jail(engine, report, index);
     } else if (jail_is_first_reached(jail, event, count)) {
         event_log_reached(jail, event, key, count);
     }
@@ -167,11 +197,14 @@ bool engine_counts(const struct engine *engine, const struct origin *origin, uns
 static const char *uncounted(struct engine *engine, const struct origin *origin,
                              const struct event *event, int64_t now_ms)
 {
+    unsigned act = event_is_of_login(event) ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
+
+    if (event->kind & CONFIG_EVENTS_OF_SUBMISSION && engine_find_login(engine, event->login, act))
+        return "banned already";
     if (origin->kind != ORIGIN_KNOWN)
         return engine_counts(engine, origin, event->kind, event->login)
                    ? NULL
                    : origin_kind_name(origin->kind);
-    unsigned act = event_is_of_login(event) ? CONFIG_ACTS_AUTH : CONFIG_ACTS_SMTP;
     return bans_match(keeper_bans(engine->keeper), &origin->addr, act, now_ms) ? "banned already"
                                                                                : NULL;
 }
@@ -295,7 +328,7 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
     if (engine_wants(engine, event.kind))
         count_event(engine, &origin, peer, &event, &report);
     bool is_later = end_admission(&report);
-    *judgement_r = engine_judge_origin(engine, &origin, CONFIG_ACTS_SMTP);
+    *judgement_r = engine_judge_origin(engine, &origin, "", CONFIG_ACTS_SMTP);
     return is_later;
 }
 

@@ -40,8 +40,15 @@ struct engine_request *engine_request_new(struct engine *engine, engine_done_fn 
 /* False: the table is full, which is logged, and the request fails. */
 bool engine_set_ban(struct engine_request *request, const struct prefix *prefix, uint64_t seconds,
                     const char *session, const char *jail, unsigned acts);
+bool engine_set_login_ban(struct engine_request *request, const char *login, uint64_t seconds,
+                          const char *session, const char *jail, unsigned acts);
 void engine_log_ban(const char *event, const char *session, const struct prefix *prefix,
                     const char *jail, uint64_t seconds);
+void engine_log_login_ban(const char *event, const char *session, const char *login,
+                          const char *jail, uint64_t seconds);
+
+/* The ban of this login that acts on any of these, or NULL. */
+const struct ban *engine_find_login(const struct engine *engine, const char *login, unsigned acts);
 
 /* Whether a jail asks for any of these events. */
 bool engine_wants(const struct engine *engine, unsigned kinds);

@@ -118,7 +118,7 @@ void shared_event_add(struct shared_event *shared, const struct event *event, si
 {
     const struct config_jail *jail = &shared->engine->config->jails[index];
     bool is_asked_later = jail->action == JAIL_ACTION_DELAY || jail->action == JAIL_ACTION_DEFER;
-    struct prefix net = jail_net(jail, &event->client);
+    struct prefix net = jail_is_by_login(jail) ? *key : jail_net(jail, &event->client);
 
     add_item(shared, index, key,
              &(struct store_hit_jail){

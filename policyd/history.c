@@ -9,6 +9,7 @@
 #include "common/base/bug.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 
 #define NOBODY UINT32_MAX
 
@@ -249,15 +250,16 @@ void history_keep(struct history *history, const struct history_place *place)
 
 /* --- what is asked ------------------------------------------------------------------------ */
 
-static size_t find_within(const struct ring *ring, const struct prefix *within,
-                          const struct history_event **found)
+static size_t find_in(const struct ring *ring, const struct prefix *within, const char *login,
+                      const struct history_event **found)
 {
     size_t count = 0;
 
     for (uint32_t i = ring->newest; i != NOBODY && count < HISTORY_FOUND_MAX;
          i = ring->entries[i].older) {
-        if (prefix_contains(within, &ring->entries[i].event.client))
-            found[count++] = &ring->entries[i].event;
+        const struct history_event *event = &ring->entries[i].event;
+        if (within ? prefix_contains(within, &event->client) : str_eq_nocase(login, event->login))
+            found[count++] = event;
     }
     return count;
 }
@@ -268,13 +270,13 @@ static int newest_first(const void *a, const void *b)
     return (*x)->number < (*y)->number ? 1 : (*x)->number > (*y)->number ? -1 : 0;
 }
 
-size_t history_find(const struct history *history, const struct prefix *within,
+size_t history_find(const struct history *history, const struct prefix *within, const char *login,
                     const struct history_event *found[HISTORY_FOUND_MAX])
 {
     const struct history_event *all[2 * HISTORY_FOUND_MAX];
-    size_t all_count = find_within(&history->recent, within, all), count = 0;
+    size_t all_count = find_in(&history->recent, within, login, all), count = 0;
 
-    all_count += find_within(&history->kept, within, all + all_count);
+    all_count += find_in(&history->kept, within, login, all + all_count);
     if (all_count)
         qsort(all, all_count, sizeof(*all), newest_first);
     for (size_t i = 0; i < all_count && count < HISTORY_FOUND_MAX; i++) {

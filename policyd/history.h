@@ -60,11 +60,11 @@ void history_keep(struct history *history, const struct history_place *place);
 struct prefix history_net(const struct addr *client);
 
 /*
- * Up to max events of clients within a net, the newest first; borrowed until the next add.
- * Walks all: for an operator, not for clients.
+ * Up to max events of clients within a net, or where that is NULL of this login, the newest first;
+ * borrowed until the next add. Walks all: for an operator, not for clients.
  */
 #define HISTORY_FOUND_MAX 50
-size_t history_find(const struct history *history, const struct prefix *within,
+size_t history_find(const struct history *history, const struct prefix *within, const char *login,
                     const struct history_event *found[HISTORY_FOUND_MAX]);
 
 /*

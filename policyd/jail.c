@@ -123,6 +123,16 @@ const char *jail_login(const struct config_jail *jail, const char *login)
     return at ? at : login;
 }
 
+struct prefix jail_key_of_login(const char *login)
+{
+    return login_key(login, NULL);
+}
+
+bool jail_key_is_hash(const struct prefix *key)
+{
+    return key->addr.family == JAIL_KEY_LOGIN || key->addr.family == JAIL_KEY_CLIENT_LOGIN;
+}
+
 struct prefix jail_key(const struct config_jail *jail, const struct event *event)
 {
     if (jail_is_by_login(jail))

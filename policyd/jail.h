@@ -73,6 +73,9 @@ const char *jail_login(const struct config_jail *jail, const char *login);
 #define JAIL_KEY_LOGIN        16
 #define JAIL_KEY_CLIENT_LOGIN 17
 struct prefix jail_key(const struct config_jail *jail, const struct event *event);
+/* The key of a login; whether a key is a hash as these, and no net. */
+struct prefix jail_key_of_login(const char *login);
+bool jail_key_is_hash(const struct prefix *key);
 
 /* The client's net, whatever the jail counts by. */
 struct prefix jail_net(const struct config_jail *jail, const struct addr *client);

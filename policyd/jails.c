@@ -113,8 +113,12 @@ void jails_sweep(struct jails *jails, int64_t now_ms)
 
 void jails_forget_within(struct jails *jails, const struct prefix *prefix)
 {
-    for (size_t i = 0; i < jails->count; i++)
-        counters_forget_within(&jails->counters[i], prefix);
+    for (size_t i = 0; i < jails->count; i++) {
+        if (jail_key_is_hash(prefix))
+            counters_forget(&jails->counters[i], prefix);
+        else
+            counters_forget_within(&jails->counters[i], prefix);
+    }
 }
 
 /* --- bans of before ------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ size_t jails_known(const struct jails *jails);
 /* Forget idle keys of all. */
 void jails_sweep(struct jails *jails, int64_t now_ms);
 
-/* What is counted of those whom prefix contains, by all jails. */
+/* What is counted of those whom prefix contains, or by this key of a login, by all jails. */
 void jails_forget_within(struct jails *jails, const struct prefix *prefix);
 
 /* How often this jail banned the net before: what is left of that. */

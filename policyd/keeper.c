@@ -9,6 +9,7 @@
 #include "common/base/bug.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "policyd/jail.h"
 #include "policyd/keeper_internal.h"
 
 #define RETRY_MAX       1000 /* bans, and deletions, asked for again at once */
@@ -34,6 +35,7 @@ struct keeper *keeper_new(const struct clock *clock, struct store *store, struct
 
     *keeper = (struct keeper){.clock = clock, .store = store, .stats = stats};
     bans_init(&keeper->bans);
+    bans_init(&keeper->logins);
     owed_init(&keeper->owed, KEEPER_OWED_MAX);
     lifts_init(&keeper->lifts, KEEPER_LIFTS_MAX);
     return keeper;
@@ -46,10 +48,21 @@ void keeper_free(struct keeper **keeper)
     BUG_ON((*keeper)->pending);
     keeper_finish(*keeper);
     bans_fini(&(*keeper)->bans);
+    bans_fini(&(*keeper)->logins);
     lifts_fini(&(*keeper)->lifts);
     owed_fini(&(*keeper)->owed);
     free(*keeper);
     *keeper = NULL;
+}
+
+struct bans *keeper_table(struct keeper *keeper, const struct prefix *prefix)
+{
+    return jail_key_is_hash(prefix) ? &keeper->logins : &keeper->bans;
+}
+
+struct ban *keeper_find(const struct keeper *keeper, const struct prefix *prefix)
+{
+    return bans_find(jail_key_is_hash(prefix) ? &keeper->logins : &keeper->bans, prefix);
 }
 
 /* --- writing to the store --------------------------------------------------------- */
@@ -119,7 +132,7 @@ static void on_put(const struct error *error, void *ctx)
 {
     struct put *put = ctx;
     struct keeper *keeper = put->change->keeper;
-    struct ban *ban = bans_find(&keeper->bans, &put->prefix);
+    struct ban *ban = keeper_find(keeper, &put->prefix);
     struct lift *lift = lifts_find(&keeper->lifts, &put->prefix);
 
     if (!error)
@@ -149,7 +162,7 @@ static void on_deleted(const struct error *error, void *ctx)
 
     if (!error)
         owed_cancel(&keeper->owed, &removal->prefix);
-    else if (!bans_find(&keeper->bans, &removal->prefix))
+    else if (!keeper_find(keeper, &removal->prefix))
         owe(keeper, &removal->prefix);
     on_written(removal->change, error);
     free(removal);
@@ -179,6 +192,8 @@ void keeper_write_ban(struct keeper_change *change, const struct ban *ban)
     };
 
     memcpy(record.jail, ban->jail, strlen(ban->jail) + 1);
+    if (ban_login(ban))
+        memcpy(record.login, ban_login(ban), strlen(ban_login(ban)) + 1);
     keeper_write(change, &record, ban->until_mono_ms);
 }
 
@@ -205,9 +220,30 @@ static void delete_unasked(struct keeper *keeper, const struct prefix *prefix)
 
 void keeper_note_last(struct keeper *keeper, const struct ban *ban)
 {
+    if (ban_login(ban))
+        return;
     keeper->last =
         (struct last_ban){.prefix = ban->node.prefix, .since_wall_ms = ban->since_wall_ms};
     memcpy(keeper->last.jail, ban->jail, strlen(ban->jail) + 1);
+}
+
+static int take_new(struct keeper_change *change, struct ban *ban, uint64_t version)
+{
+    struct keeper *keeper = change->keeper;
+
+    if (!ban)
+        return -1;
+    ban->version = version;
+    owed_cancel(&keeper->owed, &ban->node.prefix);
+    keeper->stats->count[STAT_BAN_SET]++;
+    keeper_note_last(keeper, ban);
+    keeper_write_ban(change, ban);
+    return 0;
+}
+
+static int64_t end_of(const struct keeper *keeper, uint64_t seconds)
+{
+    return clock_mono_ms(keeper->clock) + (int64_t)seconds * 1000;
 }
 
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
@@ -215,17 +251,24 @@ int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64
 {
     struct keeper *keeper = change->keeper;
     uint64_t version = keeper_next_version(keeper, prefix);
-    struct ban *ban = bans_put(&keeper->bans, prefix, jail, acts, clock_wall_ms(keeper->clock),
-                               clock_mono_ms(keeper->clock) + (int64_t)seconds * 1000);
 
-    if (!ban)
-        return -1;
-    ban->version = version;
-    owed_cancel(&keeper->owed, prefix);
-    keeper->stats->count[STAT_BAN_SET]++;
-    keeper_note_last(keeper, ban);
-    keeper_write_ban(change, ban);
-    return 0;
+    return take_new(change,
+                    bans_put(&keeper->bans, prefix, jail, acts, clock_wall_ms(keeper->clock),
+                             end_of(keeper, seconds)),
+                    version);
+}
+
+int keeper_put_login(struct keeper_change *change, const char *login, uint64_t seconds,
+                     const char *jail, unsigned acts)
+{
+    struct keeper *keeper = change->keeper;
+    struct prefix key = jail_key_of_login(login);
+    uint64_t version = keeper_next_version(keeper, &key);
+
+    return take_new(change,
+                    bans_put_login(&keeper->logins, &key, login, jail, acts,
+                                   clock_wall_ms(keeper->clock), end_of(keeper, seconds)),
+                    version);
 }
 
 void keeper_remove(struct keeper_change *change, struct ban *ban, bool is_by_operator)
@@ -236,23 +279,23 @@ void keeper_remove(struct keeper_change *change, struct ban *ban, bool is_by_ope
         keeper_lift(change, ban, is_by_operator);
         return;
     }
-    bans_remove(&change->keeper->bans, ban);
+    bans_remove(keeper_table(change->keeper, &prefix), ban);
     delete_record(change, &prefix);
 }
 
 /* --- time ------------------------------------------------------------------------- */
 
-static void expire(struct keeper *keeper, int max)
+static void expire(struct keeper *keeper, struct bans *bans, int max)
 {
     int64_t now_ms = clock_mono_ms(keeper->clock);
     struct ban *ban;
 
-    while (max-- && (ban = bans_next_expired(&keeper->bans, now_ms))) {
+    while (max-- && (ban = bans_next_expired(bans, now_ms))) {
         char text[PREFIX_TEXT_MAX];
         struct prefix prefix = ban->node.prefix;
-        log_info(NULL, "ban-expired", LOG_STR("ban", prefix_format(&prefix, text)),
+        log_info(NULL, "ban-expired", LOG_STR(ban_login(ban) ? "login" : "ban", ban_who(ban, text)),
                  LOG_STR("jail", ban->jail));
-        bans_remove(&keeper->bans, ban);
+        bans_remove(bans, ban);
         keeper->stats->count[STAT_BAN_EXPIRED]++;
         delete_unasked(keeper, &prefix);
     }
@@ -260,14 +303,15 @@ static void expire(struct keeper *keeper, int max)
 
 void keeper_expire(struct keeper *keeper)
 {
-    expire(keeper, KEEPER_EXPIRE_MAX);
+    expire(keeper, &keeper->bans, KEEPER_EXPIRE_MAX);
+    expire(keeper, &keeper->logins, KEEPER_EXPIRE_MAX);
 }
 
-static void retry_bans(struct keeper_change *change)
+static void retry_bans(struct keeper_change *change, const struct bans *bans)
 {
     size_t tried = 0;
 
-    for (struct ban *ban = change->keeper->bans.first; ban && tried < RETRY_MAX; ban = ban->next) {
+    for (struct ban *ban = bans->first; ban && tried < RETRY_MAX; ban = ban->next) {
         if (ban->stored)
             continue;
         keeper_write_ban(change, ban);
@@ -288,13 +332,15 @@ void keeper_tick(struct keeper *keeper)
 {
     int64_t now_ms = clock_mono_ms(keeper->clock);
 
-    expire(keeper, TICK_EXPIRE_MAX);
+    expire(keeper, &keeper->bans, TICK_EXPIRE_MAX);
+    expire(keeper, &keeper->logins, TICK_EXPIRE_MAX);
     lifts_sweep(&keeper->lifts, now_ms);
     if (!keeper->retry_mono_ms || now_ms < keeper->retry_mono_ms || keeper->pending)
         return;
     struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
     bool is_well = keeper->store_error.code == ERROR_NONE;
-    retry_bans(change);
+    retry_bans(change, &keeper->logins);
+    retry_bans(change, &keeper->bans);
     retry_deletions(change);
     keeper_end(change);
     keeper->has_forgotten &= owed_count(&keeper->owed) != 0;
@@ -323,21 +369,32 @@ static int64_t left_of(const struct store_ban *record, int64_t now_wall_ms)
     return left_ms < whole_ms ? left_ms : whole_ms;
 }
 
-static void log_dropped(const struct prefix *prefix, const char *jail, const char *reason)
+static void log_dropped(const struct prefix *prefix, const char *login, const char *jail,
+                        const char *reason)
 {
     char text[PREFIX_TEXT_MAX];
+    bool is_login = *login != '\0';
 
-    log_info(NULL, "ban-dropped", LOG_STR("ban", prefix_format(prefix, text)),
+    log_info(NULL, "ban-dropped",
+             LOG_STR(is_login ? "login" : "ban", is_login ? login : prefix_format(prefix, text)),
              LOG_STR("jail", jail), LOG_STR("reason", reason));
+}
+
+struct ban *keeper_place(struct keeper *keeper, const struct store_ban *record, int64_t until_ms)
+{
+    unsigned acts = record->acts ? record->acts : CONFIG_ACTS_ALL;
+
+    if (*record->login)
+        return bans_put_login(&keeper->logins, &record->prefix, record->login, record->jail, acts,
+                              record->since_wall_ms, until_ms);
+    return bans_put(&keeper->bans, &record->prefix, record->jail, acts, record->since_wall_ms,
+                    until_ms);
 }
 
 static struct ban *place(struct restoring *restoring, const struct store_ban *record,
                          int64_t left_ms)
 {
-    unsigned acts = record->acts ? record->acts : CONFIG_ACTS_ALL;
-
-    return bans_put(&restoring->keeper->bans, &record->prefix, record->jail, acts,
-                    record->since_wall_ms, restoring->now_mono_ms + left_ms);
+    return keeper_place(restoring->keeper, record, restoring->now_mono_ms + left_ms);
 }
 
 /*
@@ -350,11 +407,12 @@ static void restore_ban(const struct store_ban *record, void *ctx)
     struct keeper *keeper = restoring->keeper;
     char reason[ORIGIN_REASON_MAX];
     int64_t left_ms = left_of(record, restoring->now_wall_ms);
-    const char *why =
-        left_ms > 0 ? origin_protects(restoring->rules, &record->prefix, reason) : NULL;
+    const char *why = left_ms > 0 && !*record->login
+                          ? origin_protects(restoring->rules, &record->prefix, reason)
+                          : NULL;
 
     if (why) {
-        log_dropped(&record->prefix, record->jail, why);
+        log_dropped(&record->prefix, record->login, record->jail, why);
         delete_unasked(keeper, &record->prefix);
         return;
     }
@@ -405,7 +463,7 @@ void keeper_drop_protected(struct keeper *keeper, const struct origin_rules *rul
         const char *why = origin_protects(rules, &prefix, reason);
         if (!why)
             continue;
-        log_dropped(&prefix, ban->jail, why);
+        log_dropped(&prefix, "", ban->jail, why);
         bans_remove(&keeper->bans, ban);
         delete_unasked(keeper, &prefix);
     }
@@ -422,6 +480,11 @@ const struct last_ban *keeper_last_ban(const struct keeper *keeper)
 struct bans *keeper_bans(struct keeper *keeper)
 {
     return &keeper->bans;
+}
+
+struct bans *keeper_logins(struct keeper *keeper)
+{
+    return &keeper->logins;
 }
 
 const char *keeper_store_error(const struct keeper *keeper)

@@ -61,6 +61,9 @@ struct keeper_change *keeper_begin(struct keeper *keeper, keeper_done_fn done, v
 /* 0, or -1 when the table is full. */
 int keeper_put(struct keeper_change *change, const struct prefix *prefix, uint64_t seconds,
                const char *jail, unsigned acts) __attribute__((warn_unused_result));
+/* The same for a login. */
+int keeper_put_login(struct keeper_change *change, const char *login, uint64_t seconds,
+                     const char *jail, unsigned acts) __attribute__((warn_unused_result));
 /* By the operator: who was banned begins anew. */
 void keeper_remove(struct keeper_change *change, struct ban *ban, bool is_by_operator);
 /* Before the end: whether done comes later than that. */
@@ -85,7 +88,7 @@ void keeper_finish(struct keeper *keeper);
 /* How long ago the operator lifted a ban on what key lies in, ms; -1: never. */
 int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key);
 
-/* The ban that was set last, whether it still holds or not. */
+/* The ban on a prefix that was set last, whether it still holds or not. */
 struct last_ban {
     struct prefix prefix;
     char jail[BANS_JAIL_MAX];
@@ -96,6 +99,8 @@ struct last_ban {
 const struct last_ban *keeper_last_ban(const struct keeper *keeper);
 
 struct bans *keeper_bans(struct keeper *keeper);
+/* Those by login: a table of their own, so nobody who wants prefixes meets them. */
+struct bans *keeper_logins(struct keeper *keeper);
 /* Why the store refuses now, or NULL while it takes what it is told. */
 const char *keeper_store_error(const struct keeper *keeper);
 /* Writes that the store has not answered. */

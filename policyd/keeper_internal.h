@@ -13,6 +13,7 @@ struct keeper {
     struct store *store;
     struct stats *stats;
     struct bans bans;
+    struct bans logins; /* that are banned */
     struct lifts lifts; /* in a store that several share; instead of */
     struct owed owed;   /* deletions; of no prefix that is banned */
     bool has_forgotten; /* some, since there were none */
@@ -38,8 +39,17 @@ static inline bool keeper_is_shared(const struct keeper *keeper)
     return keeper->store->hit != NULL;
 }
 
+/* The table that a ban on prefix is in. */
+struct bans *keeper_table(struct keeper *keeper, const struct prefix *prefix);
+/* The ban on it, or NULL. */
+struct ban *keeper_find(const struct keeper *keeper, const struct prefix *prefix);
+
 /* Of a word on prefix that is newer than all that are known of it. */
 uint64_t keeper_next_version(const struct keeper *keeper, const struct prefix *prefix);
+
+/* What stands in the store is in memory, too; NULL: its table is full. */
+struct ban *keeper_place(struct keeper *keeper, const struct store_ban *record,
+                         int64_t until_mono_ms);
 
 /* A ban becomes one that was lifted. */
 void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_operator);

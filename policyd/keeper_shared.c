@@ -14,7 +14,7 @@
  */
 static uint64_t known_version(const struct keeper *keeper, const struct prefix *prefix)
 {
-    const struct ban *ban = bans_find(&keeper->bans, prefix);
+    const struct ban *ban = keeper_find(keeper, prefix);
     const struct lift *lift = lifts_find(&keeper->lifts, prefix);
 
     if (ban)
@@ -58,7 +58,7 @@ void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_opera
     int64_t kept_ms = now_ms + INT64_C(1000) * KEEPER_LIFT_SEC;
     int64_t until_ms = ban->until_mono_ms > kept_ms ? ban->until_mono_ms : kept_ms;
 
-    bans_remove(&keeper->bans, ban);
+    bans_remove(keeper_table(keeper, &prefix), ban);
     write_lift(change,
                lifts_put(&keeper->lifts, &prefix, version, now_ms, until_ms, is_by_operator));
 }
@@ -73,14 +73,14 @@ int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key)
 /* --- what the store tells ---------------------------------------------------------------- */
 
 /* Of all that stood there at the start one line tells, at the end. */
-static void log_taken(const struct keeper *keeper, const char *event,
-                      const struct store_ban *record, int64_t left_ms)
+static void log_taken(const struct keeper *keeper, const char *event, const struct ban *ban,
+                      const char *jail, int64_t left_ms)
 {
     char text[PREFIX_TEXT_MAX];
 
     log_write(keeper->is_syncing ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, NULL, event,
-              LOG_FIELDS(LOG_STR("ban", prefix_format(&record->prefix, text)),
-                         LOG_STR("jail", record->jail),
+              LOG_FIELDS(LOG_STR(ban_login(ban) ? "login" : "ban", ban_who(ban, text)),
+                         LOG_STR("jail", jail),
                          LOG_UINT("seconds", (uint64_t)(left_ms + 999) / 1000),
                          LOG_STR("from", "store")));
 }
@@ -104,8 +104,8 @@ static enum keeper_word take_lift(struct keeper *keeper, struct ban *ban,
     int64_t mono_ms = clock_mono_ms(keeper->clock), wall_ms = clock_wall_ms(keeper->clock);
 
     if (ban) {
-        log_taken(keeper, "unban", record, ban->until_mono_ms - mono_ms);
-        bans_remove(&keeper->bans, ban);
+        log_taken(keeper, "unban", ban, record->jail, ban->until_mono_ms - mono_ms);
+        bans_remove(keeper_table(keeper, &record->prefix), ban);
     }
     struct lift *lift = lifts_put(
         &keeper->lifts, &record->prefix, record->version, mono_ms + record->since_wall_ms - wall_ms,
@@ -121,10 +121,9 @@ static enum keeper_word take_ban(struct keeper *keeper, const struct origin_rule
     char reason[ORIGIN_REASON_MAX];
 
     if (left_ms <= 0 || left_ms > BANS_SECONDS_MAX * 1000 ||
-        origin_protects(rules, &record->prefix, reason))
+        (!*record->login && origin_protects(rules, &record->prefix, reason)))
         return KEEPER_KNOWN;
-    struct ban *ban = bans_put(&keeper->bans, &record->prefix, record->jail, record->acts,
-                               record->since_wall_ms, clock_mono_ms(keeper->clock) + left_ms);
+    struct ban *ban = keeper_place(keeper, record, clock_mono_ms(keeper->clock) + left_ms);
     if (!ban) {
         log_error(NULL, "ban-table-full", LOG_UINT("bans", BANS_MAX));
         return KEEPER_KNOWN;
@@ -133,14 +132,14 @@ static enum keeper_word take_ban(struct keeper *keeper, const struct origin_rule
     ban->stored = true;
     if (ban->since_wall_ms > keeper->last.since_wall_ms)
         keeper_note_last(keeper, ban);
-    log_taken(keeper, "ban", record, left_ms);
+    log_taken(keeper, "ban", ban, record->jail, left_ms);
     return KEEPER_NEW_BAN;
 }
 
 enum keeper_word keeper_take(struct keeper *keeper, const struct origin_rules *rules,
                              const struct store_ban *record)
 {
-    struct ban *ban = bans_find(&keeper->bans, &record->prefix);
+    struct ban *ban = keeper_find(keeper, &record->prefix);
     uint64_t known = known_version(keeper, &record->prefix);
 
     if (known && record->version == known)
@@ -193,12 +192,23 @@ static void retell(struct keeper *keeper)
         keeper_end(change);
 }
 
+static void retell_logins(struct keeper *keeper)
+{
+    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
+
+    for (struct ban *ban = keeper->logins.first; ban; ban = ban->next) {
+        if (!ban->stored)
+            keeper_write_ban(change, ban);
+    }
+    keeper_end(change);
+}
+
 static void retell_lifts(struct keeper *keeper)
 {
     struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
 
     for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next) {
-        if (!lift->stored && !bans_find(&keeper->bans, &lift->node.prefix))
+        if (!lift->stored && !keeper_find(keeper, &lift->node.prefix))
             write_lift(change, lift);
     }
     keeper_end(change);
@@ -208,6 +218,8 @@ void keeper_begin_sync(struct keeper *keeper)
 {
     keeper->is_syncing = true;
     for (struct ban *ban = keeper->bans.first; ban; ban = ban->next)
+        ban->stored = false;
+    for (struct ban *ban = keeper->logins.first; ban; ban = ban->next)
         ban->stored = false;
     for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next)
         lift->stored = false;
@@ -221,5 +233,6 @@ void keeper_end_sync(struct keeper *keeper)
     keeper->is_retelling = true;
     bans_cursor_open(&keeper->bans, &keeper->cursor);
     retell(keeper);
+    retell_logins(keeper);
     retell_lifts(keeper);
 }

@@ -44,13 +44,16 @@ static bool is_fit_to_show(const char *text)
     return len && len <= LIMIT_LOGIN_MAX && str_is_utf8(text);
 }
 
+const char *limit_login(const char *login)
+{
+    return is_fit_to_show(login) ? login : "this login";
+}
+
 static const char *who(const struct config_jail *jail, const char *login)
 {
     const char *counted = jail_login(jail, login);
 
-    if (*counted == '@')
-        counted++;
-    return is_fit_to_show(counted) ? counted : "this login";
+    return limit_login(*counted == '@' ? counted + 1 : counted);
 }
 
 /* To the smaller of the two units that are written. */

@@ -15,6 +15,9 @@
  */
 #define LIMIT_LOGIN_MAX 100
 
+/* login, or "this login" where that is not fit to be said. */
+const char *limit_login(const char *login);
+
 void limit_put_text(const struct config_jail *jail, const char *login, uint64_t seconds,
                     struct buf *out);
 

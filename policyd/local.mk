@@ -116,7 +116,7 @@ policyd_tests = \
 	tests/unit/test_counters tests/unit/test_decision tests/unit/test_engine \
 	tests/unit/test_engine_bans \
 	tests/unit/test_fairness tests/unit/test_history tests/unit/test_hours tests/unit/test_jail \
-	tests/unit/test_keeper tests/unit/test_limit tests/unit/test_once \
+	tests/unit/test_keeper tests/unit/test_limit tests/unit/test_login_bans tests/unit/test_once \
 	tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_pulls \
 	tests/unit/test_replay \
@@ -164,6 +164,8 @@ tests_unit_test_limit_SOURCES = tests/unit/test_limit.c
 tests_unit_test_limit_LDADD = $(policyd_test_libs)
 tests_unit_test_nft_SOURCES = tests/unit/test_nft.c
 tests_unit_test_nft_LDADD = $(policyd_test_libs)
+tests_unit_test_login_bans_SOURCES = tests/unit/test_login_bans.c
+tests_unit_test_login_bans_LDADD = $(policyd_test_libs)
 tests_unit_test_once_SOURCES = tests/unit/test_once.c
 tests_unit_test_once_LDADD = $(policyd_test_libs)
 tests_unit_test_origins_SOURCES = tests/unit/test_origins.c

@@ -69,6 +69,12 @@ static void put_bans(const struct metric *metric, const struct status_source *so
     metric_put(out, metric, NULL, engine_bans(source->engine)->count);
 }
 
+static void put_login_bans(const struct metric *metric, const struct status_source *source,
+                           struct buf *out)
+{
+    metric_put(out, metric, NULL, engine_logins(source->engine)->count);
+}
+
 static void put_streams(const struct metric *metric, const struct status_source *source,
                         struct buf *out)
 {
@@ -230,6 +236,7 @@ static const struct {
     {{NAME("events_uncounted_total"), METRIC_COUNTER, "Events that count against nobody.", {NULL}},
      put_stats},
     {{NAME("bans"), METRIC_GAUGE, "Bans that hold now.", {NULL}}, put_bans},
+    {{NAME("login_bans"), METRIC_GAUGE, "Logins that are banned now.", {NULL}}, put_login_bans},
     {{NAME("bans_set_total"), METRIC_COUNTER, "Bans set, by a jail or by hand.", {NULL}},
      put_stats},
     {{NAME("bans_lifted_total"), METRIC_COUNTER, "Bans lifted by hand.", {NULL}}, put_stats},

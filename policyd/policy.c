@@ -67,7 +67,8 @@ static void put_refusal(const struct engine *engine, const struct attr_list *req
 
     addr_format(&judgement->origin.addr, addr);
     if (judgement->verdict == VERDICT_BANNED) {
-        put_ban(engine, judgement, addr, action);
+        const char *login = ban_login(judgement->ban);
+        put_ban(engine, judgement, login ? limit_login(login) : addr, action);
     } else if (judgement->verdict == VERDICT_REFUSED) {
         buf_printf(action, "554 5.7.1 %s cannot be a client of this gateway", addr);
     } else if (decision->limit.jail) {
@@ -123,16 +124,15 @@ static void log_judgement(const struct engine *engine, const struct attr_list *r
     enum log_level level = judgement->unforced == VERDICT_GO_ON ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     bool is_forced = judgement->unforced == judgement->verdict;
     const char *told = attr_get_or_empty(request, "client_address");
-    char ban[PREFIX_TEXT_MAX] = "-", client[ADDR_TEXT_MAX];
+    char ban[PREFIX_TEXT_MAX], client[ADDR_TEXT_MAX];
 
     if (!log_wants(level))
         return;
-    if (judgement->ban)
-        prefix_format(&judgement->ban->node.prefix, ban);
     log_write(level, attr_get(request, "instance"), is_forced ? "policy" : "would reject",
               LOG_FIELDS(LOG_STR("action", words[judgement->unforced]),
                          LOG_STR("client", origins_client(&judgement->origin, told, client)),
-                         LOG_ORIGIN(&judgement->origin), LOG_STR("ban", ban),
+                         LOG_ORIGIN(&judgement->origin),
+                         LOG_STR("ban", judgement->ban ? ban_who(judgement->ban, ban) : "-"),
                          LOG_STR("jail", judgement->ban ? judgement->ban->jail : "-"),
                          LOG_UINT("seconds", judgement->seconds),
                          LOG_STR("login", attr_get_or_empty(request, "sasl_username")),
@@ -225,6 +225,13 @@ static void defer(struct engine *engine, const struct attr_list *request, struct
         decision->limit.jail = decision->deferring = NULL;
 }
 
+static struct judgement judge(struct engine *engine, const struct origin_peer *peer,
+                              const struct attr_list *request)
+{
+    return engine_judge(engine, peer, attr_get_or_empty(request, "sasl_username"),
+                        CONFIG_ACTS_SMTP);
+}
+
 static void answer(struct engine *engine, const struct attr_list *request,
                    struct decision *decision, struct buf *out)
 {
@@ -253,7 +260,7 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
         look_for_honeypot(engine, request, &peer);
         if (take_handin(request, &handin))
             decision.limit = engine_hand_in(engine, &peer, &handin);
-        decision.judgement = engine_judge(engine, &peer, CONFIG_ACTS_SMTP);
+        decision.judgement = judge(engine, &peer, request);
     }
     answer(engine, request, &decision, out);
     return POLICY_NOW;
@@ -262,7 +269,10 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
 void policy_conclude(struct engine *engine, const struct attr_list *request,
                      const struct origin *origin, struct buf *out)
 {
-    struct decision decision = {.judgement = engine_judge_origin(engine, origin, CONFIG_ACTS_SMTP)};
+    struct decision decision = {
+        .judgement = engine_judge_origin(
+            engine, origin, attr_get_or_empty(request, "sasl_username"), CONFIG_ACTS_SMTP),
+    };
 
     answer(engine, request, &decision, out);
 }

@@ -90,11 +90,19 @@ static void print_line(enum log_level level, const char *line, void *ctx)
         fprintf(replay->to, "%s %s\n", text, line);
 }
 
+static int64_t next_end(const struct engine *engine)
+{
+    int64_t of_prefix = bans_next_end(engine_bans(engine));
+    int64_t of_login = bans_next_end(engine_logins(engine));
+
+    return of_prefix < 0 || (of_login >= 0 && of_login < of_prefix) ? of_login : of_prefix;
+}
+
 /* Up to then, what ends ends at its time. */
 static void pass_to(struct replay *replay, int64_t at_ms)
 {
     for (;;) {
-        int64_t next_ms = bans_next_end(engine_bans(replay->engine));
+        int64_t next_ms = next_end(replay->engine);
         if (next_ms < 0 || next_ms > at_ms)
             break;
         replay->now_ms = next_ms;

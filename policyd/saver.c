@@ -253,6 +253,13 @@ bool saver_is_busy(const struct saver *saver)
 }
 
 /* Past the limit, a restart would count on what was forgotten: as far as findtime reaches. */
+static uint8_t bits_of(const struct config_jail *jail, const struct prefix *prefix)
+{
+    if (jail_key_is_hash(prefix))
+        return 0;
+    return (uint8_t)(prefix->addr.family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
+}
+
 void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *prefix)
 {
     const struct config_jail *jail = &saver->jails[jail_index];
@@ -265,7 +272,7 @@ void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *p
     }
     saver->gone[saver->gone_count++] = (struct store_gone){
         .jail = jail_identity(jail),
-        .bits = (uint8_t)(prefix->addr.family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6),
+        .bits = bits_of(jail, prefix),
         .within = *prefix,
     };
 }

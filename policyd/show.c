@@ -30,7 +30,7 @@ void show_ban(const struct ban *ban, int64_t now_mono_ms, struct buf *out)
 {
     char text[PREFIX_TEXT_MAX];
 
-    attr_put(out, "ban", prefix_format(&ban->node.prefix, text));
+    attr_put(out, ban_login(ban) ? "ban_login" : "ban", ban_who(ban, text));
     attr_put_uint(out, "seconds", bans_seconds_left(ban, now_mono_ms));
     attr_put(out, "jail", ban->jail);
     attr_put(out, "acts", acts_name(ban->acts));
@@ -221,20 +221,24 @@ void show_why_events(const struct engine *engine, const struct prefix *prefix, s
 {
     const struct history_event *found[HISTORY_FOUND_MAX];
     struct prefix scope = scope_of(engine, prefix);
-    size_t count = history_find(engine_history(engine), &scope, found);
+    size_t count = history_find(engine_history(engine), &scope, NULL, found);
 
     for (size_t i = 0; i < count; i++)
         show_event(found[i], 0, out);
 }
 
-void show_why(const struct engine *engine, const struct prefix *prefix, struct buf *out)
+void show_why_login_events(const struct engine *engine, const char *login, struct buf *out)
 {
-    const struct ban *ban = find_ban(engine, prefix);
-    char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX];
-    const char *protects = engine_protects(engine, prefix, reason);
+    const struct history_event *found[HISTORY_FOUND_MAX];
+    size_t count = history_find(engine_history(engine), NULL, login, found);
 
-    attr_put(out, "status", "ok");
-    attr_put(out, "prefix", prefix_format(prefix, text));
+    for (size_t i = 0; i < count; i++)
+        show_event(found[i], 0, out);
+}
+
+static void put_why(const struct engine *engine, const struct ban *ban, const char *protects,
+                    struct buf *out)
+{
     put_yes_no(out, "banned", ban != NULL);
     if (ban)
         show_ban(ban, engine_now_mono_ms(engine), out);
@@ -244,4 +248,23 @@ void show_why(const struct engine *engine, const struct prefix *prefix, struct b
     attr_put_uint(out, "started",
                   seconds_of(engine_now_wall_ms(engine)) - (uint64_t)engine_uptime_sec(engine));
     attr_end(out);
+}
+
+void show_why(const struct engine *engine, const struct prefix *prefix, struct buf *out)
+{
+    char reason[ORIGIN_REASON_MAX], text[PREFIX_TEXT_MAX];
+
+    attr_put(out, "status", "ok");
+    attr_put(out, "prefix", prefix_format(prefix, text));
+    put_why(engine, find_ban(engine, prefix), engine_protects(engine, prefix, reason), out);
+}
+
+void show_why_login(const struct engine *engine, const char *login, struct buf *out)
+{
+    struct prefix key = jail_key_of_login(login);
+    const struct ban *ban = bans_held(engine_logins(engine), &key, engine_now_mono_ms(engine));
+
+    attr_put(out, "status", "ok");
+    attr_put(out, "login", login);
+    put_why(engine, ban, NULL, out);
 }

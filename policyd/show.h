@@ -37,5 +37,8 @@ bool show_counter(const struct engine *engine, struct show_cursor *cursor, struc
 /* Why prefix is banned: the events of late of its clients, and what ends request=why. */
 void show_why_events(const struct engine *engine, const struct prefix *prefix, struct buf *out);
 void show_why(const struct engine *engine, const struct prefix *prefix, struct buf *out);
+/* The same of a login. */
+void show_why_login_events(const struct engine *engine, const char *login, struct buf *out);
+void show_why_login(const struct engine *engine, const char *login, struct buf *out);
 
 #endif

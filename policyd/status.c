@@ -28,6 +28,7 @@ static void put_bans(struct engine *engine, struct buf *out)
     char text[PREFIX_TEXT_MAX];
 
     attr_put_uint(out, "bans", engine_bans(engine)->count);
+    attr_put_uint(out, "login_bans", engine_logins(engine)->count);
     if (last) {
         int64_t now_ms = engine_now_mono_ms(engine);
         const struct ban *ban = bans_held(engine_bans(engine), &last->prefix, now_ms);

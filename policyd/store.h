@@ -13,7 +13,8 @@
 
 /* A ban as it outlives the process: ends are wall clock. */
 struct store_ban {
-    struct prefix prefix;
+    struct prefix prefix;       /* or the jail_key_of_login() */
+    char login[BANS_LOGIN_MAX]; /* of that; "": a prefix, or a login that was lifted */
     char jail[BANS_JAIL_MAX];
     unsigned acts; /* CONFIG_ACTS_*; 0 is all */
     int64_t since_wall_ms;

@@ -46,14 +46,16 @@ static bool is_gone(const struct store_gone *gone, const MDB_val *key, const MDB
     return store_counter_read(key->mv_data, key->mv_size, value->mv_data, value->mv_size, &counter,
                               hashes) == 0 &&
            counter.jail == gone->jail && counter.key.bits == gone->bits &&
-           prefix_overlaps(&counter.key, &gone->within);
+           (jail_key_is_hash(&gone->within) ? prefix_eq(&counter.key, &gone->within)
+                                            : prefix_overlaps(&counter.key, &gone->within));
 }
 
 /* Those of one jail and one length lie side by side, in the order of their addresses. */
 static int forget(MDB_cursor *cursor, const struct store_gone *gone)
 {
     uint8_t bytes[STORE_COUNTER_KEY_LEN];
-    struct prefix first = prefix_of(&gone->within.addr, gone->bits);
+    struct prefix first =
+        jail_key_is_hash(&gone->within) ? gone->within : prefix_of(&gone->within.addr, gone->bits);
     MDB_val key = {.mv_size = sizeof(bytes), .mv_data = bytes}, value;
     int rc;
 

@@ -47,11 +47,15 @@ size_t store_record_value(const struct store_ban *ban, uint8_t out[STORE_VALUE_M
     put_be64(out, ban->until_wall_ms);
     put_be64(out + 8, ban->since_wall_ms);
     memcpy(out + STORE_VALUE_MIN, ban->jail, jail_len);
-    if (!ban->acts || ban->acts == CONFIG_ACTS_ALL)
+    size_t login_len = strnlen(ban->login, BANS_LOGIN_MAX - 1);
+    unsigned acts = ban->acts ? ban->acts : CONFIG_ACTS_ALL;
+    if (acts == CONFIG_ACTS_ALL && !login_len)
         return STORE_VALUE_MIN + jail_len;
-    out[STORE_VALUE_MIN + jail_len] = '\0';
-    out[STORE_VALUE_MIN + jail_len + 1] = (uint8_t)ban->acts;
-    return STORE_VALUE_MIN + jail_len + 2;
+    uint8_t *end = out + STORE_VALUE_MIN + jail_len;
+    end[0] = '\0';
+    end[1] = (uint8_t)acts;
+    memcpy(end + 2, ban->login, login_len);
+    return STORE_VALUE_MIN + jail_len + 2 + login_len;
 }
 
 static int read_prefix(const uint8_t *key, struct prefix *prefix_r)
@@ -70,6 +74,15 @@ static int read_prefix(const uint8_t *key, struct prefix *prefix_r)
     return memcmp(again, key, STORE_KEY_LEN) == 0 ? 0 : -1;
 }
 
+static int read_login(const uint8_t *text, size_t len, struct store_ban *ban)
+{
+    if (len >= BANS_LOGIN_MAX || (len && memchr(text, '\0', len)))
+        return -1;
+    if (len)
+        memcpy(ban->login, text, len);
+    return 0;
+}
+
 /* The jail, and what follows it. */
 static int read_jail(const uint8_t *text, size_t len, struct store_ban *ban)
 {
@@ -77,12 +90,26 @@ static int read_jail(const uint8_t *text, size_t len, struct store_ban *ban)
     size_t jail_len = nul ? (size_t)(nul - text) : len;
 
     ban->acts = CONFIG_ACTS_ALL;
-    if (jail_len >= BANS_JAIL_MAX || (nul && len != jail_len + 2))
+    if (jail_len >= BANS_JAIL_MAX || (nul && len < jail_len + 2))
         return -1;
     memcpy(ban->jail, text, jail_len);
-    if (nul)
-        ban->acts = nul[1];
-    return !nul || ban->acts == CONFIG_ACTS_SMTP || ban->acts == CONFIG_ACTS_AUTH ? 0 : -1;
+    if (!nul)
+        return 0;
+    ban->acts = nul[1];
+    if (ban->acts < CONFIG_ACTS_SMTP || ban->acts > CONFIG_ACTS_ALL ||
+        read_login(nul + 2, len - jail_len - 2, ban))
+        return -1;
+    return ban->acts == CONFIG_ACTS_ALL && !*ban->login ? -1 : 0;
+}
+
+/* A prefix, or what a jail has in place of one. */
+static int read_counter_key(const uint8_t *key, struct prefix *key_r)
+{
+    if (key[0] != JAIL_KEY_LOGIN && key[0] != JAIL_KEY_CLIENT_LOGIN)
+        return read_prefix(key, key_r);
+    *key_r = (struct prefix){.addr.family = key[0]};
+    memcpy(key_r->addr.bytes, key + 2, sizeof(key_r->addr.bytes));
+    return key[1] == 0 ? 0 : -1;
 }
 
 int store_record_read(const uint8_t *key, size_t key_len, const uint8_t *value, size_t value_len,
@@ -97,7 +124,11 @@ int store_record_read(const uint8_t *key, size_t key_len, const uint8_t *value, 
         return -1;
     if (read_jail(value + STORE_VALUE_MIN, value_len - STORE_VALUE_MIN, ban_r))
         return -1;
-    return read_prefix(key, &ban_r->prefix);
+    if (!*ban_r->login)
+        return read_prefix(key, &ban_r->prefix);
+    if (key[0] != JAIL_KEY_LOGIN)
+        return -1;
+    return read_counter_key(key, &ban_r->prefix);
 }
 
 void store_counter_key(uint64_t jail, const struct prefix *prefix,
@@ -105,16 +136,6 @@ void store_counter_key(uint64_t jail, const struct prefix *prefix,
 {
     put_be64(out, (int64_t)jail);
     store_record_key(prefix, out + 8);
-}
-
-/* A prefix, or what a jail has in place of one. */
-static int read_counter_key(const uint8_t *key, struct prefix *key_r)
-{
-    if (key[0] != JAIL_KEY_LOGIN && key[0] != JAIL_KEY_CLIENT_LOGIN)
-        return read_prefix(key, key_r);
-    *key_r = (struct prefix){.addr.family = key[0]};
-    memcpy(key_r->addr.bytes, key + 2, sizeof(key_r->addr.bytes));
-    return key[1] == 0 ? 0 : -1;
 }
 
 size_t store_counter_value(const struct store_counter *counter, const uint32_t *hashes,

@@ -10,13 +10,15 @@
 /*
  * A ban as bytes in the file store, format 1.
  *
- * key    family (4 or 6), bits, 16 bytes of address; IPv4 in the first four, host bits zero
+ * key    family (4 or 6), bits, 16 bytes of address; IPv4 in the first four, host bits zero;
+ *        of a login JAIL_KEY_LOGIN, 0, its hash
  * value  end, start: milliseconds since 1970, 8 bytes each, big-endian; the jail's name; where
- *        the ban does not act on all, a NUL and on what it does, 1 byte
+ *        the ban does not act on all, or is of a login, a NUL and on what it does, 1 byte; the
+ *        login
  */
 #define STORE_KEY_LEN   18
 #define STORE_VALUE_MIN 16
-#define STORE_VALUE_MAX (STORE_VALUE_MIN + BANS_JAIL_MAX - 1 + 2)
+#define STORE_VALUE_MAX (STORE_VALUE_MIN + BANS_JAIL_MAX - 1 + 2 + BANS_LOGIN_MAX - 1)
 
 void store_record_key(const struct prefix *prefix, uint8_t out[STORE_KEY_LEN]);
 /* The value's length. */

@@ -102,20 +102,26 @@ static bool send_ban(struct redis_store *store, const struct store_ban *ban, str
 {
     int64_t now_ms = clock_wall_ms(store->clock), left_ms = ban->until_wall_ms - now_ms;
     char now[24], version[24], left[24], age[24], acts[24];
-    struct buf key = {0};
+    struct buf key = {0}, net = {0};
 
     snprintf(version, sizeof(version), "%" PRIu64, ban->version);
     snprintf(left, sizeof(left), "%" PRId64, left_ms > 0 ? left_ms : 1);
     snprintf(age, sizeof(age), "%" PRId64, now_ms - ban->since_wall_ms);
     snprintf(acts, sizeof(acts), "%u", ban->is_lifted ? 0 : ban->acts);
     store_redis_put_ban_key(&key, store->prefix, &ban->prefix);
-    char net[PREFIX_TEXT_MAX];
-    const char *const argv[] = {
-        redis_store_now(store, now),      store->channel, version, left, age, acts,
-        prefix_format(&ban->prefix, net), ban->jail};
+    store_redis_put_ban_net(&net, ban);
+    const char *const argv[] = {redis_store_now(store, now),
+                                store->channel,
+                                version,
+                                left,
+                                age,
+                                acts,
+                                buf_str(&net),
+                                ban->jail};
     bool is_sent = redis_eval(store->redis, &store->ban_script, buf_str(&key), key.len,
                               sizeof(argv) / sizeof(*argv), argv, NULL, on_put, put);
     buf_fini(&key);
+    buf_fini(&net);
     return is_sent;
 }
 

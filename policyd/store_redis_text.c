@@ -57,6 +57,16 @@ void store_redis_put_ban_key(struct buf *out, const char *prefix, const struct p
     put_tagged(out, prefix, "b:{", net);
 }
 
+void store_redis_put_ban_net(struct buf *out, const struct store_ban *ban)
+{
+    put_key(out, &ban->prefix);
+    if (!jail_key_is_hash(&ban->prefix))
+        return;
+    buf_putc(out, ':');
+    for (const char *p = ban->login; *p; p++)
+        buf_printf(out, "%02x", (unsigned char)*p);
+}
+
 void store_redis_put_ban_pattern(struct buf *out, const char *prefix)
 {
     for (const char *p = prefix; *p; p++) {
@@ -75,11 +85,11 @@ static int digit_of(char c)
     return found ? (int)(found - digits) : -1;
 }
 
-static int read_hex(const char *text, uint8_t bytes[16])
+static int read_hex(const char *text, uint8_t *bytes, size_t count)
 {
-    if (strlen(text) != 32)
+    if (strlen(text) != 2 * count)
         return -1;
-    for (size_t i = 0; i < 16; i++) {
+    for (size_t i = 0; i < count; i++) {
         int high = digit_of(text[2 * i]), low = digit_of(text[2 * i + 1]);
         if (high < 0 || low < 0)
             return -1;
@@ -94,7 +104,8 @@ static int read_key(const char *text, struct prefix *key_r)
         if (!str_has_prefix(text, hashed[i].name))
             continue;
         *key_r = (struct prefix){.addr.family = hashed[i].family};
-        return read_hex(text + strlen(hashed[i].name), key_r->addr.bytes);
+        return read_hex(text + strlen(hashed[i].name), key_r->addr.bytes,
+                        sizeof(key_r->addr.bytes));
     }
     return prefix_parse(text, key_r);
 }
@@ -139,23 +150,38 @@ static int take_number(char **rest, uint64_t max, uint64_t *value_r)
 
 #define TIME_MAX ((uint64_t)1 << 53) /* as far as Lua's numbers go */
 
+static int read_net(char *net, struct store_ban *ban)
+{
+    char *name = str_has_prefix(net, "login:") ? strrchr(net, ':') : NULL;
+    size_t len = name ? strlen(name + 1) / 2 : 0;
+
+    if (!name)
+        return prefix_parse(net, &ban->prefix);
+    *name = '\0';
+    if (read_key(net, &ban->prefix) || len >= sizeof(ban->login) ||
+        read_hex(name + 1, (uint8_t *)ban->login, len))
+        return -1;
+    return strlen(ban->login) == len ? 0 : -1;
+}
+
 /* The ends may be in the past, or so far away that no ban is: the caller sees to that. */
 static int read_ban(char *rest, int64_t server_ms, int64_t wall_ms, struct store_ban *ban_r)
 {
     uint64_t version, until_ms, since_ms, acts;
-    const char *net;
+    char *net;
 
     *ban_r = (struct store_ban){0};
     if (take_number(&rest, TIME_MAX, &version) || take_number(&rest, TIME_MAX, &until_ms) ||
         take_number(&rest, TIME_MAX, &since_ms) || take_number(&rest, CONFIG_ACTS_ALL, &acts) ||
-        !(net = take_word(&rest)) || prefix_parse(net, &ban_r->prefix) ||
-        strlen(rest) >= sizeof(ban_r->jail))
+        !(net = take_word(&rest)) || read_net(net, ban_r) || strlen(rest) >= sizeof(ban_r->jail))
         return -1;
     ban_r->version = version;
     ban_r->until_wall_ms = wall_ms + ((int64_t)until_ms - server_ms);
     ban_r->since_wall_ms = wall_ms + ((int64_t)since_ms - server_ms);
     ban_r->acts = (unsigned)acts;
     ban_r->is_lifted = !acts;
+    if (acts && jail_key_is_hash(&ban_r->prefix) && !*ban_r->login)
+        return -1;
     memcpy(ban_r->jail, rest, strlen(rest) + 1);
     return 0;
 }

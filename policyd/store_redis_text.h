@@ -15,7 +15,8 @@
  *                  and 32 hexadecimal digits
  * PREFIX b:{NET}   a ban, or that one was lifted: "VERSION UNTIL SINCE ACTS NET JAIL", times
  *                  in ms of the server's clock; ACTS 0: lifted, and UNTIL is how long that
- *                  is remembered
+ *                  is remembered. By login NET is as KEY above, and in the value a colon and
+ *                  the login follow it, as hexadecimal digits
  * PREFIX changes   the channel: "b" and NOW and what was written of a ban, "c" and a window
  *                  that is reached
  *
@@ -27,6 +28,8 @@ int store_redis_read_counter_key(const char *text, size_t len, const char *prefi
                                  struct prefix *key_r) __attribute__((warn_unused_result));
 
 void store_redis_put_ban_key(struct buf *out, const char *prefix, const struct prefix *net);
+/* NET of the value. */
+void store_redis_put_ban_net(struct buf *out, const struct store_ban *ban);
 /* The pattern of SCAN for all of them. */
 void store_redis_put_ban_pattern(struct buf *out, const char *prefix);
 

@@ -5,13 +5,15 @@
 
 #include <stdlib.h>
 
+#include "common/base/map.h"
 #include "common/base/mem.h"
 #include "common/wire/attr.h"
 #include "policyd/control.h"
 #include "policyd/show.h"
 
 struct watch {
-    struct bans_watcher watcher;
+    struct bans_watcher watcher; /* of prefixes */
+    struct bans_watcher login_watcher;
     struct service_conn *conn;
     struct engine *engine;
     struct loop_timer *ping;
@@ -23,7 +25,7 @@ static void put_unban(const struct ban *ban, struct buf *out)
 {
     char text[PREFIX_TEXT_MAX];
 
-    attr_put(out, "unban", prefix_format(&ban->node.prefix, text));
+    attr_put(out, ban_login(ban) ? "unban_login" : "unban", ban_who(ban, text));
     attr_put(out, "jail", ban->jail);
     attr_end(out);
 }
@@ -41,9 +43,8 @@ static void put_new_events(struct watch *watch, struct buf *out)
     }
 }
 
-static void on_change(struct bans_watcher *watcher, const struct ban *ban, bool is_gone)
+static void tell(struct watch *watch, const struct ban *ban, bool is_gone)
 {
-    struct watch *watch = (struct watch *)(void *)watcher; /* its first member */
     struct buf *out = service_conn_output(watch->conn);
 
     if (!out)
@@ -55,6 +56,16 @@ static void on_change(struct bans_watcher *watcher, const struct ban *ban, bool 
     else
         control_put_ban(ban, engine_now_mono_ms(watch->engine), out);
     service_conn_push(watch->conn);
+}
+
+static void on_change(struct bans_watcher *watcher, const struct ban *ban, bool is_gone)
+{
+    tell(MAP_ENTRY(watcher, struct watch, watcher), ban, is_gone);
+}
+
+static void on_login(struct bans_watcher *watcher, const struct ban *ban, bool is_gone)
+{
+    tell(MAP_ENTRY(watcher, struct watch, login_watcher), ban, is_gone);
 }
 
 static void on_ping(void *ctx)
@@ -93,12 +104,14 @@ struct watch *watch_new(struct service_conn *conn, struct engine *engine, bool w
 {
     struct watch *watch = x_calloc(1, sizeof(*watch));
 
-    *watch = (struct watch){.watcher.fn = on_change, .conn = conn, .engine = engine};
+    *watch = (struct watch){
+        .watcher.fn = on_change, .login_watcher.fn = on_login, .conn = conn, .engine = engine};
     watch->ping = loop_timer_new(service_conn_loop(conn), on_ping, watch);
     loop_timer_start(watch->ping, WATCH_PING_MS);
     if (wants_events)
         look_for_events(watch);
     bans_watch(engine_bans(engine), &watch->watcher);
+    bans_watch(engine_logins(engine), &watch->login_watcher);
     return watch;
 }
 
@@ -110,6 +123,7 @@ void watch_free(struct watch **watch)
         return;
     *watch = NULL;
     bans_unwatch(engine_bans(old->engine), &old->watcher);
+    bans_unwatch(engine_logins(old->engine), &old->login_watcher);
     if (old->look)
         loop_timer_free(&old->look);
     loop_timer_free(&old->ping);
@@ -119,6 +133,7 @@ void watch_free(struct watch **watch)
 void watch_put_sync(const struct watch *watch, struct buf *out)
 {
     attr_put(out, "sync", "done");
-    attr_put_uint(out, "bans", engine_bans(watch->engine)->count);
+    attr_put_uint(out, "bans",
+                  engine_bans(watch->engine)->count + engine_logins(watch->engine)->count);
     attr_end(out);
 }

@@ -30,13 +30,14 @@ static void check_events_by_login(struct draft *draft, const struct draft_sectio
 static void check_by_login(struct draft *draft, const struct draft_section *in)
 {
     const struct config_jail *jail = in->base;
-    bool is_submission = (jail->events & CONFIG_EVENTS_OF_SUBMISSION) != 0;
 
-    if (jail->count_by == COUNT_BY_LOGIN && jail->action == JAIL_ACTION_BAN)
+    if (jail->count_by == COUNT_BY_LOGIN && jail->action == JAIL_ACTION_BAN &&
+        jail->events & ~CONFIG_EVENTS_OF_SUBMISSION)
         config_errors_add(draft->errors, draft_line(in, "count_by"),
                           "%scount_by \"login\" with action \"ban\" would let anybody lock a user "
-                          "out; use \"%s\" or \"log\"",
-                          in->where, is_submission ? "defer" : "delay");
+                          "out; use \"delay\" or \"log\", or count what he sends: \"message\" and "
+                          "\"recipient\"",
+                          in->where);
     if (jail->count_by == COUNT_BY_DOMAIN && jail->action == JAIL_ACTION_BAN)
         config_errors_add(draft->errors, draft_line(in, "action"),
                           "%saction \"ban\" would lock a whole domain out; use \"defer\" or "

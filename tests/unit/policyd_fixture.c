@@ -230,7 +230,7 @@ struct told *fixture_fail(struct fixture *fixture, const char *client, const cha
 enum verdict fixture_verdict(struct fixture *fixture, const char *client)
 {
     struct origin_peer peer = fixture_peer(client);
-    return engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP).verdict;
+    return engine_judge(fixture->engine, &peer, "", CONFIG_ACTS_SMTP).verdict;
 }
 
 bool fixture_logged(const struct fixture *fixture, const char *part)

@@ -275,7 +275,8 @@ static void test_rules_of_jails(void **state)
         {"jail \"a\" { action = delay }", ""},
         {"jail \"a\" {\ncount_by = login }",
          "3: jail \"a\": count_by \"login\" with action \"ban\" would let anybody lock a user out; "
-         "use \"delay\" or \"log\"\n"},
+         "use \"delay\" or \"log\", or count what he sends: \"message\" and \"recipient\"\n"},
+        {"jail \"a\" { count_by = login events = {message, recipient} }", ""},
         {"jail \"a\" { count_by = login action = log\nevents = {auth_fail, connect} }",
          "3: jail \"a\": events may only be \"auth_fail\", or \"message\" and \"recipient\" with "
          "count_by \"login\"\n"},

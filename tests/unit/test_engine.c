@@ -96,7 +96,7 @@ static void a_restart_leaves_what_is_left(void **state)
 
     guess(fixture, CLIENT, 5, &told);
     fixture_restart(fixture, 1800000);
-    struct judgement judgement = engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP);
+    struct judgement judgement = engine_judge(fixture->engine, &peer, "", CONFIG_ACTS_SMTP);
     assert_int_equal(judgement.verdict, VERDICT_BANNED);
     assert_int_equal(judgement.seconds, 1800);
     assert_true(judgement.ban->stored);
@@ -114,7 +114,7 @@ static void a_clock_set_back_during_a_restart_makes_no_ban_longer(void **state)
 
     guess(fixture, CLIENT, 5, &told);
     fixture_restart(fixture, INT64_C(-50) * 365 * 86400000);
-    assert_int_equal(engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP).seconds, 3600);
+    assert_int_equal(engine_judge(fixture->engine, &peer, "", CONFIG_ACTS_SMTP).seconds, 3600);
 }
 
 static void a_stored_ban_of_what_became_a_gateway_is_dropped(void **state)
@@ -174,7 +174,7 @@ static void without_enforce_nothing_is_done(void **state)
     assert_int_equal(engine_bans(fixture->engine)->count, 0);
     assert_true(fixture_logged(fixture, "would ban ban=203.0.113.7"));
     engine_ban(fixture->engine, &prefix, 60, fixture_told, &told);
-    struct judgement judgement = engine_judge(fixture->engine, &peer, CONFIG_ACTS_SMTP);
+    struct judgement judgement = engine_judge(fixture->engine, &peer, "", CONFIG_ACTS_SMTP);
     assert_int_equal(judgement.verdict, VERDICT_GO_ON);
     assert_int_equal(judgement.unforced, VERDICT_BANNED);
     fixture_commit(fixture); /* told ends with this function */
@@ -356,7 +356,7 @@ static enum verdict verdict_at(struct fixture *fixture, unsigned act)
 {
     struct origin_peer peer = fixture_peer(CLIENT);
 
-    return engine_judge(fixture->engine, &peer, act).verdict;
+    return engine_judge(fixture->engine, &peer, "", act).verdict;
 }
 
 static void a_ban_by_mail_shuts_no_mailbox(void **state)

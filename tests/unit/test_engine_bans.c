@@ -54,7 +54,7 @@ static struct judgement judge(struct fixture *fixture, const char *client, unsig
 {
     struct origin_peer peer = fixture_peer(client);
 
-    return engine_judge(fixture->engine, &peer, act);
+    return engine_judge(fixture->engine, &peer, "", act);
 }
 
 static enum verdict verdict_at(struct fixture *fixture, unsigned act)
@@ -81,7 +81,7 @@ static void a_ban_is_a_little_longer_by_chance(void **state)
                                                           .store = &fixture->store,
                                                           .random = always_seven});
     guess(fixture, CLIENT, 5, &told);
-    assert_int_equal(engine_judge(fixture->engine, &peer, CONFIG_ACTS_ALL).seconds, 3607);
+    assert_int_equal(engine_judge(fixture->engine, &peer, "", CONFIG_ACTS_ALL).seconds, 3607);
     fixture_commit(fixture);
 }
 

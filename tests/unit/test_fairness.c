@@ -117,7 +117,7 @@ static void mails(struct world *world, const char *client, unsigned kind, unsign
 static bool is_banned(struct world *world, const char *client, unsigned act)
 {
     struct origin_peer peer = fixture_peer(client);
-    return engine_judge(world->fixture->engine, &peer, act).verdict == VERDICT_BANNED;
+    return engine_judge(world->fixture->engine, &peer, "", act).verdict == VERDICT_BANNED;
 }
 
 static bool is_banned_anywhere(struct world *world, const char *client)
@@ -281,7 +281,8 @@ static void who_comes_back_is_banned_for_longer(void **state)
     for (size_t n = 0; n < COUNT(seconds); n++) {
         for (unsigned i = 0; i < 5; i++)
             fails(world, CLIENT, "alice", i);
-        struct judgement judgement = engine_judge(world->fixture->engine, &peer, CONFIG_ACTS_AUTH);
+        struct judgement judgement =
+            engine_judge(world->fixture->engine, &peer, "", CONFIG_ACTS_AUTH);
         assert_int_equal(judgement.verdict, VERDICT_BANNED);
         assert_int_equal(judgement.seconds, seconds[n]);
         fixture_pass(world->fixture, (int64_t)seconds[n] * 1000);
@@ -292,7 +293,8 @@ static void who_comes_back_is_banned_for_longer(void **state)
     fixture_pass(world->fixture, INT64_C(1000) * 86400 * 2 * 8);
     for (unsigned i = 0; i < 5; i++)
         fails(world, CLIENT, "alice", i);
-    assert_int_equal(engine_judge(world->fixture->engine, &peer, CONFIG_ACTS_AUTH).seconds, 3600);
+    assert_int_equal(engine_judge(world->fixture->engine, &peer, "", CONFIG_ACTS_AUTH).seconds,
+                     3600);
 }
 
 static void lifting_a_ban_forgets_those_before(void **state)
@@ -306,7 +308,7 @@ static void lifting_a_ban_forgets_those_before(void **state)
     for (unsigned n = 0; n < 2; n++) {
         for (unsigned i = 0; i < 5; i++)
             fails(world, CLIENT, "alice", i);
-        assert_int_equal(engine_judge(fixture->engine, &peer, CONFIG_ACTS_AUTH).seconds, 3600);
+        assert_int_equal(engine_judge(fixture->engine, &peer, "", CONFIG_ACTS_AUTH).seconds, 3600);
         engine_unban(fixture->engine, &prefix, fixture_told, &told);
         fixture_commit(fixture);
     }

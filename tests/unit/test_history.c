@@ -56,7 +56,7 @@ static const char *logins(const struct history *history, const char *net)
     size_t len = 0;
 
     assert_int_equal(prefix_parse(net, &within), 0);
-    size_t count = history_find(history, &within, found);
+    size_t count = history_find(history, &within, NULL, found);
     text[0] = 0;
     for (size_t i = 0; i < count; i++)
         len += (size_t)snprintf(text + len, sizeof(text) - len, "%s ", found[i]->login);
@@ -169,7 +169,7 @@ static void the_one_that_led_to_a_ban_is_known(void **state)
     history_keep(history, &last);
     add(history, "203.0.113.7", "c");
     for (unsigned round = 0; round < 2; round++) {
-        assert_int_equal(history_find(history, &net, found), 3 - round);
+        assert_int_equal(history_find(history, &net, NULL, found), 3 - round);
         assert_string_equal(found[1 - round]->login, "b");
         assert_true(found[1 - round]->led_to_ban);
         assert_false(found[2 - round]->led_to_ban);
@@ -188,7 +188,7 @@ static void no_more_is_found_than_fits(void **state)
     struct prefix all = {.addr = addr("0.0.0.0")};
 
     flood_with_bans(history, 1000);
-    assert_int_equal(history_find(history, &all, found), HISTORY_FOUND_MAX);
+    assert_int_equal(history_find(history, &all, NULL, found), HISTORY_FOUND_MAX);
     for (unsigned i = 0; i < HISTORY_FOUND_MAX; i++)
         assert_int_equal(found[i]->number, 1000 - i);
 }

@@ -234,10 +234,10 @@ static void compare_counts(size_t taker, const struct event *event, unsigned num
 static void compare_verdicts(const struct origin_peer *peer, unsigned number)
 {
     for (unsigned act = CONFIG_ACTS_SMTP; act <= CONFIG_ACTS_AUTH; act++) {
-        struct judgement file = engine_judge(world->engines[FILE_STORE], peer, act);
+        struct judgement file = engine_judge(world->engines[FILE_STORE], peer, "", act);
         world->banned += file.verdict == VERDICT_BANNED;
         for (size_t i = SHARED_A; i < ENGINES; i++) {
-            struct judgement shared = engine_judge(world->engines[i], peer, act);
+            struct judgement shared = engine_judge(world->engines[i], peer, "", act);
             if (file.verdict != shared.verdict || file.seconds != shared.seconds)
                 fail_msg("event %u: verdict %d for %lu s, and %d for %lu s of engine %zu", number,
                          file.verdict, (unsigned long)file.seconds, shared.verdict,

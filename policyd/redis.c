@@ -163,11 +163,21 @@ static const char *on_other_guide(size_t i, void *ctx)
     return redis_nodes_address(redis->nodes, i);
 }
 
+/* Who is no master any more may soon hear nothing of the others. */
+static void move_subscriber(struct redis *redis)
+{
+    struct redis_link *link = redis->subscriber ? redis_peer_link(redis->subscriber) : NULL;
+
+    if (link && !redis_nodes_have(redis->nodes, redis_link_address(link)))
+        redis_link_fail(link, "it is not a master any more");
+}
+
 static bool on_learned(const struct redis_map *map, void *ctx)
 {
     struct redis *redis = ctx;
 
     redis_nodes_set(redis->nodes, map);
+    move_subscriber(redis);
     judge(redis, redis->is_up ? "the master is another now" : NULL);
     return redis_nodes_ready(redis->nodes) == redis_nodes_count(redis->nodes);
 }

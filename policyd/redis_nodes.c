@@ -180,6 +180,11 @@ const char *redis_nodes_address(const struct redis_nodes *nodes, size_t i)
     return nodes->items[i]->address;
 }
 
+bool redis_nodes_have(const struct redis_nodes *nodes, const char *address)
+{
+    return find(nodes, address) < nodes->master_count;
+}
+
 struct redis_link *redis_nodes_link(const struct redis_nodes *nodes, size_t i)
 {
     return i < nodes->count ? redis_peer_link(nodes->items[i]->peer) : NULL;

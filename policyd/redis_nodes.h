@@ -34,6 +34,9 @@ size_t redis_nodes_count(const struct redis_nodes *nodes); /* of masters in the 
 size_t redis_nodes_ready(const struct redis_nodes *nodes); /* of these */
 const char *redis_nodes_address(const struct redis_nodes *nodes, size_t i);
 
+/* Whether the map has it. */
+bool redis_nodes_have(const struct redis_nodes *nodes, const char *address);
+
 /* NULL: away. By address: one that is not known yet becomes so, and is away for now. */
 struct redis_link *redis_nodes_link(const struct redis_nodes *nodes, size_t i);
 struct redis_link *redis_nodes_link_of_slot(const struct redis_nodes *nodes, unsigned slot);

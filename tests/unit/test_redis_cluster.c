@@ -296,6 +296,38 @@ static void test_lost_master(void **state)
     server_restart(scene, REPLICA);
 }
 
+static bool hears(struct scene *scene, size_t i)
+{
+    return strstr(server_do(scene, i, "CLIENT LIST TYPE pubsub"), "sub=1") != NULL;
+}
+
+/* A master hands over and goes on as a replica: the channel is heard elsewhere from then on. */
+static void test_handed_over(void **state)
+{
+    struct scene *scene = scene_of(state);
+    const char *const failover = "CLUSTER FAILOVER";
+    unsigned downs;
+
+    client_start_all(scene);
+    while (!hears(scene, 0)) {
+        downs = scene->downs;
+        for (size_t i = 1; i < NODES; i++)
+            server_do(scene, i, "CLIENT KILL TYPE pubsub");
+        FIXTURE_TURN_UNTIL(scene->loop, scene->downs > downs);
+        FIXTURE_TURN_UNTIL(scene->loop, !redis_why_down(scene->redis));
+    }
+    downs = scene->downs;
+    assert_string_equal(server_do(scene, REPLICA, failover), "OK");
+    FIXTURE_TURN_UNTIL(scene->loop, scene->downs > downs);
+    FIXTURE_TURN_UNTIL(scene->loop, !redis_why_down(scene->redis));
+    assert_false(hears(scene, 0));
+    assert_string_equal(ask_key(scene, "INCR", key_of(0, 0)), "1");
+    wait_for(scene, 0, "INFO replication", "master_link_status:up");
+    assert_string_equal(server_do(scene, 0, failover), "OK");
+    wait_for(scene, 0, "ROLE", "master");
+    wait_for(scene, REPLICA, "INFO replication", "master_link_status:up");
+}
+
 /* Nobody follows: the Cluster refuses everything, and says so until it is whole again. */
 static void test_down(void **state)
 {
@@ -380,9 +412,11 @@ int main(void)
 {
 #define IN_TURN(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     static const struct CMUnitTest tests[] = {
-        IN_TURN(test_slots),       IN_TURN(test_spread),     IN_TURN(test_one_seed),
-        IN_TURN(test_migration),   IN_TURN(test_down),       IN_TURN(test_hung_master),
-        IN_TURN(test_lost_master), IN_TURN(test_no_cluster), IN_TURN(test_migration_to_new),
+        IN_TURN(test_slots),       IN_TURN(test_spread),
+        IN_TURN(test_one_seed),    IN_TURN(test_migration),
+        IN_TURN(test_handed_over), IN_TURN(test_down),
+        IN_TURN(test_hung_master), IN_TURN(test_lost_master),
+        IN_TURN(test_no_cluster),  IN_TURN(test_migration_to_new),
     };
 
     return cmocka_run_group_tests_name("redis cluster", tests, group_setup, group_teardown);

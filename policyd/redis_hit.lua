@@ -147,7 +147,7 @@ for i = 5, #ARGV do
     local id, findtime, limit, weight, flags, max = struct.unpack('>c4I6I4I2BB', ARGV[i])
     local hash = string.sub(ARGV[i], 19)
     local record = records[id]
-    local decision, before = IGNORED, 0
+    local decision, before, count = IGNORED, 0, nil
     if not record then
         record = {start = at, current = 0, previous = 0, hashes = '', old = 0}
         if weight > 0 then
@@ -157,7 +157,9 @@ for i = 5, #ARGV do
     end
     local start = record.start
     if weight > 0 and age < findtime then
-        before = count_of(record, findtime, at)
+        if flags >= TELLS then
+            before = count_of(record, findtime, at)
+        end
         if math.floor(flags / BEGINS) % 2 == 1 then
             record.start, record.current, record.previous = at, 1, 0
             decision = COUNTED
@@ -172,11 +174,14 @@ for i = 5, #ARGV do
             end
         end
         changed = true
-        if decision == COUNTED and count_of(record, findtime, at) >= limit then
-            decision = REACHED
+        if decision == COUNTED then
+            count = count_of(record, findtime, at)
+            decision = count < limit and COUNTED or REACHED
         end
     end
-    local count = count_of(record, findtime, now)
+    if not count or age > 0 then
+        count = count_of(record, findtime, now)
+    end
     answers[#answers + 1] = struct.pack('>BI4I6I4I4', decision, count, elapsed(record, now),
         record.current, record.previous)
     if decision == REACHED then

@@ -32,7 +32,7 @@ struct event event_of_refusal(const struct config_strings *domains,
                               refusal->is_bounce || refusal->is_authenticated ? 0 : 1};
     if (str_eq(status, "5.7.1") && !refusal->is_authenticated &&
         is_outside(domains, refusal->recipient))
-        return (struct event){"relay_denied", 1};
+        return (struct event){"relay_denied", refusal->is_bounce ? 0 : 1};
     return (struct event){"rcpt_rejected", 0};
 }
 

@@ -25,8 +25,10 @@ struct event_refusal {
 /*
  * "5.1.1" is rcpt_unknown; "5.7.1" for a domain that is none of domains, without
  * authentication, is relay_denied; any other "5.…" rcpt_rejected, which weighs nothing,
- * for it says little of the client. Temporary refusals are no event. An unknown
- * recipient of a bounce, or of somebody who has authenticated, weighs nothing either.
+ * for it says little of the client. Temporary refusals are no event. An unknown recipient
+ * of a bounce, or of somebody who has authenticated, weighs nothing either; nor does a
+ * bounce to elsewhere, for anybody may let the MX of his own domain lead here and forge
+ * mail from there.
  */
 struct event event_of_refusal(const struct config_strings *domains,
                               const struct event_refusal *refusal);

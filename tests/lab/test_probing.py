@@ -130,6 +130,12 @@ def test_five_hundred_bounces_to_forged_senders(lab):
     is_nobody_s_fault(lab, BOUNCER)
 
 
+def test_bounces_that_somebody_s_mx_sends_here(lab):
+    codes = probe(lab, BOUNCER, "", names(30, "friend.example.org"))
+    expect_equal(codes, [554] * 30, "answers")
+    is_nobody_s_fault(lab, BOUNCER)
+
+
 def test_a_forwarder_without_srs(lab):
     mails = [message() for _ in range(50)]
     with events(lab, spf_fail=50, dmarc_fail=50):

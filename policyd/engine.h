@@ -152,11 +152,12 @@ struct limit {
 /*
  * Counts the events `recipient` and `message`, each once however many requests tell of it,
  * where a jail asks for them; of a message of which no recipient was told before, all that it
- * has. What a limit stands in the way of is not counted: the limit is the result, whatever
- * enforce says. No limit concerns what was counted already.
+ * has. What a limit stands in the way of is not counted: it is told, whatever enforce says. No
+ * limit concerns what was counted already. True as engine_admit() does.
  */
-struct limit engine_hand_in(struct engine *engine, const struct origin_peer *peer,
-                            const struct handin *handin);
+bool engine_hand_in(struct engine *engine, const struct origin_peer *peer,
+                    const struct handin *handin, engine_done_fn done, void *ctx,
+                    struct limit *limit_r) __attribute__((warn_unused_result));
 
 /* The login succeeded from the client behind peer, if that is known. It clears no count. */
 void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login);

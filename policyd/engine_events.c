@@ -297,7 +297,7 @@ bool engine_wants(const struct engine *engine, unsigned kinds)
 }
 
 /* Whether done is still to come; a ban that found no place is not waited for. */
-static bool end_admission(struct engine_report *report)
+static bool end_taking(struct engine_report *report)
 {
     struct engine_request *request = report->request;
 
@@ -312,6 +312,16 @@ static bool end_admission(struct engine_report *report)
     return waits;
 }
 
+bool engine_take_event(struct engine *engine, const struct origin *origin,
+                       const struct origin_peer *peer, struct event *event, engine_done_fn done,
+                       void *ctx)
+{
+    struct engine_report report = {.event = event, .done = done, .ctx = ctx};
+
+    count_event(engine, origin, peer, event, &report);
+    return end_taking(&report);
+}
+
 bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
                   void *ctx, struct judgement *judgement_r)
 {
@@ -322,12 +332,10 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
         .weight = 1,
         .protocol = "smtp",
     };
-    struct engine_report report = {.event = &event, .done = done, .ctx = ctx};
     struct origin origin = origin_find(engine->rules, peer);
 
-    if (engine_wants(engine, event.kind))
-        count_event(engine, &origin, peer, &event, &report);
-    bool is_later = end_admission(&report);
+    bool is_later = engine_wants(engine, event.kind) &&
+                    engine_take_event(engine, &origin, peer, &event, done, ctx);
     *judgement_r = engine_judge_origin(engine, &origin, "", CONFIG_ACTS_SMTP);
     return is_later;
 }

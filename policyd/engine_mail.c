@@ -3,8 +3,10 @@
 
 #include "policyd/engine_internal.h"
 
-static void report(struct engine *engine, const struct origin_peer *peer,
-                   const struct handin *handin, unsigned kind, unsigned weight)
+/* Whether done is still to come. */
+static bool report(struct engine *engine, const struct origin *origin,
+                   const struct origin_peer *peer, const struct handin *handin, unsigned kind,
+                   unsigned weight, engine_done_fn done, void *ctx)
 {
     struct event event = {
         .kind = kind,
@@ -17,7 +19,8 @@ static void report(struct engine *engine, const struct origin_peer *peer,
         .session = handin->instance,
     };
 
-    engine_report(engine, peer, &event, engine_nobody_waits, NULL);
+    return engine_counts(engine, origin, kind, handin->login) &&
+           engine_take_event(engine, origin, peer, &event, done, ctx);
 }
 
 /* Where Postfix asks at the end of the data alone, only the number of its recipients is known. */
@@ -50,25 +53,32 @@ static void note(struct engine *engine, const struct handin *handin)
         once_note(engine->once, handin->instance, CONFIG_EVENT_RECIPIENT, "");
 }
 
-struct limit engine_hand_in(struct engine *engine, const struct origin_peer *peer,
-                            const struct handin *handin)
+/* Of both, one waits for its ban: no other follows. */
+static bool count(struct engine *engine, const struct origin *origin,
+                  const struct origin_peer *peer, const struct handin *handin, bool is_first,
+                  engine_done_fn done, void *ctx)
 {
-    const struct limit none = {0};
+    bool waits = is_first && report(engine, origin, peer, handin, CONFIG_EVENT_RECIPIENT,
+                                    handin->recipient_count, done, ctx);
 
+    return report(engine, origin, peer, handin, handin->kind, 1, waits ? engine_nobody_waits : done,
+                  ctx) ||
+           waits;
+}
+
+bool engine_hand_in(struct engine *engine, const struct origin_peer *peer,
+                    const struct handin *handin, engine_done_fn done, void *ctx,
+                    struct limit *limit_r)
+{
+    *limit_r = (struct limit){0};
     if (!engine_wants(engine, CONFIG_EVENTS_OF_SUBMISSION) || !*handin->instance ||
         once_is_noted(engine->once, handin->instance, handin->kind, handin->recipient))
-        return none;
+        return false;
     struct origin origin = origin_find(engine->rules, peer);
     bool is_first = is_first_told_of(engine, handin);
-    struct limit limit = limit_of(engine, &origin, handin, is_first);
-    if (limit.jail && engine->config->enforce)
-        return limit;
+    *limit_r = limit_of(engine, &origin, handin, is_first);
+    if (limit_r->jail && engine->config->enforce)
+        return false;
     note(engine, handin);
-    if (limit.jail)
-        return limit;
-    if (is_first && engine_counts(engine, &origin, CONFIG_EVENT_RECIPIENT, handin->login))
-        report(engine, peer, handin, CONFIG_EVENT_RECIPIENT, handin->recipient_count);
-    if (engine_counts(engine, &origin, handin->kind, handin->login))
-        report(engine, peer, handin, handin->kind, 1);
-    return none;
+    return !limit_r->jail && count(engine, &origin, peer, handin, is_first, done, ctx);
 }

@@ -248,20 +248,21 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
     struct origin_peer peer = peer_of(request);
     struct decision decision = {0};
     struct handin handin;
+    bool is_later = false;
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
         return POLICY_NO_REQUEST;
     if (is_connection(request)) {
-        bool is_later = engine_admit(engine, &peer, done, ctx, &decision.judgement);
-        *origin_r = decision.judgement.origin;
-        if (is_later)
-            return POLICY_LATER;
+        is_later = engine_admit(engine, &peer, done, ctx, &decision.judgement);
     } else {
         look_for_honeypot(engine, request, &peer);
-        if (take_handin(request, &handin))
-            decision.limit = engine_hand_in(engine, &peer, &handin);
+        is_later = take_handin(request, &handin) &&
+                   engine_hand_in(engine, &peer, &handin, done, ctx, &decision.limit);
         decision.judgement = judge(engine, &peer, request);
     }
+    *origin_r = decision.judgement.origin;
+    if (is_later)
+        return POLICY_LATER;
     answer(engine, request, &decision, out);
     return POLICY_NOW;
 }

@@ -35,8 +35,12 @@ static void put_free(struct redis_put *put)
 
 void redis_store_free_puts(struct redis_store *store)
 {
-    while (store->puts)
-        put_free(store->puts);
+    struct redis_put *next = NULL;
+
+    for (struct redis_put *put = store->puts; put; put = next) {
+        next = put->next;
+        put_free(put);
+    }
 }
 
 /* --- the answer ------------------------------------------------------------------------- */

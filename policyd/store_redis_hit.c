@@ -83,14 +83,6 @@ static void hit_free(struct redis_hit *hit)
     free(hit);
 }
 
-void redis_store_free_hits(struct redis_store *store)
-{
-    while (store->hits) {
-        store->hits->fn(STORE_HIT_LOST, NULL, store->hits->ctx);
-        hit_free(store->hits);
-    }
-}
-
 /* --- the queue --------------------------------------------------------------------------- */
 
 static void say_late(struct redis_hit *hit)
@@ -109,6 +101,17 @@ static void give_up(struct redis_hit *hit)
 
     hit_free(hit);
     fn(STORE_HIT_LOST, NULL, ctx);
+}
+
+/* What its owner does then may send others. */
+void redis_store_free_hits(struct redis_store *store)
+{
+    struct redis_hit *hit;
+
+    while ((hit = store->hits)) {
+        hit->prev = NULL;
+        give_up(hit);
+    }
 }
 
 static void queue_up(struct redis_hit *hit)

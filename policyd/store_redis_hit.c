@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/bug.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "policyd/store_redis_internal.h"
@@ -75,11 +76,11 @@ static void hit_free(struct redis_hit *hit)
 {
     struct redis_store *store = hit->store;
 
-    redis_store_stop_waiting(store, &hit->wait);
-    unqueue(hit);
     *(hit->prev ? &hit->prev->next : &store->hits) = hit->next;
     if (hit->next)
         hit->next->prev = hit->prev;
+    unqueue(hit);
+    redis_store_stop_waiting(store, &hit->wait);
     free(hit);
 }
 
@@ -109,7 +110,7 @@ void redis_store_free_hits(struct redis_store *store)
     struct redis_hit *hit;
 
     while ((hit = store->hits)) {
-        hit->prev = NULL;
+        BUG_ON(hit->prev || hit->store != store);
         give_up(hit);
     }
 }

@@ -95,7 +95,7 @@ static enum ctl_exit change(const struct ctl *ctl, const char *request_name, uin
     const char *who;
 
     attr_put(&request, "request", request_name);
-    int rc = daemon_put_who(ctl->args[0], &request, text, &who, &error);
+    int rc = daemon_put_who(ctl, &request, text, &who, &error);
     if (seconds)
         attr_put_uint(&request, "seconds", seconds);
     attr_end(&request);

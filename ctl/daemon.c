@@ -154,18 +154,14 @@ int daemon_read_prefix(const char *text, struct prefix *prefix_r, struct error *
                      "\"%s\" is no address or network, such as 203.0.113.7 or 2001:db8::/64", text);
 }
 
-static bool is_meant_as_address(const char *text)
-{
-    return strpbrk(text, "/:") != NULL || text[strspn(text, "0123456789.")] == '\0';
-}
-
-int daemon_put_who(const char *text, struct buf *request, char shown[PREFIX_TEXT_MAX],
+int daemon_put_who(const struct ctl *ctl, struct buf *request, char shown[PREFIX_TEXT_MAX],
                    const char **who_r, struct error *error_r)
 {
+    const char *text = ctl->args[0];
     struct prefix prefix;
 
     *who_r = text;
-    if (!is_meant_as_address(text)) {
+    if (strchr(text, '@') || ctl_value(ctl, "login")) {
         attr_put(request, "login", text);
         return 0;
     }

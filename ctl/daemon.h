@@ -35,10 +35,10 @@ int daemon_read_prefix(const char *text, struct prefix *prefix_r, struct error *
     __attribute__((warn_unused_result));
 
 /*
- * The same, or else a login: what cannot be meant as an address. Adds prefix or login to the
- * request, and who_r is the text to show.
+ * The same of the first argument, or a login: what has an @, or anything with --login. Adds
+ * prefix or login to the request, and who_r is the text to show.
  */
-int daemon_put_who(const char *text, struct buf *request, char shown[PREFIX_TEXT_MAX],
+int daemon_put_who(const struct ctl *ctl, struct buf *request, char shown[PREFIX_TEXT_MAX],
                    const char **who_r, struct error *error_r) __attribute__((warn_unused_result));
 
 /* What a value of an answer is in JSON. */

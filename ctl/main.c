@@ -20,7 +20,15 @@
 
 static const struct ctl_option daemon_options[] = {OPTION_CONTROL};
 
+#define OPTION_LOGIN                                                                               \
+    {                                                                                              \
+        "login", 0, NULL, "it is a login, though it has no @"                                      \
+    }
+
+static const struct ctl_option who_options[] = {OPTION_LOGIN, OPTION_CONTROL};
+
 static const struct ctl_option ban_options[] = {
+    OPTION_LOGIN,
     {"for", 0, "TIME", "how long: seconds, or 10m, 1h, 2d, 1w (1h)"},
     OPTION_CONTROL,
 };
@@ -86,11 +94,11 @@ const struct ctl_command ctl_commands[] = {
      "cannot be banned. A login is banned wherever it comes from.\n",
      ban_options, COUNT(ban_options), 1, 1, ctl_run_ban},
     {"unban", "PREFIX | LOGIN", "Lift a ban", "PREFIX or LOGIN as `posternctl bans` shows it.\n",
-     daemon_options, COUNT(daemon_options), 1, 1, ctl_run_unban},
+     who_options, COUNT(who_options), 1, 1, ctl_run_unban},
     {"why", "ADDRESS | LOGIN", "Tell why somebody is banned, or what is known of him",
      "The events that led to it, the newest first, and what jails count now. ADDRESS may be a\n"
      "network as `posternctl bans` shows it. Exit status 1 when it is not banned.\n",
-     daemon_options, COUNT(daemon_options), 1, 1, ctl_run_why},
+     who_options, COUNT(who_options), 1, 1, ctl_run_why},
     {"counters", "KEY", "Print what jails count of an address, a network or a login",
      "Exit status 1 when they count nothing.\n", daemon_options, COUNT(daemon_options), 1, 1,
      ctl_run_counters},

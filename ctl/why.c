@@ -139,7 +139,7 @@ static int ask_why(const struct ctl *ctl, struct known *known, struct attr_list 
     const char *who;
 
     attr_put(&request, "request", "why");
-    int rc = daemon_put_who(ctl->args[0], &request, text, &who, error_r);
+    int rc = daemon_put_who(ctl, &request, text, &who, error_r);
     attr_end(&request);
     if (rc == 0)
         rc = daemon_ask(ctl, &request, take_known, known, last_r, error_r);

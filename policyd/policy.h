@@ -24,8 +24,8 @@ enum policy_answer {
  * Count the event `connect` for a request with protocol_state=CONNECT, and `recipient` and
  * `message`, each once, where a jail asks for them, and append the answer to one request: 421
  * 4.7.0 or 521 5.7.1 for a banned client or login, which also ends its session; 450 4.7.1 for a
- * login that has sent what it may; 554 5.7.1 for a claimed client that cannot be; otherwise DUNNO, so
- * that the restrictions behind decide. Only the answer to a request that itself may lead to a
+ * login that has sent what it may; 554 5.7.1 for a claimed client that cannot be; otherwise DUNNO,
+ * so that the restrictions behind decide. Only the answer to a request that itself may lead to a
  * ban is for later: when the ban is on disk, or cannot be written, or the store that several
  * share has counted the event, or is late; else done never comes.
  */

@@ -363,7 +363,7 @@ def _find(folder, mark):
 def _prefixes(text):
     """Every ban's prefix in posternctl's JSON."""
     document = json.loads(text)
-    return [ban["ban"] for ban in document["bans"]]
+    return [ban["ban"] for ban in document["bans"] if "ban" in ban]
 
 
 # --- messages ---

@@ -34,6 +34,7 @@ void engine_free(struct engine **engine)
 {
     if (!*engine)
         return;
+    shared_free_all(*engine);
     once_free(&(*engine)->once);
     history_free(&(*engine)->history);
     saver_free(&(*engine)->saver);

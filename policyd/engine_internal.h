@@ -22,7 +22,8 @@ struct engine {
     int64_t started_mono_ms;
     struct ban_rate rate;
     struct store *store;
-    size_t asked; /* events that a shared store is to say a first word of */
+    struct shared_event *shared; /* events on their way to a store that several share */
+    size_t asked;                /* events that a shared store is to say a first word of */
 };
 
 /* What a caller asked for, until it is answered. */
@@ -102,6 +103,9 @@ void shared_note_ban(struct engine *engine, size_t index, const struct prefix *n
 void shared_note_login(struct engine *engine, const struct addr *client, const char *login);
 /* What others know of one who is about to log in, to know it when he has. */
 void shared_look_at_login(struct engine *engine, const struct origin *origin, const char *login);
+
+/* At the end: what the store has not answered for good. */
+void shared_free_all(struct engine *engine);
 
 /* What the store says by itself. */
 void shared_listen(struct engine *engine);

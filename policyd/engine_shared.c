@@ -29,11 +29,14 @@ struct shared_event {
     size_t count;
     size_t undecided; /* hits of which no word was said; then who asked is answered */
     size_t due;       /* hits of which another word comes; then it is freed */
+    struct shared_hit *hits;
+    struct shared_event *prev, *next; /* of all that are on their way */
 };
 
 /* The items of one key. */
 struct shared_hit {
     struct shared_event *shared;
+    struct shared_hit *next;
     bool is_decided;
     size_t count;
     size_t items[STORE_HIT_JAILS_MAX];
@@ -52,6 +55,10 @@ static struct shared_event *new_event(struct engine *engine)
     shared->report.event = &shared->event;
     shared->report.done = engine_nobody_waits;
     shared->asked_mono_ms = engine_now_mono_ms(engine);
+    shared->next = engine->shared;
+    if (shared->next)
+        shared->next->prev = shared;
+    engine->shared = shared;
     return shared;
 }
 
@@ -87,12 +94,34 @@ struct shared_event *shared_event_new(struct engine *engine, const struct engine
 
 static void free_event(struct shared_event *shared)
 {
+    struct shared_hit *next = NULL;
+
+    if (shared->prev)
+        shared->prev->next = shared->next;
+    else
+        shared->engine->shared = shared->next;
+    if (shared->next)
+        shared->next->prev = shared->prev;
+    for (struct shared_hit *hit = shared->hits; hit; hit = next) {
+        next = hit->next;
+        free(hit);
+    }
     free((char *)shared->event.login);
     free((char *)shared->event.session);
     free((char *)shared->event.protocol);
     free(shared->gateway.name);
     free(shared->items);
     free(shared);
+}
+
+void shared_free_all(struct engine *engine)
+{
+    struct shared_event *next = NULL;
+
+    for (struct shared_event *shared = engine->shared; shared; shared = next) {
+        next = shared->next;
+        free_event(shared);
+    }
 }
 
 static struct shared_item *add_item(struct shared_event *shared, size_t index,
@@ -259,12 +288,21 @@ static void on_word(enum store_word word, const struct store_hit_answer *answers
         act_late(shared, hit);
     if (word == STORE_HIT_LATE)
         return;
-    free(hit);
     if (!--shared->due)
         free_event(shared);
 }
 
 /* --- on its way ---------------------------------------------------------------------------- */
+
+static struct shared_hit *new_hit(struct shared_event *shared)
+{
+    struct shared_hit *hit = x_calloc(1, sizeof(*hit));
+
+    hit->shared = shared;
+    hit->next = shared->hits;
+    shared->hits = hit;
+    return hit;
+}
 
 /* Those of the key of the first that is not sent yet, and that one. */
 static struct shared_hit *next_hit(struct shared_event *shared)
@@ -277,8 +315,7 @@ static struct shared_hit *next_hit(struct shared_event *shared)
                                       !prefix_eq(&item->key, &shared->items[hit->items[0]].key))))
             continue;
         if (!hit)
-            hit = x_calloc(1, sizeof(*hit));
-        hit->shared = shared;
+            hit = new_hit(shared);
         hit->items[hit->count++] = i;
         item->is_sent = true;
     }

@@ -197,8 +197,8 @@ static void free_store(struct store *base)
 {
     struct redis_store *store = redis_of(base);
 
-    redis_store_free_hits(store);
     redis_free(&store->redis);
+    redis_store_free_hits(store);
     redis_store_free_scans(store);
     redis_store_free_puts(store);
     loop_timer_free(&store->wait_timer);

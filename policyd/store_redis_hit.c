@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/bug.h"
 #include "common/base/map.h"
 #include "common/base/mem.h"
 #include "policyd/store_redis_internal.h"
@@ -84,6 +83,16 @@ static void hit_free(struct redis_hit *hit)
     free(hit);
 }
 
+void redis_store_free_hits(struct redis_store *store)
+{
+    struct redis_hit *next = NULL;
+
+    for (struct redis_hit *hit = store->hits; hit; hit = next) {
+        next = hit->next;
+        hit_free(hit);
+    }
+}
+
 /* --- the queue --------------------------------------------------------------------------- */
 
 static void say_late(struct redis_hit *hit)
@@ -102,17 +111,6 @@ static void give_up(struct redis_hit *hit)
 
     hit_free(hit);
     fn(STORE_HIT_LOST, NULL, ctx);
-}
-
-/* What its owner does then may send others. */
-void redis_store_free_hits(struct redis_store *store)
-{
-    struct redis_hit *hit;
-
-    while ((hit = store->hits)) {
-        BUG_ON(hit->prev || hit->store != store);
-        give_up(hit);
-    }
 }
 
 static void queue_up(struct redis_hit *hit)

@@ -22,7 +22,7 @@ struct shared_event {
     struct engine_report report;
     struct event event; /* its texts, and its origin, are copies */
     struct origin origin;
-    struct config_gateway gateway;
+    struct config_gateway *gateway; /* of the origin: its name */
     int64_t age_ms;
     int64_t asked_mono_ms;
     struct shared_item *items; /* in the order of the jails */
@@ -39,7 +39,7 @@ struct shared_hit {
     struct shared_hit *next;
     bool is_decided;
     size_t count;
-    size_t items[STORE_HIT_JAILS_MAX];
+    uint32_t items[]; /* which */
 };
 
 static char *copy_of(const char *text)
@@ -69,8 +69,9 @@ static void copy_origin(struct shared_event *shared, const struct origin *origin
     shared->event.origin = &shared->origin;
     if (!origin->gateway)
         return;
-    shared->gateway.name = copy_of(origin->gateway->name);
-    shared->origin.gateway = &shared->gateway;
+    shared->gateway = x_calloc(1, sizeof(*shared->gateway));
+    shared->gateway->name = copy_of(origin->gateway->name);
+    shared->origin.gateway = shared->gateway;
 }
 
 struct shared_event *shared_event_new(struct engine *engine, const struct engine_report *report,
@@ -109,7 +110,9 @@ static void free_event(struct shared_event *shared)
     free((char *)shared->event.login);
     free((char *)shared->event.session);
     free((char *)shared->event.protocol);
-    free(shared->gateway.name);
+    if (shared->gateway)
+        free(shared->gateway->name);
+    free(shared->gateway);
     free(shared->items);
     free(shared);
 }
@@ -296,7 +299,8 @@ static void on_word(enum store_word word, const struct store_hit_answer *answers
 
 static struct shared_hit *new_hit(struct shared_event *shared)
 {
-    struct shared_hit *hit = x_calloc(1, sizeof(*hit));
+    size_t max = shared->count < STORE_HIT_JAILS_MAX ? shared->count : STORE_HIT_JAILS_MAX;
+    struct shared_hit *hit = x_calloc(1, sizeof(*hit) + max * sizeof(*hit->items));
 
     hit->shared = shared;
     hit->next = shared->hits;
@@ -316,7 +320,7 @@ static struct shared_hit *next_hit(struct shared_event *shared)
             continue;
         if (!hit)
             hit = new_hit(shared);
-        hit->items[hit->count++] = i;
+        hit->items[hit->count++] = (uint32_t)i;
         item->is_sent = true;
     }
     return hit;

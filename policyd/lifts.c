@@ -15,19 +15,28 @@ static struct lift *lift_of(struct prefixset_node *node)
 void lifts_init(struct lifts *lifts, size_t max)
 {
     *lifts = (struct lifts){.max = max};
-    prefixset_init(&lifts->set);
+    prefixset_init(&lifts->unbans);
+    prefixset_init(&lifts->others);
 }
 
 void lifts_fini(struct lifts *lifts)
 {
     while (lifts->first)
         lifts_remove(lifts, lifts->first);
-    prefixset_fini(&lifts->set);
+    prefixset_fini(&lifts->unbans);
+    prefixset_fini(&lifts->others);
 }
 
 struct lift *lifts_find(const struct lifts *lifts, const struct prefix *prefix)
 {
-    return lift_of(prefixset_find(&lifts->set, prefix));
+    struct lift *unban = lift_of(prefixset_find(&lifts->unbans, prefix));
+
+    return unban ? unban : lift_of(prefixset_find(&lifts->others, prefix));
+}
+
+static struct prefixset *set_of(struct lifts *lifts, bool is_by_operator)
+{
+    return is_by_operator ? &lifts->unbans : &lifts->others;
 }
 
 static void unlink_lift(struct lifts *lifts, struct lift *lift)
@@ -46,10 +55,9 @@ static void append_lift(struct lifts *lifts, struct lift *lift)
 
 void lifts_remove(struct lifts *lifts, struct lift *lift)
 {
-    prefixset_remove(&lifts->set, &lift->node);
+    prefixset_remove(set_of(lifts, lift->is_by_operator), &lift->node);
     unlink_lift(lifts, lift);
     lifts->count--;
-    lifts->unbans -= lift->is_by_operator;
     free(lift);
 }
 
@@ -60,7 +68,7 @@ static struct lift *add(struct lifts *lifts, const struct prefix *prefix)
     if (lifts->count == lifts->max)
         lifts_remove(lifts, lifts->first);
     lift->node.prefix = *prefix;
-    prefixset_insert(&lifts->set, &lift->node);
+    prefixset_insert(&lifts->others, &lift->node);
     append_lift(lifts, lift);
     lifts->count++;
     return lift;
@@ -75,7 +83,8 @@ struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_
         lift = add(lifts, prefix);
     unlink_lift(lifts, lift);
     append_lift(lifts, lift);
-    lifts->unbans += (size_t)is_by_operator - (size_t)lift->is_by_operator;
+    prefixset_remove(set_of(lifts, lift->is_by_operator), &lift->node);
+    prefixset_insert(set_of(lifts, is_by_operator), &lift->node);
     lift->is_by_operator = is_by_operator;
     lift->version = version;
     lift->at_mono_ms = at_mono_ms;
@@ -84,17 +93,39 @@ struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_
     return lift;
 }
 
-/* Operators lift few, and each of them may have. */
-int64_t lifts_last_ms(const struct lifts *lifts, const struct prefix *key)
+static int64_t later(const struct prefixset_node *node, int64_t last_ms)
 {
-    const struct lift *lift = lifts->last;
+    int64_t at_ms = MAP_ENTRY(node, const struct lift, node)->at_mono_ms;
+
+    return at_ms > last_ms ? at_ms : last_ms;
+}
+
+/* Bans are mostly of the length that is counted, so few lie within. */
+static int64_t last_within(const struct prefixset *unbans, const struct prefix *key)
+{
+    const struct prefixset_node *node = NULL;
     int64_t last_ms = -1;
 
-    for (size_t left = lifts->unbans; left; lift = lift->prev) {
-        left -= lift->is_by_operator;
-        if (lift->is_by_operator && lift->at_mono_ms > last_ms &&
-            prefix_overlaps(&lift->node.prefix, key))
-            last_ms = lift->at_mono_ms;
+    if (!prefixset_has_longer(unbans, key))
+        return last_ms;
+    while ((node = prefixset_next(unbans, node))) {
+        if (prefix_overlaps(&node->prefix, key))
+            last_ms = later(node, last_ms);
+    }
+    return last_ms;
+}
+
+int64_t lifts_last_ms(const struct lifts *lifts, const struct prefix *key)
+{
+    const struct prefixset *unbans = &lifts->unbans;
+    const struct prefixset_node *node = prefixset_find(unbans, key);
+    int64_t last_ms = last_within(unbans, key);
+
+    if (!node)
+        node = prefixset_match_wider(unbans, &key->addr, key);
+    while (node) {
+        last_ms = later(node, last_ms);
+        node = prefixset_match_wider(unbans, &key->addr, &node->prefix);
     }
     return last_ms;
 }

@@ -24,10 +24,10 @@ struct lift {
 };
 
 struct lifts {
-    struct prefixset set;
+    struct prefixset unbans; /* those by the operator */
+    struct prefixset others;
     struct lift *first, *last;
     size_t count;
-    size_t unbans; /* of them, those by the operator */
     size_t max;
 };
 
@@ -40,7 +40,10 @@ struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_
 struct lift *lifts_find(const struct lifts *lifts, const struct prefix *prefix);
 void lifts_remove(struct lifts *lifts, struct lift *lift);
 
-/* The last time when the operator lifted what lies around key or in it; -1: never. */
+/*
+ * The last time when the operator lifted what lies around key or in it; -1: never. It costs a
+ * probe for each prefix length, and more only where one is known that is longer than key.
+ */
 int64_t lifts_last_ms(const struct lifts *lifts, const struct prefix *key);
 
 /* Forgets those whose time is over. */

@@ -67,10 +67,16 @@ struct prefixset_node *prefixset_find(const struct prefixset *set, const struct 
     return node ? MAP_ENTRY(node, struct prefixset_node, in_map) : NULL;
 }
 
+static const struct prefixset_lengths *lengths_of(const struct prefixset *set,
+                                                  const struct addr *addr)
+{
+    return addr->family == ADDR_IPV4 ? &set->ipv4 : &set->ipv6;
+}
+
 static struct prefixset_node *match_from(const struct prefixset *set, const struct addr *addr,
                                          int from_bits)
 {
-    const struct prefixset_lengths *lengths = addr->family == ADDR_IPV4 ? &set->ipv4 : &set->ipv6;
+    const struct prefixset_lengths *lengths = lengths_of(set, addr);
     uint32_t left = addr->family == ADDR_NONE ? 0 : lengths->all;
 
     for (int bits = (int)addr_bits(addr); left && bits >= 0; bits--) {
@@ -96,6 +102,17 @@ struct prefixset_node *prefixset_match_wider(const struct prefixset *set, const 
                                              const struct prefix *than)
 {
     return match_from(set, addr, (int)than->bits - 1);
+}
+
+bool prefixset_has_longer(const struct prefixset *set, const struct prefix *prefix)
+{
+    const struct prefixset_lengths *lengths = lengths_of(set, &prefix->addr);
+
+    for (unsigned bits = prefix->bits + 1U; bits <= addr_bits(&prefix->addr); bits++) {
+        if (lengths->of[bits])
+            return true;
+    }
+    return false;
 }
 
 struct prefixset_node *prefixset_next(const struct prefixset *set,

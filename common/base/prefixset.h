@@ -46,6 +46,9 @@ struct prefixset_node *prefixset_match(const struct prefixset *set, const struct
 struct prefixset_node *prefixset_match_wider(const struct prefixset *set, const struct addr *addr,
                                              const struct prefix *than);
 
+/* Whether there is any that is longer than this one, of its family. */
+bool prefixset_has_longer(const struct prefixset *set, const struct prefix *prefix);
+
 /* As map_next(). */
 struct prefixset_node *prefixset_next(const struct prefixset *set,
                                       const struct prefixset_node *after);

@@ -52,6 +52,9 @@ static void the_operators_count_around_and_within(void **state)
     /* It came later, and is older. */
     put(&lifts, "203.0.113.128/25", 5, true);
     assert_int_equal(last(&lifts, "203.0.113.200"), 10);
+    assert_int_equal(last(&lifts, "203.0.113.128/26"), 10);
+    assert_int_equal(last(&lifts, "203.0.113.0/26"), 20);
+    assert_int_equal(last(&lifts, "::/0"), -1);
     lifts_fini(&lifts);
 }
 
@@ -65,7 +68,7 @@ static void one_prefix_has_one(void **state)
     put(&lifts, "203.0.113.7", 10, true)->stored = true;
     put(&lifts, "203.0.113.7", 20, false);
     assert_int_equal(lifts.count, 1);
-    assert_int_equal(lifts.unbans, 0);
+    assert_int_equal(lifts.unbans.map.count, 0);
     assert_int_equal(lifts_find(&lifts, &prefix)->version, 20);
     assert_false(lifts_find(&lifts, &prefix)->stored);
     assert_int_equal(last(&lifts, "203.0.113.7"), -1);
@@ -85,7 +88,7 @@ static void the_oldest_gives_way(void **state)
         put(&lifts, text, i, i == 0);
     }
     assert_int_equal(lifts.count, MAX);
-    assert_int_equal(lifts.unbans, 0);
+    assert_int_equal(lifts.unbans.map.count, 0);
     assert_null(lifts_find(&lifts, &first));
     assert_non_null(lifts_find(&lifts, &last_one));
     lifts_fini(&lifts);
@@ -103,7 +106,7 @@ static void each_is_forgotten_at_its_time(void **state)
     assert_int_equal(lifts.count, 2);
     lifts_sweep(&lifts, 1050);
     assert_int_equal(lifts.count, 1);
-    assert_int_equal(lifts.unbans, 1);
+    assert_int_equal(lifts.unbans.map.count, 1);
     assert_int_equal(last(&lifts, "10.0.0.1"), 100);
     lifts_sweep(&lifts, 1100);
     assert_int_equal(lifts.count, 0);

@@ -79,6 +79,32 @@ static void test_wider_match(void **state)
     prefixset_fini(&set);
 }
 
+static void test_longer(void **state)
+{
+    static const struct {
+        const char *prefix;
+        bool has_longer;
+    } cases[] = {
+        {"0.0.0.0/0", true},     {"192.0.2.0/24", true},  {"192.0.2.0/31", true},
+        {"192.0.2.1/32", false}, {"2001:db8::/64", true}, {"2001:db8::/128", false},
+    };
+    struct prefixset set;
+    struct prefix prefix;
+
+    (void)state;
+    fill(&set);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(prefix_parse(cases[i].prefix, &prefix), 0);
+        CASE(cases[i].prefix, prefixset_has_longer(&set, &prefix) == cases[i].has_longer);
+    }
+    prefixset_remove(&set, &nodes[2]);
+    assert_int_equal(prefix_parse("192.0.2.0/24", &prefix), 0);
+    assert_false(prefixset_has_longer(&set, &prefix));
+    prefixset_fini(&set);
+    assert_int_equal(prefix_parse("0.0.0.0/0", &prefix), 0);
+    assert_false(prefixset_has_longer(&set, &prefix));
+}
+
 static void test_remove(void **state)
 {
     (void)state;
@@ -155,8 +181,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_longest_match), cmocka_unit_test(test_wider_match),
-        cmocka_unit_test(test_remove),        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_walk),          cmocka_unit_test(test_list),
+        cmocka_unit_test(test_longer),        cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_find),          cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_list),
     };
     return cmocka_run_group_tests_name("prefixset", tests, NULL, NULL);
 }

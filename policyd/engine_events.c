@@ -43,8 +43,10 @@ static void ban_by_jail(struct engine *engine, struct engine_report *report, siz
     uint64_t held_sec = held ? bans_seconds_left(held, now_ms) : 0;
     unsigned reach = jail->acts & (event->is_of_mail ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL);
     unsigned acts = reach | (held ? held->acts : 0);
+    char reason[ORIGIN_REASON_MAX];
 
-    if (!reach)
+    /* A shared store may have answered after the configuration was read again. */
+    if (!reach || origin_protects(engine->rules, key, reason))
         return;
     if (!engine->config->enforce)
         engine_log_ban("would ban", event->session, key, jail->name, seconds);

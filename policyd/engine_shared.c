@@ -13,6 +13,7 @@ struct shared_item {
     struct store_hit_jail how;
     bool is_look; /* for memory to know it: nothing follows */
     bool is_sent;
+    bool was_reached; /* in memory, before the store answered */
     enum jail_decision decision;
     uint64_t count;
 };
@@ -165,14 +166,6 @@ void shared_event_add(struct shared_event *shared, const struct event *event, si
 
 /* --- what follows ------------------------------------------------------------------------ */
 
-/* How long ago the operator lifted a ban there, ms; -1: never, or it is of no net. */
-static int64_t lifted_ms(const struct engine *engine, const struct prefix *key)
-{
-    bool is_net = key->addr.family == ADDR_IPV4 || key->addr.family == ADDR_IPV6;
-
-    return is_net ? keeper_lifted_ms(engine->keeper, key) : -1;
-}
-
 static size_t index_of(const struct shared_event *shared, const struct shared_item *item)
 {
     return jails_find(&shared->engine->jails, item->how.jail, UINT64_MAX);
@@ -184,7 +177,7 @@ static void take_item(struct shared_event *shared, struct shared_item *item)
     size_t index = index_of(shared, item);
 
     /* Lifted since it was asked: the answer is of before. */
-    int64_t lifted = lifted_ms(engine, &item->key);
+    int64_t lifted = keeper_lifted_ms(engine->keeper, &item->key);
     if (lifted >= 0 && lifted <= engine_now_mono_ms(engine) - shared->asked_mono_ms)
         return;
     if (!item->is_look && index < engine->config->jail_count)
@@ -213,18 +206,25 @@ static void conclude(struct shared_event *shared)
     end_report(&shared->report);
 }
 
-/* Memory has counted it before; who was banned since is so already. */
+static bool is_banned(const struct shared_event *shared, const struct shared_item *item)
+{
+    const struct engine *engine = shared->engine;
+    size_t index = index_of(shared, item);
+
+    if (index < engine->config->jail_count && jail_is_by_login(&engine->config->jails[index]))
+        return engine_find_login(engine, shared->event.login, CONFIG_ACTS_ALL);
+    return bans_match(keeper_bans(engine->keeper), &shared->event.client, CONFIG_ACTS_ALL,
+                      engine_now_mono_ms(engine));
+}
+
+/* Memory has counted it before, and acted where it was too many; or another has. */
 static void act_late(struct shared_event *shared, const struct shared_hit *hit)
 {
-    const struct bans *bans = keeper_bans(shared->engine->keeper);
-
     keeper_expire(shared->engine->keeper);
     shared->report.now_ms = engine_now_mono_ms(shared->engine);
     for (size_t i = 0; i < hit->count; i++) {
         struct shared_item *item = &shared->items[hit->items[i]];
-        if (item->decision == JAIL_REACHED &&
-            !bans_match(bans, &shared->event.client, CONFIG_ACTS_ALL,
-                        engine_now_mono_ms(shared->engine)))
+        if (item->decision == JAIL_REACHED && !item->was_reached && !is_banned(shared, item))
             take_item(shared, item);
     }
     end_report(&shared->report);
@@ -234,7 +234,7 @@ static void follow(struct engine *engine, size_t index, const struct prefix *key
                    int64_t elapsed_ms, uint32_t current, uint32_t previous)
 {
     struct counters *counters = &engine->jails.counters[index];
-    int64_t now_ms = engine_now_mono_ms(engine), lifted = lifted_ms(engine, key);
+    int64_t now_ms = engine_now_mono_ms(engine), lifted = keeper_lifted_ms(engine->keeper, key);
 
     if ((current || previous) && (lifted < 0 || elapsed_ms <= lifted))
         window_follow(counters_window(counters, key, now_ms), now_ms - elapsed_ms, current,
@@ -267,6 +267,7 @@ static void count_here(struct shared_event *shared, struct shared_item *item)
     struct window *window =
         counters_window(&engine->jails.counters[index], &item->key, engine_now_mono_ms(engine));
     item->decision = jail_count(&item->how.by, window, shared->asked_mono_ms - shared->age_ms);
+    item->was_reached = item->decision == JAIL_REACHED;
     item->count = window_count(window, item->how.by.findtime_ms, engine_now_mono_ms(engine));
 }
 
@@ -341,7 +342,7 @@ static void send_one(struct shared_hit *hit)
                        &(struct store_hit){
                            .key = *key,
                            .age_ms = shared->age_ms,
-                           .lifted_ms = lifted_ms(engine, key),
+                           .lifted_ms = keeper_lifted_ms(engine->keeper, key),
                            .jails = jails,
                            .count = hit->count,
                        },

@@ -111,7 +111,7 @@ if TESTS_BUILT
 policyd_tests = \
 	tests/unit/test_redis tests/unit/test_redis_cluster tests/unit/test_redis_hostile \
 	tests/unit/test_redis_lookup tests/unit/test_redis_map \
-	tests/unit/test_redis_sentinel \
+	tests/unit/test_redis_sentinel tests/unit/test_shared_events \
 	tests/unit/test_auth tests/unit/test_bans tests/unit/test_policyd_control \
 	tests/unit/test_counters tests/unit/test_decision tests/unit/test_engine \
 	tests/unit/test_engine_bans \
@@ -208,6 +208,9 @@ tests_unit_test_lifts_LDADD = $(policyd_test_libs)
 tests_unit_test_two_stores_SOURCES = tests/unit/test_two_stores.c $(config_fixture) \
 	tests/unit/redis_fixture.c tests/unit/redis_fixture.h
 tests_unit_test_two_stores_LDADD = $(policyd_test_libs)
+tests_unit_test_shared_events_SOURCES = tests/unit/test_shared_events.c $(config_fixture) \
+	tests/unit/redis_fixture.c tests/unit/redis_fixture.h
+tests_unit_test_shared_events_LDADD = $(policyd_test_libs)
 tests_unit_test_submission_SOURCES = tests/unit/test_submission.c
 tests_unit_test_submission_LDADD = $(policyd_test_libs)
 tests_unit_test_window_SOURCES = tests/unit/test_window.c

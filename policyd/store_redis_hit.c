@@ -117,7 +117,7 @@ static void queue_up(struct redis_hit *hit)
 {
     struct redis_store *store = hit->store;
 
-    if (store->queued == STORE_REDIS_QUEUE_MAX) {
+    if (store->queued >= STORE_REDIS_QUEUE_MAX) {
         store->dropped++;
         give_up(store->first_queued);
     }

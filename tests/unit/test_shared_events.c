@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "policyd/engine.h"
+
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/log.h"
+#include "policyd/store_redis.h"
+#include "tests/unit/config_fixture.h"
+#include "tests/unit/redis_fixture.h"
+#include "tests/unit/unit.h"
+
+/* Two engines on one Redis, while it hangs and answers what was asked long before. */
+
+#define CLIENT      "203.0.113.7"
+#define PATIENCE_MS 10000
+
+enum { HERE, THERE, ENGINES };
+enum { LOGINS, SENDING, FLOODS }; /* the jails */
+
+struct world {
+    void *scene_state;
+    struct scene *scene;
+    struct config *configs[2]; /* the second lets CLIENT off */
+    struct origin_rules rules[2];
+    struct store *stores[ENGINES];
+    struct engine *engines[ENGINES];
+    unsigned answers;
+};
+
+static struct world *world;
+
+#define TURN_UNTIL(cond)                                                                           \
+    do {                                                                                           \
+        int64_t deadline = clock_mono_ms(&clock_system) + PATIENCE_MS;                             \
+        while (!(cond)) {                                                                          \
+            if (clock_mono_ms(&clock_system) > deadline)                                           \
+                fail_msg("waited in vain for: %s", #cond);                                         \
+            loop_run_once(world->scene->loop);                                                     \
+            sched_yield();                                                                         \
+        }                                                                                          \
+    } while (0)
+
+static struct config *load_with(const char *more)
+{
+    struct buf text = {0};
+
+    buf_printf(&text,
+               "hostname = \"mx.example.com\"\nstore = \"redis://%s/0/socket\"\n%s\n"
+               "jail \"logins\" { events = {\"auth_fail\"} maxretry = 5 bantime_factor = 2 }\n"
+               "jail \"sending\" { events = {\"recipient\"} count_by = \"login\" maxretry = 9\n"
+               "  action = \"defer\" }\n"
+               "jail \"floods\" { events = {\"message\"} count_by = \"login\" maxretry = 5\n"
+               "  bantime = \"1h\" bantime_factor = 2 }\n",
+               world->scene->dir, more);
+    struct config *config = load(buf_str(&text));
+    buf_fini(&text);
+    return config;
+}
+
+static bool is_settled(void)
+{
+    struct store_health health;
+
+    for (size_t i = 0; i < ENGINES; i++) {
+        world->stores[i]->health(world->stores[i], &health);
+        if (engine_pending(world->engines[i]) || health.pending || health.queued || health.error)
+            return false;
+    }
+    return true;
+}
+
+static int setup(void **state)
+{
+    struct error error = {0};
+
+    (void)state;
+    world = calloc(1, sizeof(*world));
+    scene_setup(&world->scene_state);
+    world->scene = world->scene_state;
+    if (!world->scene)
+        return 0;
+    server_start(world->scene, 0, "");
+    world->configs[0] = load_with("redis { timeout = \"30s\" }");
+    world->configs[1] = load_with("redis { timeout = \"30s\" }\nignoreip = {\"" CLIENT "\"}");
+    for (size_t i = 0; i < 2; i++)
+        origin_rules_init(&world->rules[i], world->configs[i]);
+    for (size_t i = 0; i < ENGINES; i++) {
+        world->stores[i] = store_redis_open(world->scene->loop, &clock_system, world->configs[0]);
+        world->engines[i] = engine_new(&(struct engine_options){
+            .config = world->configs[0],
+            .rules = &world->rules[0],
+            .clock = &clock_system,
+            .store = world->stores[i],
+        });
+        assert_int_equal(engine_restore(world->engines[i], &error), 0);
+    }
+    TURN_UNTIL(is_settled());
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (size_t i = 0; world->scene && i < ENGINES; i++) {
+        engine_finish(world->engines[i]);
+        TURN_UNTIL(!engine_pending(world->engines[i]));
+        world->stores[i]->free(world->stores[i]);
+        engine_free(&world->engines[i]);
+    }
+    for (size_t i = 0; world->scene && i < 2; i++) {
+        origin_rules_fini(&world->rules[i]);
+        config_free(&world->configs[i]);
+    }
+    scene_teardown(&world->scene_state);
+    free(world);
+    return 0;
+}
+
+static void on_done(enum engine_status status, const char *reason, void *ctx)
+{
+    (void)status;
+    (void)reason;
+    (void)ctx;
+    world->answers++;
+}
+
+static struct origin_peer client(void)
+{
+    struct origin_peer peer = {0};
+
+    assert_int_equal(addr_parse(CLIENT, &peer.addr), 0);
+    return peer;
+}
+
+/* Until who asked is answered; the store may say more later. */
+static void fails(size_t i, unsigned times)
+{
+    struct origin_peer peer = client();
+
+    while (times--) {
+        struct event event = {
+            .kind = CONFIG_EVENT_AUTH_FAIL, .login = "alice", .fingerprint = "", .weight = 1};
+        world->answers = 0;
+        engine_report(world->engines[i], &peer, &event, on_done, NULL);
+        TURN_UNTIL(world->answers == 1);
+    }
+}
+
+static bool is_banned(size_t i)
+{
+    struct origin_peer peer = client();
+
+    return engine_judge(world->engines[i], &peer, "", CONFIG_ACTS_AUTH).verdict == VERDICT_BANNED;
+}
+
+/* What THERE counted makes it too many, which HERE cannot know yet. */
+static void fail_while_it_hangs(void)
+{
+    fails(THERE, 4);
+    TURN_UNTIL(is_settled());
+    server_signal(world->scene, 0, SIGSTOP);
+    fails(HERE, 1);
+    assert_false(is_banned(HERE));
+}
+
+static void wake(void)
+{
+    server_signal(world->scene, 0, SIGCONT);
+    TURN_UNTIL(is_settled());
+}
+
+static void a_late_answer_bans(void **state)
+{
+    (void)state;
+    if (!world->scene)
+        skip();
+    fail_while_it_hangs();
+    wake();
+    assert_true(is_banned(HERE));
+    TURN_UNTIL(is_banned(THERE));
+}
+
+static void a_late_answer_bans_nobody_who_was_let_off_meanwhile(void **state)
+{
+    (void)state;
+    if (!world->scene)
+        skip();
+    fail_while_it_hangs();
+    engine_reconfigure(world->engines[HERE], world->configs[1], &world->rules[1]);
+    wake();
+    assert_false(is_banned(HERE));
+    assert_int_equal(engine_bans(world->engines[HERE])->count, 0);
+    assert_false(is_banned(THERE));
+}
+
+static uint64_t sent(size_t i)
+{
+    const struct counters *counters = &engine_jails(world->engines[i])->counters[SENDING];
+    struct prefix key = jail_key_of_login("alice");
+    const struct window *window = counters_look(counters, &key);
+
+    return window ? window_count(window, counters->findtime_ms, clock_mono_ms(&clock_system)) : 0;
+}
+
+static void hand_in(size_t i, unsigned kind, unsigned weight)
+{
+    struct origin_peer peer = client();
+    struct event event = {
+        .kind = kind, .login = "alice", .fingerprint = "", .weight = weight, .is_of_mail = true};
+
+    world->answers = 0;
+    engine_report(world->engines[i], &peer, &event, on_done, NULL);
+    TURN_UNTIL(world->answers == 1);
+}
+
+static void sends(size_t i, unsigned recipients)
+{
+    hand_in(i, CONFIG_EVENT_RECIPIENT, recipients);
+    TURN_UNTIL(is_settled());
+}
+
+static uint64_t seconds_banned(size_t i)
+{
+    struct origin_peer peer = client();
+
+    return engine_judge(world->engines[i], &peer, "alice", CONFIG_ACTS_SMTP).seconds;
+}
+
+/* Memory has banned it by the time when Redis says that it is to be banned. */
+static void a_login_is_banned_once_for_one_event(void **state)
+{
+    (void)state;
+    if (!world->scene)
+        skip();
+    hand_in(HERE, CONFIG_EVENT_MESSAGE, 4);
+    TURN_UNTIL(is_settled());
+    server_signal(world->scene, 0, SIGSTOP);
+    hand_in(HERE, CONFIG_EVENT_MESSAGE, 1);
+    assert_in_range(seconds_banned(HERE), 3590, 3600);
+    wake();
+    assert_in_range(seconds_banned(HERE), 3580, 3600);
+    TURN_UNTIL(seconds_banned(THERE));
+    assert_in_range(seconds_banned(THERE), 3580, 3600);
+    struct prefix key = jail_key_of_login("alice");
+    assert_int_equal(jails_bans_before(engine_jails(world->engines[HERE]), FLOODS, &key,
+                                       clock_mono_ms(&clock_system)),
+                     1);
+}
+
+static void lifting_the_ban_of_a_login_forgets_what_it_sent(void **state)
+{
+    (void)state;
+    if (!world->scene)
+        skip();
+    sends(HERE, 4);
+    sends(THERE, 4);
+    assert_int_equal(sent(THERE), 8);
+    engine_ban_login(world->engines[HERE], "alice", 60, on_done, NULL);
+    TURN_UNTIL(engine_logins(world->engines[THERE])->count == 1);
+    engine_unban_login(world->engines[THERE], "Alice", on_done, NULL);
+    TURN_UNTIL(engine_logins(world->engines[HERE])->count == 0 && is_settled());
+    sends(HERE, 1);
+    assert_int_equal(sent(HERE), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_late_answer_bans, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_answer_bans_nobody_who_was_let_off_meanwhile, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_login_is_banned_once_for_one_event, setup, teardown),
+        cmocka_unit_test_setup_teardown(lifting_the_ban_of_a_login_forgets_what_it_sent, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests_name("shared_events", tests, config_fixture_setup,
+                                       config_fixture_teardown);
+}

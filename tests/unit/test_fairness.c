@@ -314,6 +314,138 @@ static void lifting_a_ban_forgets_those_before(void **state)
     }
 }
 
+/* --- who tries to have another banned ------------------------------------------------------ */
+
+#define ATTACKER  "198.51.100.66"
+#define NEIGHBOUR "198.51.100.67"
+#define GATEWAY   "10.8.0.1"
+
+static const unsigned every_event[] = {
+    CONFIG_EVENT_AUTH_FAIL,     CONFIG_EVENT_RCPT_UNKNOWN, CONFIG_EVENT_RELAY_DENIED,
+    CONFIG_EVENT_RCPT_REJECTED, CONFIG_EVENT_SPF_FAIL,     CONFIG_EVENT_DKIM_FAIL,
+    CONFIG_EVENT_DMARC_FAIL,    CONFIG_EVENT_CONNECT,      CONFIG_EVENT_HONEYPOT,
+    CONFIG_EVENT_MESSAGE,       CONFIG_EVENT_RECIPIENT,
+};
+
+/* With the name of whom he means, where he may choose it: what he sends is sent by his own login.
+ */
+static void attacks(struct world *world, const char *from, unsigned kind, unsigned number)
+{
+    bool is_submission = kind & CONFIG_EVENTS_OF_SUBMISSION;
+    bool has_login = is_submission || kind == CONFIG_EVENT_AUTH_FAIL || number % 2;
+    char fingerprint[16];
+
+    snprintf(fingerprint, sizeof(fingerprint), "%04x", number);
+    happens(world, from,
+            (struct event){.kind = kind,
+                           .login = is_submission ? "mallory"
+                                    : has_login   ? "alice"
+                                                  : "",
+                           .fingerprint = kind == CONFIG_EVENT_AUTH_FAIL ? fingerprint : "",
+                           .weight = 1,
+                           .is_of_mail = kind != CONFIG_EVENT_AUTH_FAIL,
+                           .recipient = "alice@example.com"});
+}
+
+static bool is_login_banned(struct world *world, const char *client, const char *login)
+{
+    struct origin_peer peer = fixture_peer(client);
+    struct engine *engine = world->fixture->engine;
+
+    return engine_judge(engine, &peer, login, CONFIG_ACTS_SMTP).verdict == VERDICT_BANNED ||
+           engine_judge(engine, &peer, login, CONFIG_ACTS_AUTH).verdict == VERDICT_BANNED;
+}
+
+static void every_event_hits_him_who_caused_it_or_nobody(void **state)
+{
+    struct world *world = *state;
+
+    for (size_t i = 0; i < COUNT(every_event); i++) {
+        const char *name = event_name(every_event[i]);
+        succeeds(world, CLIENT, "alice");
+        for (unsigned n = 0; n < 300; n++)
+            attacks(world, ATTACKER, every_event[i], n);
+        CASE(name, !is_banned_anywhere(world, CLIENT));
+        CASE(name, !is_banned_anywhere(world, NEIGHBOUR));
+        CASE(name, !is_login_banned(world, CLIENT, "alice"));
+        CASE(name, delay_of(world, CLIENT, "alice") == 0);
+    }
+}
+
+static void no_event_bans_the_gateway_or_who_is_behind_it(void **state)
+{
+    struct world *world = *state;
+
+    for (size_t i = 0; i < COUNT(every_event); i++) {
+        const char *name = event_name(every_event[i]);
+        for (unsigned n = 0; n < 300; n++)
+            attacks(world, GATEWAY, every_event[i], n);
+        CASE(name, !is_banned_anywhere(world, GATEWAY));
+        CASE(name, !is_login_banned(world, GATEWAY, "alice"));
+        CASE(name, engine_bans(world->fixture->engine)->count == 0);
+    }
+}
+
+/*
+ * What he has a server of somebody else's do: a list, a forwarder, a provider where he has an
+ * account, or all those that answer what he forged. weight is what postern-milter tells of it. It
+ * shuts no mailbox; mail of who brings twenty unknown recipients, or ten of a domain whose MX he
+ * lets lead here, comes an hour late.
+ */
+static void who_is_made_to_send_it_is_delayed_at_most(void **state)
+{
+    static const struct {
+        const char *what;
+        unsigned kind, weight;
+        bool is_late;
+    } cases[] = {
+        {"recipients that nobody has", CONFIG_EVENT_RCPT_UNKNOWN, 1, true},
+        {"bounces to those", CONFIG_EVENT_RCPT_UNKNOWN, 0, false},
+        {"mail to a domain of his", CONFIG_EVENT_RELAY_DENIED, 1, true},
+        {"bounces there", CONFIG_EVENT_RELAY_DENIED, 0, false},
+        {"mail to a full mailbox", CONFIG_EVENT_RCPT_REJECTED, 0, false},
+        {"forwarded without SRS", CONFIG_EVENT_SPF_FAIL, 1, false},
+        {"changed by a list", CONFIG_EVENT_DKIM_FAIL, 1, false},
+        {"of a domain with p=reject", CONFIG_EVENT_DMARC_FAIL, 1, false},
+        {"many connections", CONFIG_EVENT_CONNECT, 1, false},
+        {"mail to an address that is a trap", CONFIG_EVENT_HONEYPOT, 1, false},
+        {"messages", CONFIG_EVENT_MESSAGE, 1, false},
+        {"recipients", CONFIG_EVENT_RECIPIENT, 1, false},
+    };
+    struct world *world = *state;
+    char client[64];
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        snprintf(client, sizeof(client), "203.0.113.%zu", 100 + i);
+        for (int n = 0; n < 500; n++)
+            mails(world, client, cases[i].kind, cases[i].weight);
+        CASE(cases[i].what, is_banned(world, client, CONFIG_ACTS_SMTP) == cases[i].is_late);
+        CASE(cases[i].what, !is_banned(world, client, CONFIG_ACTS_AUTH));
+        struct origin_peer peer = fixture_peer(client);
+        struct judgement judgement =
+            engine_judge(world->fixture->engine, &peer, "", CONFIG_ACTS_SMTP);
+        CASE(cases[i].what, judgement.seconds <= 3600);
+    }
+}
+
+/* Whoever has her password alone can, and then she is refused what is too much, no more. */
+static void what_a_login_sends_shuts_no_mailbox(void **state)
+{
+    struct world *world = *state;
+
+    for (int n = 0; n < 300; n++) {
+        happens(world, ATTACKER,
+                (struct event){.kind = CONFIG_EVENT_RECIPIENT,
+                               .login = "alice",
+                               .weight = 1,
+                               .is_of_mail = true,
+                               .recipient = "x"});
+    }
+    assert_false(is_login_banned(world, CLIENT, "alice"));
+    assert_false(is_banned_anywhere(world, ATTACKER));
+    assert_int_equal(delay_of(world, CLIENT, "alice"), 0);
+}
+
 #define FAIRNESS_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -333,6 +465,10 @@ int main(void)
         FAIRNESS_TEST(who_is_known_waits_for_no_stranger),
         FAIRNESS_TEST(who_comes_back_is_banned_for_longer),
         FAIRNESS_TEST(lifting_a_ban_forgets_those_before),
+        FAIRNESS_TEST(every_event_hits_him_who_caused_it_or_nobody),
+        FAIRNESS_TEST(no_event_bans_the_gateway_or_who_is_behind_it),
+        FAIRNESS_TEST(who_is_made_to_send_it_is_delayed_at_most),
+        FAIRNESS_TEST(what_a_login_sends_shuts_no_mailbox),
     };
     return cmocka_run_group_tests(tests, config_fixture_setup, config_fixture_teardown);
 }

@@ -341,6 +341,7 @@ void keeper_tick(struct keeper *keeper)
     bool is_well = keeper->store_error.code == ERROR_NONE;
     retry_bans(change, &keeper->logins);
     retry_bans(change, &keeper->bans);
+    keeper_write_lifts(change);
     retry_deletions(change);
     keeper_end(change);
     keeper->has_forgotten &= owed_count(&keeper->owed) != 0;

@@ -53,6 +53,8 @@ struct ban *keeper_place(struct keeper *keeper, const struct store_ban *record,
 
 /* A ban becomes one that was lifted. */
 void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_operator);
+/* All that were lifted and of which a shared store has not the word. */
+void keeper_write_lifts(struct keeper_change *change);
 
 /* One write more of the change; what it is of is stored if its end is the same by then. */
 void keeper_write(struct keeper_change *change, const struct store_ban *record,

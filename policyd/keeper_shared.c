@@ -203,14 +203,21 @@ static void retell_logins(struct keeper *keeper)
     keeper_end(change);
 }
 
-static void retell_lifts(struct keeper *keeper)
+void keeper_write_lifts(struct keeper_change *change)
 {
-    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
+    const struct keeper *keeper = change->keeper;
 
     for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next) {
         if (!lift->stored && !keeper_find(keeper, &lift->node.prefix))
             write_lift(change, lift);
     }
+}
+
+static void retell_lifts(struct keeper *keeper)
+{
+    struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
+
+    keeper_write_lifts(change);
     keeper_end(change);
 }
 

@@ -273,6 +273,29 @@ static void lifting_the_ban_of_a_login_forgets_what_it_sent(void **state)
     assert_int_equal(sent(HERE), 1);
 }
 
+/* The connection stays, so nothing is told anew by itself. */
+static void a_lift_that_redis_refused_is_told_again(void **state)
+{
+    struct prefix net, other;
+
+    (void)state;
+    if (!world->scene)
+        skip();
+    assert_int_equal(prefix_parse(CLIENT, &net), 0);
+    assert_int_equal(prefix_parse("203.0.113.8", &other), 0);
+    engine_ban(world->engines[HERE], &net, 600, on_done, NULL);
+    TURN_UNTIL(is_banned(THERE) && is_settled());
+    server_do(world->scene, 0, "config set maxmemory 1");
+    engine_unban(world->engines[HERE], &net, on_done, NULL);
+    TURN_UNTIL(is_settled());
+    assert_true(is_banned(THERE));
+    server_do(world->scene, 0, "config set maxmemory 0");
+    engine_ban(world->engines[HERE], &other, 600, on_done, NULL);
+    TURN_UNTIL(is_settled());
+    engine_tick(world->engines[HERE]);
+    TURN_UNTIL(!is_banned(THERE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_late_answer_bans_nobody_who_was_let_off_meanwhile, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_login_is_banned_once_for_one_event, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lift_that_redis_refused_is_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(lifting_the_ban_of_a_login_forgets_what_it_sent, setup,
                                         teardown),
     };

@@ -171,14 +171,20 @@ static size_t index_of(const struct shared_event *shared, const struct shared_it
     return jails_find(&shared->engine->jails, item->how.jail, UINT64_MAX);
 }
 
+/* A ban there was lifted since it was asked: nothing follows from an answer. */
+static bool is_of_before(const struct shared_event *shared, const struct shared_item *item)
+{
+    int64_t lifted = keeper_lifted_ms(shared->engine->keeper, &item->key);
+
+    return lifted >= 0 && lifted < engine_now_mono_ms(shared->engine) - shared->asked_mono_ms;
+}
+
 static void take_item(struct shared_event *shared, struct shared_item *item)
 {
     struct engine *engine = shared->engine;
     size_t index = index_of(shared, item);
 
-    /* Lifted since it was asked: the answer is of before. */
-    int64_t lifted = keeper_lifted_ms(engine->keeper, &item->key);
-    if (lifted >= 0 && lifted <= engine_now_mono_ms(engine) - shared->asked_mono_ms)
+    if (is_of_before(shared, item))
         return;
     if (!item->is_look && index < engine->config->jail_count)
         engine_take_count(engine, &shared->report, index, &item->key, item->decision, item->count);
@@ -251,7 +257,7 @@ static void take_answer(struct shared_event *shared, struct shared_item *item,
 
     item->count = answer->count;
     item->decision = answer->decision;
-    if (index < shared->engine->jails.count)
+    if (index < shared->engine->jails.count && !is_of_before(shared, item))
         follow(shared->engine, index, &item->key, answer->elapsed_ms, is_void ? 0 : answer->current,
                is_void ? 0 : answer->previous);
 }

@@ -202,6 +202,7 @@ static void a_client_is_told_no_more_than_that(void **state)
     struct judgement judgement =
         engine_judge(fixture->engine, &peer, "a\"b\\c\n", CONFIG_ACTS_AUTH);
     char *json = auth_format(&judgement, 0);
+    fixture_commit(fixture);
     assert_string_equal(json,
                         "{\"status\":-1,\"msg\":\"this login is banned here; try again in 1m\"}");
     free(json);

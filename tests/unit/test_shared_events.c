@@ -3,6 +3,7 @@
 
 #include "policyd/engine.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -208,6 +209,29 @@ static void a_late_answer_bans_nobody_who_was_let_off_meanwhile(void **state)
     assert_false(is_banned(THERE));
 }
 
+/* What is answered then is of before, however fresh its answer. */
+static void a_late_answer_counts_nothing_that_was_lifted_meanwhile(void **state)
+{
+    struct prefix net;
+
+    (void)state;
+    if (!world->scene)
+        skip();
+    assert_int_equal(prefix_parse(CLIENT, &net), 0);
+    server_signal(world->scene, 0, SIGSTOP);
+    fails(HERE, 4);
+    poll(NULL, 0, 20); /* the clock has steps of some ms */
+    world->answers = 0;
+    engine_ban(world->engines[HERE], &net, 600, on_done, NULL);
+    engine_unban(world->engines[HERE], &net, on_done, NULL);
+    TURN_UNTIL(world->answers == 2);
+    poll(NULL, 0, 50); /* longer than Redis will say that the window stands */
+    wake();
+    const struct counters *counters = &engine_jails(world->engines[HERE])->counters[LOGINS];
+    assert_null(counters_look(counters, &net));
+    assert_false(is_banned(HERE));
+}
+
 static uint64_t sent(size_t i)
 {
     const struct counters *counters = &engine_jails(world->engines[i])->counters[SENDING];
@@ -328,6 +352,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_late_answer_bans, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_answer_counts_nothing_that_was_lifted_meanwhile,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_answer_bans_nobody_who_was_let_off_meanwhile, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_login_is_banned_once_for_one_event, setup, teardown),

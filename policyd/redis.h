@@ -15,7 +15,7 @@
 /*
  * The client of Redis, of all that config->store names: one server, the master that
  * Sentinel knows, or the masters of a Cluster, each with one connection. It connects at
- * once and for ever. What is sent in one turn of the loop goes out in one write. A reply
+ * once and for ever. What is sent in one turn of the loop goes out in few writes. A reply
  * that is later than the section's timeout ends its connection. hiredis is used here and
  * nowhere else (policyd/redis*.c). One thread, that of the loop.
  *

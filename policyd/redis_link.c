@@ -26,6 +26,8 @@
 
 enum state { STATE_CONNECTING, STATE_GREETING, STATE_READY, STATE_ENDED };
 
+#define FIRST_WRITE 1 /* commands of a turn that go out first; then twice as many each time */
+
 struct redis_link {
     struct loop *loop;
     const struct clock *clock;
@@ -41,6 +43,7 @@ struct redis_link {
     int fd;
     struct loop_io *io;
     struct loop_timer *flush, *watch;
+    unsigned unsent, write_at; /* commands of this turn; with so many they go out */
     struct buf out;
     struct redis_reader *reader;
     struct redis_queue queue;
@@ -125,10 +128,31 @@ static int write_out(struct redis_link *link)
     return 0;
 }
 
+/*
+ * What comes in one turn of the loop goes out together, in writes that get longer: the server
+ * works on the first of it while we go on, and answers before the last has gone out.
+ */
+static void begin_turn(struct redis_link *link)
+{
+    link->unsent = 0;
+    link->write_at = FIRST_WRITE;
+}
+
+static void write_if_due(struct redis_link *link)
+{
+    if (++link->unsent < link->write_at || link->state != STATE_READY)
+        return;
+    link->unsent = 0;
+    link->write_at *= 2;
+    if (write_out(link))
+        redis_link_fail(link, strerror(errno));
+}
+
 static void on_flush(void *ctx)
 {
     struct redis_link *link = ctx;
 
+    begin_turn(link);
     if (link->is_failing)
         end(link);
     else if (link->state != STATE_CONNECTING && write_out(link) != 0)
@@ -145,6 +169,7 @@ static void put(struct redis_link *link, struct redis_command *command)
         loop_timer_start(link->flush, 0);
     buf_put(&link->out, command->text, command->len);
     redis_queue_put(&link->queue, command);
+    write_if_due(link);
 }
 
 bool redis_link_send(struct redis_link *link, struct redis_command *command)
@@ -375,6 +400,7 @@ struct redis_link *redis_link_new(struct loop *loop, const struct clock *clock, 
     link->fd = -1;
     snprintf(link->address, sizeof(link->address), "%s", address);
     link->reader = redis_reader_new();
+    begin_turn(link);
     link->flush = loop_timer_new(loop, on_flush, link);
     link->watch = loop_timer_new(loop, on_watch, link);
     link->heard_mono_ms = now_of(link);

@@ -11,28 +11,15 @@ import struct
 import threading
 import time
 
-from benchkit import BUILD, USER, ratios, run_load, table, wait_for
-from policy import Policyd, row
+from benchkit import ratios, run_load, table, wait_for
+from policy import JAIL, Policyd, row
 
 COUNTS = [100000, 1000000]
 LINES = 200             # connections that set bans: one waits for its commit
 MILLISECONDS = 400
 PAUSE = 10              # milliseconds between two questions of one who only looks for delays
 
-CONFIG = '''
-hostname = "mail.example.org"
-user = "{user}"
-store = "file:{folder}/store"
-policyd {{
-  policy = {{"{unix}", "{tcp}"}}
-  socketmap = {{}}
-  control = "unix:{folder}/control"
-  control_group = ""
-  group = ""
-}}
-http "bans" {{ listen = "unix:{folder}/http"  serve = {{"bans"}}  group = "" }}
-jail "each" {{ events = {{"connect"}}  maxretry = 1000000  findtime = "1h" }}
-'''
+SECTION = 'http "bans" {{ listen = "unix:{folder}/http"  serve = {{"bans"}}  group = "" }}\n'
 
 
 def client(number):
@@ -43,18 +30,12 @@ def client(number):
 class Banning(Policyd):
     """With one jail that counts each request, and bans that it was told."""
 
-    def start(self):
-        with open(self.path("postern.conf"), "w", encoding="ascii") as config:
-            config.write(CONFIG.format(user=USER, folder=self.folder, **self.addresses))
-        self.run()
+    def __init__(self):
+        super().__init__(jails=JAIL)
 
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def run(self):
-        with open(self.path("log"), "ab") as log:
-            self.spawn(os.path.join(BUILD, "postern-policyd"), "-f", "-c",
-                       self.path("postern.conf"), stderr=log)
+    def config(self, store="", control=""):
+        return (super().config(control=control or f"unix:{self.folder}/control") +
+                SECTION.format(folder=self.folder))
 
     def connect(self, name):
         line = socket.socket(socket.AF_UNIX)

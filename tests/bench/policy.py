@@ -15,11 +15,12 @@ MILLISECONDS = 400      # short: a disturbance hits one run, and medians are of 
 CONFIG = '''
 hostname = "mail.example.org"
 user = "{user}"
-store = "file:{folder}/store"
+store = "{store}"
 policyd {{
   policy = {{"{unix}", "{tcp}"}}
   socketmap = {{}}
-  control = ""
+  control = "{control}"
+  control_group = ""
   group = ""
   max_keys = {keys}
 }}
@@ -52,13 +53,22 @@ class Policyd(Server):
         super().__init__()
         self.keys, self.jails = keys, jails
 
+    def config(self, store="", control=""):
+        return CONFIG.format(user=USER, store=store or f"file:{self.folder}/store", keys=self.keys,
+                             control=control, jails=self.jails, **self.addresses)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
     def start(self):
-        path = os.path.join(self.folder, "postern.conf")
-        with open(path, "w", encoding="ascii") as config:
-            config.write(CONFIG.format(user=USER, folder=self.folder, keys=self.keys,
-                                       jails=self.jails, **self.addresses))
-        with open(os.path.join(self.folder, "log"), "wb") as log:
-            self.spawn(os.path.join(BUILD, "postern-policyd"), "-f", "-c", path, stderr=log)
+        with open(self.path("postern.conf"), "w", encoding="ascii") as config:
+            config.write(self.config())
+        self.run()
+
+    def run(self):
+        with open(self.path("log"), "ab") as log:
+            self.spawn(os.path.join(BUILD, "postern-policyd"), "-f", "-c",
+                       self.path("postern.conf"), stderr=log)
 
 
 class Postfwd(Server):

@@ -8,8 +8,8 @@ import shutil
 import struct
 import subprocess
 
-from benchkit import BUILD, USER, Server, median, ratios, run_load, table
-from policy import CLIENTS, CONFIG, MANY, measure, medians, row
+from benchkit import Server, median, ratios, run_load, table
+from policy import CLIENTS, MANY, Policyd, measure, medians, row
 
 SOURCE = os.environ.get("POSTERN_SRCDIR", os.path.join(os.path.dirname(__file__), "..", ".."))
 CONNECTIONS = [8, 50]
@@ -41,24 +41,16 @@ class Redis(Server):
         return int(next(x for x in lines if x.startswith("used_memory:")).split(":")[1])
 
 
-class Policyd(Server):
+class SharingPolicyd(Policyd):
     """Jails that count each request, by one call of the script."""
 
-    name = "policyd"
-
     def __init__(self, redis, jails=JAILS):
-        super().__init__()
-        self.redis, self.jails = redis, jails
+        super().__init__(jails=jails)
+        self.redis = redis
 
-    def start(self):
-        path = os.path.join(self.folder, "postern.conf")
+    def config(self, store="", control=""):
         socket = self.redis.addresses["unix"].removeprefix("unix:")
-        text = CONFIG.format(user=USER, folder=self.folder, keys=200000, jails=self.jails,
-                             **self.addresses)
-        with open(path, "w", encoding="ascii") as config:
-            config.write(text.replace(f"file:{self.folder}/store", f"redis://{socket}"))
-        with open(os.path.join(self.folder, "log"), "wb") as log:
-            self.spawn(os.path.join(BUILD, "postern-policyd"), "-f", "-c", path, stderr=log)
+        return super().config(store or f"redis://{socket}", control)
 
 
 def packed(number, seconds):
@@ -96,7 +88,7 @@ def measure_policyd(policyd, redis, connections):
 
 def compare(rounds):
     rows = []
-    with Redis() as redis, Policyd(redis) as policyd:
+    with Redis() as redis, SharingPolicyd(redis) as policyd:
         sha = load_script(redis)
         for connections in CONNECTIONS:
             runs = [[measure_policyd(policyd, redis, connections),
@@ -114,7 +106,7 @@ def compare(rounds):
 def size_of(jails):
     """Bytes of Redis for each of a million clients that these jails count."""
     with Redis() as redis:
-        with Policyd(redis, jails) as policyd:
+        with SharingPolicyd(redis, jails) as policyd:
             before = redis.memory()
             figures = run_load(policyd, "policy_load", "-1", "-c", 50, "-k", MANY,
                                policyd.addresses["unix"])

@@ -56,8 +56,8 @@ static void put_ban(const struct engine *engine, const struct judgement *judgeme
 }
 
 /*
- * 4.7.1 is RFC 3463's "delivery not authorized" by a rule of this host's, for now: the login may
- * send, but not so much. What Postfix's own access rules say, too.
+ * 4.7.1 is RFC 3463's "delivery not authorized" by a rule of this host's, as a transient failure:
+ * the login may send, but not so much. What Postfix's own access rules say, too.
  */
 static void put_refusal(const struct engine *engine, const struct attr_list *request,
                         const struct decision *decision, struct buf *action)

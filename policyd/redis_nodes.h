@@ -37,7 +37,7 @@ const char *redis_nodes_address(const struct redis_nodes *nodes, size_t i);
 /* Whether the map has it. */
 bool redis_nodes_have(const struct redis_nodes *nodes, const char *address);
 
-/* NULL: away. By address: one that is not known yet becomes so, and is away for now. */
+/* NULL: away. By address: one that is not known yet becomes so, and is away until it is up. */
 struct redis_link *redis_nodes_link(const struct redis_nodes *nodes, size_t i);
 struct redis_link *redis_nodes_link_of_slot(const struct redis_nodes *nodes, unsigned slot);
 struct redis_link *redis_nodes_link_of_address(struct redis_nodes *nodes, const char *address);

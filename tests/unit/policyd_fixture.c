@@ -3,13 +3,17 @@
 
 #include "tests/unit/policyd_fixture.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmocka.h>
+
 #include "common/base/log.h"
+#include "policyd/policy.h"
 
 static struct fixture *fixture_of_clock(const struct clock *clock)
 {
@@ -293,4 +297,22 @@ void fixture_add_routes(struct fixture *fixture)
     fixture->routes[1] = (struct config_route){domain, fixture->order + 1, 1};
     fixture->routes[2] = (struct config_route){user, fixture->order + 2, 2};
     fixture->config.route_count = 3;
+}
+
+const char *fixture_answer(struct fixture *fixture, const struct attr_list *list)
+{
+    static char text[512];
+    struct told told = {0};
+    struct origin origin;
+    struct buf out = {0};
+
+    if (policy_answer(fixture->engine, list, fixture_told, &told, &origin, &out) == POLICY_LATER) {
+        assert_int_equal(out.len, 0);
+        fixture_commit(fixture);
+        assert_int_equal(told.times, 1);
+        policy_conclude(fixture->engine, list, &origin, &out);
+    }
+    snprintf(text, sizeof(text), "%s", buf_str(&out));
+    buf_fini(&out);
+    return text;
 }

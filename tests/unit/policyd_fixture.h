@@ -68,6 +68,11 @@ enum verdict fixture_verdict(struct fixture *fixture, const char *client);
 bool fixture_logged(const struct fixture *fixture, const char *part);
 /* name, value, ... NULL as a parsed list; it lives until the next call. */
 const struct attr_list *fixture_list(const char *name, ...);
+/*
+ * The whole answer of policyd to a request of Postfix, once the store has what it waits for;
+ * it lives until the next call.
+ */
+const char *fixture_answer(struct fixture *fixture, const struct attr_list *list);
 /* Four relays, three routes: what test_route, test_socketmap and test_control ask about. */
 void fixture_add_routes(struct fixture *fixture);
 

@@ -2,6 +2,7 @@
 #ifndef PN_TESTS_UNIT_REDIS_FIXTURE_H
 #define PN_TESTS_UNIT_REDIS_FIXTURE_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -31,6 +32,22 @@ struct scene {
     char why[512], message[64];
     char log[16384]; /* all lines, as long as they fit */
 };
+
+/*
+ * Let its loop turn until cond holds; the test fails when it does not within the patience.
+ * Without a pause between two turns: for those who wait some hundred thousand times.
+ */
+#define SCENE_PATIENCE_MS 10000
+#define SCENE_TURN_UNTIL(scene, cond)                                                              \
+    do {                                                                                           \
+        int64_t scene_deadline = clock_mono_ms(&clock_system) + SCENE_PATIENCE_MS;                 \
+        while (!(cond)) {                                                                          \
+            if (clock_mono_ms(&clock_system) > scene_deadline)                                     \
+                fail_msg("waited in vain for: %s", #cond);                                         \
+            loop_run_once((scene)->loop);                                                          \
+            sched_yield();                                                                         \
+        }                                                                                          \
+    } while (0)
 
 /* NULL state: no redis-server here, and each test is to be skipped. */
 int scene_setup(void **state);

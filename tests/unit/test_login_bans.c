@@ -44,32 +44,15 @@ static enum verdict judge(struct fixture *fixture, const char *client, const cha
     return engine_judge(fixture->engine, &peer, login, act).verdict;
 }
 
-static const char *answer(struct fixture *fixture, const struct attr_list *list)
-{
-    static char text[512];
-    struct told told = {0};
-    struct origin origin;
-    struct buf out = {0};
-
-    if (policy_answer(fixture->engine, list, fixture_told, &told, &origin, &out) == POLICY_LATER) {
-        assert_int_equal(out.len, 0);
-        fixture_commit(fixture);
-        assert_int_equal(told.times, 1);
-        policy_conclude(fixture->engine, list, &origin, &out);
-    }
-    snprintf(text, sizeof(text), "%s", buf_str(&out));
-    buf_fini(&out);
-    return text;
-}
-
 static const char *rcpt(struct fixture *fixture, const char *login, unsigned number)
 {
     char recipient[32];
 
     snprintf(recipient, sizeof(recipient), "u%u@c.example", number);
-    return answer(fixture, fixture_list("request", "smtpd_access_policy", "protocol_state", "RCPT",
-                                        "client_address", CLIENT, "instance", "1.2.3.0",
-                                        "sasl_username", login, "recipient", recipient, NULL));
+    return fixture_answer(fixture,
+                          fixture_list("request", "smtpd_access_policy", "protocol_state", "RCPT",
+                                       "client_address", CLIENT, "instance", "1.2.3.0",
+                                       "sasl_username", login, "recipient", recipient, NULL));
 }
 
 static void send_three(struct fixture *fixture)

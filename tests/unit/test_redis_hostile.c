@@ -62,12 +62,31 @@ static void peer_accept(struct scene *scene, struct peer *peer)
     peer->accepted++;
 }
 
+/* What a server says behind what was right so far, and why it counts as down then. */
+struct refusal {
+    const char *bytes, *why;
+};
+
+static void check_refusal(struct scene *scene, const char *before, const struct refusal *refusal)
+{
+    struct peer peer;
+
+    scene->log[0] = '\0';
+    peer_open(scene, &peer);
+    client_start(scene, "store = \"redis://@/peer\"");
+    peer_accept(scene, &peer);
+    peer_say(scene, &peer, before, strlen(before));
+    peer_say(scene, &peer, refusal->bytes, strlen(refusal->bytes));
+    FIXTURE_TURN_UNTIL(scene->loop, strstr(scene->log, "store-down reason="));
+    CASE(refusal->bytes, strstr(scene->log, refusal->why) != NULL);
+    client_stop(scene);
+    peer_close(&peer);
+}
+
 /* In place of what a server answers to PING, and some to ROLE. */
 static void test_greeting(void **state)
 {
-    static const struct {
-        const char *bytes, *why;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"HTTP/1.1 400 Bad Request\r\n\r\n", "no reply, or too long"},
         {"220 mx.example.com ESMTP\r\n", "no reply, or too long"},
         {"\r\n", "no reply, or too long"},
@@ -91,28 +110,15 @@ static void test_greeting(void **state)
         {"$2147483646\r\nPONG", "no reply within 1000 ms"},
     };
     struct scene *scene = scene_of(state);
-    struct peer peer;
 
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        scene->log[0] = '\0';
-        peer_open(scene, &peer);
-        client_start(scene, "store = \"redis://@/peer\"");
-        peer_accept(scene, &peer);
-        peer_say(scene, &peer, IS_MASTER, strlen(IS_MASTER));
-        peer_say(scene, &peer, cases[i].bytes, strlen(cases[i].bytes));
-        FIXTURE_TURN_UNTIL(scene->loop, strstr(scene->log, "store-down reason="));
-        CASE(cases[i].bytes, strstr(scene->log, cases[i].why) != NULL);
-        client_stop(scene);
-        peer_close(&peer);
-    }
+    for (size_t i = 0; i < COUNT(cases); i++)
+        check_refusal(scene, IS_MASTER, &cases[i]);
     assert_int_equal(scene->ups, 0);
 }
 
 static void test_role(void **state)
 {
-    static const struct {
-        const char *bytes, *why;
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"*1\r\n$5\r\nslave\r\n", "it is not the master"},
         {"*1\r\n$8\r\nsentinel\r\n", "it is not the master"},
         {"*0\r\n", "it is not the master"},
@@ -125,19 +131,9 @@ static void test_role(void **state)
         {"-NOPERM x\r\n-NOPERM x\r\n", "it does not answer as Redis does: NOPERM x"},
     };
     struct scene *scene = scene_of(state);
-    struct peer peer;
 
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        scene->log[0] = '\0';
-        peer_open(scene, &peer);
-        client_start(scene, "store = \"redis://@/peer\"");
-        peer_accept(scene, &peer);
-        peer_say(scene, &peer, cases[i].bytes, strlen(cases[i].bytes));
-        FIXTURE_TURN_UNTIL(scene->loop, strstr(scene->log, "store-down reason="));
-        CASE(cases[i].bytes, strstr(scene->log, cases[i].why) != NULL);
-        client_stop(scene);
-        peer_close(&peer);
-    }
+    for (size_t i = 0; i < COUNT(cases); i++)
+        check_refusal(scene, "", &cases[i]);
 }
 
 static void test_closed_at_once(void **state)

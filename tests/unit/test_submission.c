@@ -39,24 +39,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static const char *answer(struct fixture *fixture, const struct attr_list *list)
-{
-    static char text[512];
-    struct told told = {0};
-    struct origin origin;
-    struct buf out = {0};
-
-    if (policy_answer(fixture->engine, list, fixture_told, &told, &origin, &out) == POLICY_LATER) {
-        assert_int_equal(out.len, 0);
-        fixture_commit(fixture);
-        assert_int_equal(told.times, 1);
-        policy_conclude(fixture->engine, list, &origin, &out);
-    }
-    snprintf(text, sizeof(text), "%s", buf_str(&out));
-    buf_fini(&out);
-    return text;
-}
-
 /* One request about a message; the recipient is "" but at RCPT. */
 struct ask {
     const char *client, *state, *instance, *login, *recipient, *recipient_count;
@@ -64,12 +46,12 @@ struct ask {
 
 static const char *ask(struct fixture *fixture, struct ask ask)
 {
-    return answer(fixture,
-                  fixture_list("request", "smtpd_access_policy", "protocol_state", ask.state,
-                               "client_address", ask.client ? ask.client : CLIENT, "sender",
-                               "a@b.example", "recipient", ask.recipient ? ask.recipient : "",
-                               "recipient_count", ask.recipient_count ? ask.recipient_count : "0",
-                               "instance", ask.instance, "sasl_username", ask.login, NULL));
+    return fixture_answer(
+        fixture, fixture_list("request", "smtpd_access_policy", "protocol_state", ask.state,
+                              "client_address", ask.client ? ask.client : CLIENT, "sender",
+                              "a@b.example", "recipient", ask.recipient ? ask.recipient : "",
+                              "recipient_count", ask.recipient_count ? ask.recipient_count : "0",
+                              "instance", ask.instance, "sasl_username", ask.login, NULL));
 }
 
 static const char *rcpt(struct fixture *fixture, const char *instance, const char *recipient)

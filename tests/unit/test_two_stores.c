@@ -3,7 +3,6 @@
 
 #include "policyd/engine.h"
 
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,8 +23,7 @@
  * which take turns: all that is answered, counted and banned must be the same to the integer
  * and to the millisecond. The clock is the test's.
  */
-#define EVENTS      100000
-#define PATIENCE_MS 10000
+#define EVENTS 100000
 
 enum { FILE_STORE, SHARED_A, SHARED_B, ENGINES };
 
@@ -137,29 +135,13 @@ static int setup(void **state)
     return 0;
 }
 
-static void turn(void)
-{
-    loop_run_once(world->loop);
-    sched_yield();
-}
-
-#define TURN_UNTIL(cond)                                                                           \
-    do {                                                                                           \
-        int64_t deadline = clock_mono_ms(&clock_system) + PATIENCE_MS;                             \
-        while (!(cond)) {                                                                          \
-            if (clock_mono_ms(&clock_system) > deadline)                                           \
-                fail_msg("waited in vain for: %s", #cond);                                         \
-            turn();                                                                                \
-        }                                                                                          \
-    } while (0)
-
 static int teardown(void **state)
 {
     (void)state;
     if (world->scene) {
         for (size_t i = 0; i < ENGINES; i++) {
             engine_finish(world->engines[i]);
-            TURN_UNTIL(!engine_pending(world->engines[i]));
+            SCENE_TURN_UNTIL(world->scene, !engine_pending(world->engines[i]));
             world->stores[i]->free(world->stores[i]);
             engine_free(&world->engines[i]);
         }
@@ -255,9 +237,9 @@ static void compare_delays(const struct origin_peer *peer, const char *login, un
     world->delayed += file != 0;
     for (size_t i = SHARED_A; i < ENGINES; i++) {
         engine_delay(world->engines[i], &origin, login, &jail); /* asks the others */
-        TURN_UNTIL(is_settled());
+        SCENE_TURN_UNTIL(world->scene, is_settled());
         unsigned shared = engine_delay(world->engines[i], &origin, login, &jail);
-        TURN_UNTIL(is_settled());
+        SCENE_TURN_UNTIL(world->scene, is_settled());
         if (file != shared)
             fail_msg("event %u: a delay of %u s, and of %u s of engine %zu", number, file, shared,
                      i);
@@ -323,7 +305,7 @@ static void report(unsigned number)
     world->answers = 0;
     engine_report(world->engines[FILE_STORE], &peer, &event, on_done, NULL);
     engine_report(world->engines[taker], &peer, &copy, on_done, NULL);
-    TURN_UNTIL(world->answers == 2 && is_settled());
+    SCENE_TURN_UNTIL(world->scene, world->answers == 2 && is_settled());
     compare_verdicts(&peer, number);
     struct origin origin = origin_find(&world->rules, &peer);
     const struct config_jail *file = engine_defers(world->engines[FILE_STORE], &origin);
@@ -370,7 +352,7 @@ static void ban_or_unban(void)
         else
             engine_ban(world->engines[i], &net, 300, on_done, NULL);
     }
-    TURN_UNTIL(world->answers == 2 && is_settled());
+    SCENE_TURN_UNTIL(world->scene, world->answers == 2 && is_settled());
 }
 
 static void pass_time(void)
@@ -398,7 +380,7 @@ static void both_stores_give_one_answer(void **state)
             log_in();
         else
             report(i);
-        TURN_UNTIL(is_settled());
+        SCENE_TURN_UNTIL(world->scene, is_settled());
         for (size_t n = 0; n < ENGINES && i % 256 == 0; n++)
             engine_tick(world->engines[n]);
     }

@@ -43,24 +43,33 @@ def start(vps):
 
 
 @contextlib.contextmanager
-def exporting(home):
+def answering(home):
+    """Home tells the gateway its bans, and forgets them all in the end."""
     lab, before = Lab(), home.read("/etc/postern/postern.conf")
     home.write("/etc/postern/bans.token", TOKEN + "\n", 0o600, "postern")
     home.write("/etc/postern/postern.conf", before + SECTION)
     again(lab)
-    lab.vps.write("/etc/postern/bans.curl",
-                  shipped("nftables/bans.curl").replace("TOKEN", TOKEN), 0o600)
-    start(lab.vps)
     try:
-        until("the chain", lambda: "hook prerouting" in rules(lab))
-        yield
+        yield lab
     finally:
-        # setsid made it the leader of all that it started.
-        lab.vps.run("kill", "-TERM", "--", f"-{lab.vps.service_pid('postern-bans')}")
-        lab.vps.call(["nft", "delete", "table", "inet", "postern_bans"], capture_output=True)
         home.write("/etc/postern/postern.conf", before)
         again(lab)
         lab.unban_all()
+
+
+@contextlib.contextmanager
+def exporting(home):
+    with answering(home) as lab:
+        lab.vps.write("/etc/postern/bans.curl",
+                      shipped("nftables/bans.curl").replace("TOKEN", TOKEN), 0o600)
+        start(lab.vps)
+        try:
+            until("the chain", lambda: "hook prerouting" in rules(lab))
+            yield
+        finally:
+            # setsid made it the leader of all that it started.
+            lab.vps.run("kill", "-TERM", "--", f"-{lab.vps.service_pid('postern-bans')}")
+            lab.vps.call(["nft", "delete", "table", "inet", "postern_bans"], capture_output=True)
 
 
 def again(lab):

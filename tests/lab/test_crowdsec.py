@@ -5,8 +5,8 @@
 import contextlib
 import json
 
-from places import SECTION, TOKEN, again, reaches, shipped
-from scenario import ALICE, PASSWORDS, Lab, expect, expect_equal, main, until
+from places import TOKEN, answering, reaches, shipped
+from scenario import ALICE, PASSWORDS, expect, expect_equal, main, until
 
 BOUNCER = "/usr/local/lib/postern-lab/crowdsec-firewall-bouncer/usr/bin/crowdsec-firewall-bouncer"
 GUESSER, BYSTANDER = "203.0.113.77", "203.0.113.78"
@@ -18,22 +18,16 @@ WITHIN = POLL + 2
 @contextlib.contextmanager
 def bouncing(home):
     """It runs on the gateway, and home answers it."""
-    lab, before = Lab(), home.read("/etc/postern/postern.conf")
-    home.write("/etc/postern/bans.token", TOKEN + "\n", 0o600, "postern")
-    home.write("/etc/postern/postern.conf", before + SECTION)
-    again(lab)
-    lab.vps.write("/etc/crowdsec/bouncer.yaml", settings(TOKEN), 0o600)
-    lab.vps.service("crowdsec-firewall-bouncer", BOUNCER, "-c", "/etc/crowdsec/bouncer.yaml")
-    try:
-        until("its table", lambda: "crowdsec-chain" in rules(lab))
-        yield
-    finally:
-        lab.vps.run("kill", "-TERM", str(lab.vps.service_pid("crowdsec-firewall-bouncer")))
-        for family, table in (("ip", "crowdsec"), ("ip6", "crowdsec6")):
-            lab.vps.call(["nft", "delete", "table", family, table], capture_output=True)
-        home.write("/etc/postern/postern.conf", before)
-        again(lab)
-        lab.unban_all()
+    with answering(home) as lab:
+        lab.vps.write("/etc/crowdsec/bouncer.yaml", settings(TOKEN), 0o600)
+        lab.vps.service("crowdsec-firewall-bouncer", BOUNCER, "-c", "/etc/crowdsec/bouncer.yaml")
+        try:
+            until("its table", lambda: "crowdsec-chain" in rules(lab))
+            yield
+        finally:
+            lab.vps.run("kill", "-TERM", str(lab.vps.service_pid("crowdsec-firewall-bouncer")))
+            for family, table in (("ip", "crowdsec"), ("ip6", "crowdsec6")):
+                lab.vps.call(["nft", "delete", "table", family, table], capture_output=True)
 
 
 def settings(token):

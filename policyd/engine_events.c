@@ -107,7 +107,7 @@ static int64_t age_of(const struct engine *engine, const struct event *event)
 }
 
 /* What the jail does about the one too many. A delay is found by the count, and asked for later. */
-static void act(struct engine *engine, struct engine_report *report, size_t index,
+void engine_act(struct engine *engine, struct engine_report *report, size_t index,
                 const struct prefix *key, uint64_t count)
 {
     const struct config_jail *jail = &engine->config->jails[index];
@@ -135,7 +135,7 @@ void engine_take_count(struct engine *engine, struct engine_report *report, size
     if (decision != JAIL_IGNORED)
         history_add_jail(&report->place, jail->name);
     if (decision == JAIL_REACHED)
-        act(engine, report, index, key, count);
+        engine_act(engine, report, index, key, count);
 }
 
 /* Why nobody in this net is counted, or NULL. */

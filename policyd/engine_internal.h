@@ -78,7 +78,10 @@ struct engine_report {
     struct shared_event *shared;    /* NULL where memory decides */
 };
 
-/* What follows from what a jail made of the event. */
+/* What the jail does about the one too many. */
+void engine_act(struct engine *engine, struct engine_report *report, size_t index,
+                const struct prefix *key, uint64_t count);
+/* The same, where it was too many; and that the event was counted is told. */
 void engine_take_count(struct engine *engine, struct engine_report *report, size_t index,
                        const struct prefix *key, enum jail_decision decision, uint64_t count);
 

@@ -179,15 +179,13 @@ static bool is_of_before(const struct shared_event *shared, const struct shared_
     return lifted >= 0 && lifted < engine_now_mono_ms(shared->engine) - shared->asked_mono_ms;
 }
 
-static void take_item(struct shared_event *shared, struct shared_item *item)
+/* Whether something follows from what came of it, and for which jail, if that is still there. */
+static bool has_jail(const struct shared_event *shared, const struct shared_item *item,
+                     size_t *index_r)
 {
-    struct engine *engine = shared->engine;
-    size_t index = index_of(shared, item);
-
-    if (is_of_before(shared, item))
-        return;
-    if (!item->is_look && index < engine->config->jail_count)
-        engine_take_count(engine, &shared->report, index, &item->key, item->decision, item->count);
+    *index_r = index_of(shared, item);
+    return !item->is_look && *index_r < shared->engine->config->jail_count &&
+           !is_of_before(shared, item);
 }
 
 static void end_report(struct engine_report *report)
@@ -205,10 +203,16 @@ static void end_report(struct engine_report *report)
 /* In the order of the jails. */
 static void conclude(struct shared_event *shared)
 {
+    size_t index;
+
     shared->engine->asked--;
     shared->report.now_ms = engine_now_mono_ms(shared->engine);
-    for (size_t i = 0; i < shared->count; i++)
-        take_item(shared, &shared->items[i]);
+    for (size_t i = 0; i < shared->count; i++) {
+        const struct shared_item *item = &shared->items[i];
+        if (has_jail(shared, item, &index))
+            engine_take_count(shared->engine, &shared->report, index, &item->key, item->decision,
+                              item->count);
+    }
     end_report(&shared->report);
 }
 
@@ -226,12 +230,15 @@ static bool is_banned(const struct shared_event *shared, const struct shared_ite
 /* Memory has counted it before, and acted where it was too many; or another has. */
 static void act_late(struct shared_event *shared, const struct shared_hit *hit)
 {
+    size_t index;
+
     keeper_expire(shared->engine->keeper);
     shared->report.now_ms = engine_now_mono_ms(shared->engine);
     for (size_t i = 0; i < hit->count; i++) {
-        struct shared_item *item = &shared->items[hit->items[i]];
-        if (item->decision == JAIL_REACHED && !item->was_reached && !is_banned(shared, item))
-            take_item(shared, item);
+        const struct shared_item *item = &shared->items[hit->items[i]];
+        if (item->decision == JAIL_REACHED && !item->was_reached && !is_banned(shared, item) &&
+            has_jail(shared, item, &index))
+            engine_act(shared->engine, &shared->report, index, &item->key, item->count);
     }
     end_report(&shared->report);
 }
@@ -421,10 +428,8 @@ static void take_ban(const struct store_ban *record, void *ctx)
     struct engine *engine = ctx;
 
     keeper_expire(engine->keeper);
-    if (keeper_take(engine->keeper, engine->rules, record) != KEEPER_NEW_LIFT)
-        return;
-    engine->stats.count[STAT_BAN_LIFTED]++;
-    jails_forget_within(&engine->jails, &record->prefix);
+    if (keeper_take(engine->keeper, engine->rules, record) == KEEPER_NEW_LIFT)
+        jails_forget_within(&engine->jails, &record->prefix);
 }
 
 static void take_window(const struct store_window *window, void *ctx)
@@ -446,6 +451,11 @@ static void end_sync(void *ctx)
     keeper_end_sync(((struct engine *)ctx)->keeper);
 }
 
+static void break_sync(void *ctx)
+{
+    keeper_break_sync(((struct engine *)ctx)->keeper);
+}
+
 void shared_listen(struct engine *engine)
 {
     if (engine->store->listen)
@@ -453,6 +463,7 @@ void shared_listen(struct engine *engine)
                                                  .take_ban = take_ban,
                                                  .begin_sync = begin_sync,
                                                  .end_sync = end_sync,
+                                                 .break_sync = break_sync,
                                                  .take_window = take_window,
                                                  .ctx = engine,
                                              });

@@ -335,7 +335,9 @@ void keeper_tick(struct keeper *keeper)
     expire(keeper, &keeper->bans, TICK_EXPIRE_MAX);
     expire(keeper, &keeper->logins, TICK_EXPIRE_MAX);
     lifts_sweep(&keeper->lifts, now_ms);
-    if (!keeper->retry_mono_ms || now_ms < keeper->retry_mono_ms || keeper->pending)
+    keeper_go_on(keeper);
+    if (!keeper->retry_mono_ms || now_ms < keeper->retry_mono_ms || keeper->pending ||
+        (keeper->is_finishing && keeper_is_shared(keeper)))
         return;
     struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
     bool is_well = keeper->store_error.code == ERROR_NONE;

@@ -83,9 +83,11 @@ enum keeper_word keeper_take(struct keeper *keeper, const struct origin_rules *r
 /* The store tells all that it has from now on; then, that it has: what it lacks is told it. */
 void keeper_begin_sync(struct keeper *keeper);
 void keeper_end_sync(struct keeper *keeper);
+/* Or it has not: it begins anew, later. */
+void keeper_break_sync(struct keeper *keeper);
 /* Before the end: it is told no more of what it lacks. */
 void keeper_finish(struct keeper *keeper);
-/* How long ago the operator lifted a ban on what key lies in, ms; -1: never. */
+/* How long ago the operator lifted a ban around key or in it, ms; -1: never. */
 int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key);
 
 /* The ban on a prefix that was set last, whether it still holds or not. */

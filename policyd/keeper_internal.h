@@ -22,6 +22,8 @@ struct keeper {
     struct error store_error; /* of the last write, ERROR_NONE when it went well */
     int64_t retry_mono_ms;    /* 0: all is written, or on its way for the first time */
     bool is_syncing;          /* a shared store tells all that it has */
+    bool is_finishing;        /* nothing is written any more but what is asked for */
+    bool is_held_up;          /* retelling, by an error */
     bool is_retelling;        /* what a shared store lacks, by */
     struct bans_cursor cursor;
 };
@@ -60,6 +62,9 @@ void keeper_write_lifts(struct keeper_change *change);
 void keeper_write(struct keeper_change *change, const struct store_ban *record,
                   int64_t until_mono_ms);
 void keeper_write_ban(struct keeper_change *change, const struct ban *ban);
+
+/* Once a second: the telling that was held up goes on. */
+void keeper_go_on(struct keeper *keeper);
 
 /* What the store said last: NULL, that it is well. */
 void keeper_note_result(struct keeper *keeper, const struct error *error);

@@ -6,7 +6,7 @@
 #include "common/base/log.h"
 #include "policyd/keeper_internal.h"
 
-#define RETELL_MAX 1000 /* bans, told to the store at once */
+#define RETELL_MAX 200 /* bans, told to the store at once: it has them long before it is late */
 
 /*
  * Two words on one prefix are told apart by a number that only grows: the time, and more
@@ -104,7 +104,7 @@ static enum keeper_word take_lift(struct keeper *keeper, struct ban *ban,
     int64_t mono_ms = clock_mono_ms(keeper->clock), wall_ms = clock_wall_ms(keeper->clock);
 
     if (ban) {
-        log_taken(keeper, "unban", ban, record->jail, ban->until_mono_ms - mono_ms);
+        log_taken(keeper, "unban", ban, ban->jail, ban->until_mono_ms - mono_ms);
         bans_remove(keeper_table(keeper, &record->prefix), ban);
     }
     struct lift *lift = lifts_put(
@@ -151,24 +151,43 @@ enum keeper_word keeper_take(struct keeper *keeper, const struct origin_rules *r
 
 /* --- what the store lacks ------------------------------------------------------------------ */
 
-void keeper_finish(struct keeper *keeper)
+static void stop_retelling(struct keeper *keeper)
 {
     if (keeper->is_retelling)
         bans_cursor_close(&keeper->bans, &keeper->cursor);
     keeper->is_retelling = false;
 }
 
+void keeper_finish(struct keeper *keeper)
+{
+    stop_retelling(keeper);
+    keeper->is_finishing = true;
+}
+
 static void retell(struct keeper *keeper);
 
+/* One that has not come in time may still be on its way: no more until the next tick. */
 static void on_told(const struct error *error, void *ctx)
 {
     struct keeper *keeper = ctx;
+
+    keeper->is_held_up = error != NULL;
+    if (keeper->is_retelling && !error)
+        retell(keeper);
+}
+
+/* Who is away is told all again by the next sync. */
+void keeper_go_on(struct keeper *keeper)
+{
     struct store_health health;
 
+    if (!keeper->is_retelling || !keeper->is_held_up || keeper->pending)
+        return;
     keeper->store->health(keeper->store, &health);
-    if (error && health.error)
-        keeper_finish(keeper); /* the next sync tells all again */
-    else if (keeper->is_retelling)
+    keeper->is_held_up = false;
+    if (health.error)
+        stop_retelling(keeper);
+    else
         retell(keeper);
 }
 
@@ -187,7 +206,7 @@ static void retell(struct keeper *keeper)
         count++;
     }
     if (!ban)
-        keeper_finish(keeper);
+        stop_retelling(keeper);
     if (change)
         keeper_end(change);
 }
@@ -221,6 +240,11 @@ static void retell_lifts(struct keeper *keeper)
     keeper_end(change);
 }
 
+void keeper_break_sync(struct keeper *keeper)
+{
+    keeper->is_syncing = false;
+}
+
 void keeper_begin_sync(struct keeper *keeper)
 {
     keeper->is_syncing = true;
@@ -236,8 +260,11 @@ void keeper_end_sync(struct keeper *keeper)
 {
     keeper->is_syncing = false;
     log_info(NULL, "bans-synced", LOG_UINT("bans", keeper->bans.count));
-    keeper_finish(keeper);
+    if (keeper->is_finishing)
+        return;
+    stop_retelling(keeper);
     keeper->is_retelling = true;
+    keeper->is_held_up = false;
     bans_cursor_open(&keeper->bans, &keeper->cursor);
     retell(keeper);
     retell_logins(keeper);

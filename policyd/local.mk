@@ -40,7 +40,7 @@ libpolicyd_a_SOURCES = \
 	policyd/redis_lookup.c policyd/redis_lookup.h \
 	policyd/redis_map.c policyd/redis_map.h \
 	policyd/redis_nodes.c policyd/redis_nodes.h \
-	policyd/redis_peer.c policyd/redis_peer.h \
+	policyd/redis_server.c policyd/redis_server.h \
 	policyd/redis_script.c policyd/redis_script.h \
 	policyd/redis_value.c policyd/redis_value.h \
 	policyd/pulls.c policyd/pulls.h \

@@ -33,7 +33,7 @@ static void judge(struct redis *redis, const char *why)
     bool was_up = redis->is_up;
 
     redis->is_up = redis_nodes_ready(redis->nodes) > 0 &&
-                   (!redis->subscriber || redis_peer_link(redis->subscriber));
+                   (!redis->subscriber || redis_server_link(redis->subscriber));
     if (!redis->is_up && why) {
         snprintf(redis->why, sizeof(redis->why), "%s", why);
         tell_away(redis, why);
@@ -103,11 +103,15 @@ size_t redis_node_count(const struct redis *redis)
     return redis_nodes_count(redis->nodes);
 }
 
-bool redis_call_node(struct redis *redis, size_t node, size_t argc, const char *const *argv,
+const char *redis_node_address(const struct redis *redis, size_t i)
+{
+    return redis_nodes_address(redis->nodes, i);
+}
+
+bool redis_call_node(struct redis *redis, const char *address, size_t argc, const char *const *argv,
                      const size_t *lens, redis_reply_fn fn, void *ctx)
 {
-    bool is_one = node < redis_nodes_count(redis->nodes);
-    struct redis_link *link = is_one ? redis_nodes_link(redis->nodes, node) : NULL;
+    struct redis_link *link = redis_nodes_link_of_master(redis->nodes, address);
     struct redis_command *command = link ? redis_command_new(argc, argv, lens) : NULL;
 
     if (!command)
@@ -166,7 +170,7 @@ static const char *on_other_guide(size_t i, void *ctx)
 /* Who is no master any more may soon hear nothing of the others. */
 static void move_subscriber(struct redis *redis)
 {
-    struct redis_link *link = redis->subscriber ? redis_peer_link(redis->subscriber) : NULL;
+    struct redis_link *link = redis->subscriber ? redis_server_link(redis->subscriber) : NULL;
 
     if (link && !redis_nodes_have(redis->nodes, redis_link_address(link)))
         redis_link_fail(link, "it is not a master any more");
@@ -288,9 +292,9 @@ struct redis *redis_new(struct loop *loop, const struct clock *clock, const stru
         redis->guide = new_guide(redis);
     if (channel)
         redis->subscriber =
-            redis_peer_new(loop, clock, &redis->login, redis->channel,
-                           &(struct redis_peer_handler){on_subscriber_address, on_subscriber_up,
-                                                        on_guide_down, on_message, redis});
+            redis_server_new(loop, clock, &redis->login, redis->channel,
+                             &(struct redis_server_handler){on_subscriber_address, on_subscriber_up,
+                                                            on_guide_down, on_message, redis});
     return redis;
 }
 
@@ -300,7 +304,7 @@ void redis_free(struct redis **redis)
 
     if (!*redis)
         return;
-    redis_peer_free(&(*redis)->subscriber);
+    redis_server_free(&(*redis)->subscriber);
     redis_guide_free(&(*redis)->guide);
     redis_nodes_free(&(*redis)->nodes);
     while ((command = redis_queue_take(&(*redis)->parked)))

@@ -82,11 +82,12 @@ bool redis_eval(struct redis *redis, const struct redis_script *script, const ch
                 redis_reply_fn fn, void *ctx);
 
 /*
- * The masters, for SCAN: those known now, 1 outside of a Cluster. Numbers hold until the
- * map of the Cluster changes; a call to a number that is none is refused.
+ * The masters, for SCAN: those known now, 1 outside of a Cluster, each by its address, which
+ * is borrowed until the next turn of the loop. A call to one that is no master is refused.
  */
 size_t redis_node_count(const struct redis *redis);
-bool redis_call_node(struct redis *redis, size_t node, size_t argc, const char *const *argv,
+const char *redis_node_address(const struct redis *redis, size_t i);
+bool redis_call_node(struct redis *redis, const char *address, size_t argc, const char *const *argv,
                      const size_t *lens, redis_reply_fn fn, void *ctx);
 
 /* NULL while it is up; borrowed until the next turn of the loop. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "policyd/redis_peer.h"
+#include "policyd/redis_server.h"
 
 #define ASK_MS   2000 /* between two questions */
 #define HURRY_MS 100  /* at least */
@@ -14,7 +14,7 @@
 
 struct redis_guide {
     struct redis_guide_options options;
-    struct redis_peer *peer;
+    struct redis_server *server;
     struct loop_timer *ask;
     size_t turn;   /* whom to ask next */
     unsigned vain; /* answers in a row that did not help */
@@ -78,7 +78,7 @@ static struct redis_command *question(const struct redis_guide *guide)
 static void on_ask(void *ctx)
 {
     struct redis_guide *guide = ctx;
-    struct redis_link *link = redis_peer_link(guide->peer);
+    struct redis_link *link = redis_server_link(guide->server);
     struct redis_command *command;
 
     if (!link || guide->is_asking)
@@ -134,9 +134,9 @@ struct redis_guide *redis_guide_new(const struct redis_guide_options *options)
 
     guide->options = *options;
     guide->ask = loop_timer_new(options->loop, on_ask, guide);
-    guide->peer =
-        redis_peer_new(options->loop, options->clock, options->login, NULL,
-                       &(struct redis_peer_handler){on_address, on_up, on_down, NULL, guide});
+    guide->server =
+        redis_server_new(options->loop, options->clock, options->login, NULL,
+                         &(struct redis_server_handler){on_address, on_up, on_down, NULL, guide});
     return guide;
 }
 
@@ -144,7 +144,7 @@ void redis_guide_free(struct redis_guide **guide)
 {
     if (!*guide)
         return;
-    redis_peer_free(&(*guide)->peer);
+    redis_server_free(&(*guide)->server);
     loop_timer_free(&(*guide)->ask);
     free(*guide);
     *guide = NULL;

@@ -4,7 +4,7 @@
 
 #include "policyd/redis_guide.h"
 #include "policyd/redis_nodes.h"
-#include "policyd/redis_peer.h"
+#include "policyd/redis_server.h"
 
 /* What redis.c and redis_reply.c share. */
 struct redis {
@@ -15,7 +15,7 @@ struct redis {
     struct redis_handler handler;
     struct redis_login login, guide_login;
     struct redis_nodes *nodes;
-    struct redis_peer *subscriber;
+    struct redis_server *subscriber;
     size_t subscriber_turn;
     struct redis_guide *guide; /* NULL: one server */
     struct redis_queue parked; /* to be sent again */

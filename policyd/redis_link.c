@@ -26,6 +26,8 @@
 
 enum state { STATE_CONNECTING, STATE_GREETING, STATE_READY, STATE_ENDED };
 
+#define LOOKUP_MS   15000 /* as long as a resolver tries, with a second server */
+#define READS_MAX   1024
 #define FIRST_WRITE 1 /* commands of a turn that go out first; then twice as many each time */
 
 struct redis_link {
@@ -258,7 +260,7 @@ static int take_all(struct redis_link *link)
     return 0;
 }
 
-/* 0, or -1 and a reason. */
+/* 1: something came; 0: nothing did; -1 and a reason. */
 static int read_some(struct redis_link *link, const char **why_r)
 {
     char bytes[READ_SIZE];
@@ -272,7 +274,7 @@ static int read_some(struct redis_link *link, const char **why_r)
     link->heard_mono_ms = now_of(link);
     *why_r = "what it sent is no reply, or too long";
     redis_reader_feed(link->reader, bytes, (size_t)n);
-    return take_all(link);
+    return take_all(link) == 0 ? 1 : -1;
 }
 
 static int finish_connect(struct redis_link *link, const char **why_r)
@@ -297,11 +299,11 @@ static void on_io(unsigned events, void *ctx)
         result = finish_connect(link, &why);
     if (result == 0 && (events & LOOP_READ))
         result = read_some(link, &why);
-    if (result == 0 && !link->is_failing && (events & LOOP_WRITE) && write_out(link) != 0) {
+    if (result >= 0 && !link->is_failing && (events & LOOP_WRITE) && write_out(link) != 0) {
         why = strerror(errno);
         result = -1;
     }
-    if (result != 0)
+    if (result < 0)
         end_with(link, why);
     else if (link->is_failing)
         end(link);
@@ -325,6 +327,7 @@ static void open_socket(struct redis_link *link, const struct endpoint *endpoint
         return;
     }
     link->io = loop_io_new(link->loop, link->fd, LOOP_WRITE, on_io, link);
+    greet(link);
 }
 
 static void on_looked_up(const struct addr *addr, void *ctx)
@@ -356,6 +359,16 @@ static void look_up(struct redis_link *link, unsigned turn)
     free(host);
 }
 
+/* 0, or -1 and a reason: so that it is not blamed for what we had no time to read. */
+static int read_all(struct redis_link *link, const char **why_r)
+{
+    int result = 1;
+
+    for (unsigned reads = 0; reads < READS_MAX && result > 0 && !link->is_failing; reads++)
+        result = read_some(link, why_r);
+    return result < 0 ? -1 : 0;
+}
+
 /* Late, or asked whether it lives. What came while we stood still counts. */
 static void on_watch(void *ctx)
 {
@@ -364,7 +377,11 @@ static void on_watch(void *ctx)
     const char *why = NULL;
     char late[64];
 
-    if (link->state >= STATE_GREETING && read_some(link, &why) != 0) {
+    if (link->lookup) {
+        end_with(link, "the name is not looked up in time");
+        return;
+    }
+    if (link->state >= STATE_GREETING && read_all(link, &why) != 0) {
         end_with(link, why);
         return;
     }
@@ -404,7 +421,7 @@ struct redis_link *redis_link_new(struct loop *loop, const struct clock *clock, 
     link->flush = loop_timer_new(loop, on_flush, link);
     link->watch = loop_timer_new(loop, on_watch, link);
     link->heard_mono_ms = now_of(link);
-    greet(link);
+    loop_timer_start(link->watch, LOOKUP_MS);
     if (endpoint_parse(address, &endpoint, &reason) == 0)
         open_socket(link, &endpoint);
     else

@@ -14,7 +14,7 @@
 struct node {
     struct redis_nodes *nodes;
     char address[REDIS_ADDRESS_MAX];
-    struct redis_peer *peer;
+    struct redis_server *server;
     bool is_up;
     bool is_kept;          /* while the map changes */
     int64_t named_mono_ms; /* by the last redirection; 0: by none */
@@ -42,7 +42,7 @@ void redis_nodes_free(struct redis_nodes **nodes)
     if (!*nodes)
         return;
     for (size_t i = 0; i < (*nodes)->count; i++) {
-        redis_peer_free(&(*nodes)->items[i]->peer);
+        redis_server_free(&(*nodes)->items[i]->server);
         free((*nodes)->items[i]);
     }
     free((*nodes)->items);
@@ -81,9 +81,9 @@ static struct node *new_node(struct redis_nodes *nodes, const char *address)
 
     node->nodes = nodes;
     snprintf(node->address, sizeof(node->address), "%s", address);
-    node->peer =
-        redis_peer_new(options->loop, options->clock, options->login, NULL,
-                       &(struct redis_peer_handler){on_address, on_up, on_down, NULL, node});
+    node->server =
+        redis_server_new(options->loop, options->clock, options->login, NULL,
+                         &(struct redis_server_handler){on_address, on_up, on_down, NULL, node});
     return node;
 }
 
@@ -122,7 +122,7 @@ static void drop(struct node **old, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (old[i]->is_kept)
             continue;
-        redis_peer_drop(&old[i]->peer);
+        redis_server_drop(&old[i]->server);
         free(old[i]);
     }
     free(old);
@@ -187,7 +187,12 @@ bool redis_nodes_have(const struct redis_nodes *nodes, const char *address)
 
 struct redis_link *redis_nodes_link(const struct redis_nodes *nodes, size_t i)
 {
-    return i < nodes->count ? redis_peer_link(nodes->items[i]->peer) : NULL;
+    return i < nodes->count ? redis_server_link(nodes->items[i]->server) : NULL;
+}
+
+struct redis_link *redis_nodes_link_of_master(const struct redis_nodes *nodes, const char *address)
+{
+    return redis_nodes_have(nodes, address) ? redis_nodes_link(nodes, find(nodes, address)) : NULL;
 }
 
 struct redis_link *redis_nodes_link_of_slot(const struct redis_nodes *nodes, unsigned slot)

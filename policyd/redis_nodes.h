@@ -3,7 +3,7 @@
 #define PN_POLICYD_REDIS_NODES_H
 
 #include "policyd/redis_map.h"
-#include "policyd/redis_peer.h"
+#include "policyd/redis_server.h"
 
 /* The masters, each with a connection, and which of them a key is at. */
 struct redis_nodes;
@@ -39,6 +39,8 @@ bool redis_nodes_have(const struct redis_nodes *nodes, const char *address);
 
 /* NULL: away. By address: one that is not known yet becomes so, and is away until it is up. */
 struct redis_link *redis_nodes_link(const struct redis_nodes *nodes, size_t i);
+/* Of a master in the map. */
+struct redis_link *redis_nodes_link_of_master(const struct redis_nodes *nodes, const char *address);
 struct redis_link *redis_nodes_link_of_slot(const struct redis_nodes *nodes, unsigned slot);
 struct redis_link *redis_nodes_link_of_address(struct redis_nodes *nodes, const char *address);
 

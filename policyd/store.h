@@ -111,6 +111,8 @@ struct store_listener {
     /* It can be asked again, and tells all that stand there; then, that it has. */
     void (*begin_sync)(void *ctx);
     void (*end_sync)(void *ctx);
+    /* Or that it cannot tell all of them now. */
+    void (*break_sync)(void *ctx);
     void (*take_window)(const struct store_window *window, void *ctx);
     void *ctx;
 };
@@ -154,8 +156,8 @@ struct store {
     /*
      * Of a store that several share, else NULL. listen comes before load, which gives a
      * store that is there a moment to tell its bans. hit takes the event always; fn is never
-     * called before it has returned. delete_ban does nothing: bans end by themselves, and
-     * what is lifted is put as such.
+     * called before it has returned. It has no delete_ban: bans end by themselves, and what is
+     * lifted is put as such.
      */
     void (*listen)(struct store *store, const struct store_listener *listener);
     void (*hit)(struct store *store, const struct store_hit *hit, store_hit_fn fn, void *ctx);

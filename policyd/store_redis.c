@@ -40,7 +40,7 @@ static void on_wait(void *ctx)
     while (store->first_wait && store->first_wait->due_mono_ms <= now_ms) {
         struct redis_wait *wait = store->first_wait;
         redis_store_stop_waiting(store, wait);
-        store->is_silent = true;
+        store->is_silent |= wait->is_sent;
         wait->late(wait);
     }
     if (store->first_wait)
@@ -53,6 +53,7 @@ void redis_store_wait(struct redis_store *store, struct redis_wait *wait, bool i
     int64_t ms = is_sent && !store->is_silent ? STORE_WAIT_MS : 0;
 
     wait->is_waiting = true;
+    wait->is_sent = is_sent;
     wait->due_mono_ms = clock_mono_ms(store->clock) + ms;
     wait->prev = ms ? store->last_wait : NULL;
     wait->next = ms ? NULL : store->first_wait;
@@ -104,7 +105,8 @@ static void on_retry(void *ctx)
 
     if (!redis_why_down(store->redis)) {
         redis_store_resend(store);
-        if (store->is_unsynced && !store->scan)
+        if (store->is_unsynced && !store->scan &&
+            clock_mono_ms(store->clock) >= store->sync_mono_ms)
             redis_store_sync(store);
     }
     loop_timer_start(store->retry_timer, RETRY_MS);
@@ -155,6 +157,11 @@ static void listen_to(struct store *store, const struct store_listener *listener
     redis_of(store)->listener = *listener;
 }
 
+static void on_limit(void *ctx)
+{
+    loop_stop(ctx);
+}
+
 /* Nobody is served yet: until its bans are here, or it has had its time. */
 static int load(struct store *base, store_load_fn fn, void *ctx, struct error *error_r)
 {
@@ -164,21 +171,12 @@ static int load(struct store *base, store_load_fn fn, void *ctx, struct error *e
     (void)ctx;
     (void)error_r;
     store->is_loading = true;
-    struct loop_timer *limit = loop_timer_new(store->loop, (loop_fn)loop_stop, store->loop);
+    struct loop_timer *limit = loop_timer_new(store->loop, on_limit, store->loop);
     loop_timer_start(limit, STORE_REDIS_LOAD_MS);
     loop_run(store->loop);
     loop_timer_free(&limit);
     store->is_loading = false;
     return 0;
-}
-
-static void delete_ban(struct store *store, const struct prefix *prefix, store_done_fn done,
-                       void *ctx)
-{
-    (void)store;
-    (void)prefix;
-    (void)done;
-    (void)ctx;
 }
 
 static void health(const struct store *base, struct store_health *health_r)
@@ -216,7 +214,6 @@ struct store *store_redis_open(struct loop *loop, const struct clock *clock,
     *store = (struct redis_store){
         .store = {.load = load,
                   .put_ban = redis_store_put_ban,
-                  .delete_ban = delete_ban,
                   .listen = listen_to,
                   .hit = redis_store_hit,
                   .health = health,

@@ -14,9 +14,9 @@
  * from a channel. Nothing is asked while somebody waits for the answer "is it banned".
  *
  * While it is away, events are counted in memory by who asks, and up to
- * STORE_REDIS_QUEUE_MAX of them are kept, to be counted there at their own time later; the
- * oldest give way. What was sent and not answered when a connection broke is sent again: it
- * may count twice.
+ * STORE_REDIS_QUEUE_MAX of them are kept, to be counted there at their own time later; what
+ * waited longest gives way. What was sent and not answered when a connection broke is sent again:
+ * it may count twice.
  */
 #define STORE_REDIS_QUEUE_MAX 65536
 #define STORE_REDIS_LOAD_MS   2000 /* so long at most the start waits for the bans */

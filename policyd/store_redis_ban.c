@@ -85,11 +85,14 @@ static void on_put(enum redis_status status, const struct redis_value *value, vo
     size_t len;
     const char *text = redis_string(value, &len);
 
-    redis_store_hear(store);
     if (status == REDIS_LOST) {
         say_error(put, "Redis was lost before it answered");
-    } else if (redis_kind(value) != REDIS_STRING ||
-               store_redis_read_dated_ban(text, len, clock_wall_ms(store->clock), &ban)) {
+        put_free(put);
+        return;
+    }
+    redis_store_hear(store);
+    if (redis_kind(value) != REDIS_STRING ||
+        store_redis_read_dated_ban(text, len, clock_wall_ms(store->clock), &ban)) {
         redis_store_complain(store, "a ban", value);
         say_error(put, redis_kind(value) == REDIS_ERROR ? text : "Redis answers what no ban is");
     } else {

@@ -149,16 +149,17 @@ static void take_answers(struct redis_hit *hit, const struct redis_value *value)
     fn(STORE_HIT_ANSWER, answers, ctx);
 }
 
+/* The answer to one from the queue makes room for the next. */
 static void on_answer(enum redis_status status, const struct redis_value *value, void *ctx)
 {
     struct redis_hit *hit = ctx;
     struct redis_store *store = hit->store;
+    bool was_resent = hit->is_resent;
 
-    redis_store_hear(store);
-    if (hit->is_resent)
-        store->resent--;
+    store->resent -= was_resent;
     hit->is_resent = false;
     if (status == REDIS_DONE) {
+        redis_store_hear(store);
         take_answers(hit, value);
     } else if (hit->is_look) {
         give_up(hit);
@@ -166,7 +167,7 @@ static void on_answer(enum redis_status status, const struct redis_value *value,
         queue_up(hit);
         say_late(hit);
     }
-    if (!redis_why_down(store->redis))
+    if (was_resent && status == REDIS_DONE)
         redis_store_resend(store);
 }
 
@@ -221,16 +222,26 @@ void redis_store_hit(struct store *base, const struct store_hit *from, store_hit
     redis_store_wait(store, &hit->wait, hit->is_sent);
 }
 
-/* The oldest first; what a part of a Cluster refuses goes to the end. */
+/*
+ * The oldest first. In a Cluster what one master refuses goes behind the others; so many are
+ * tried in one go that who waits for us does not notice.
+ */
 void redis_store_resend(struct redis_store *store)
 {
-    for (size_t looks = store->queued; looks && store->resent < RESEND_MAX; looks--) {
+    size_t refused = 0, refused_max = store->is_cluster ? RESEND_MAX : 1;
+
+    while (store->first_queued && store->resent < RESEND_MAX && refused < refused_max) {
         struct redis_hit *hit = store->first_queued;
-        unqueue(hit);
-        hit->is_resent = send_hit(hit);
-        if (hit->is_resent)
+        if (send_hit(hit)) {
+            unqueue(hit);
+            hit->is_resent = true;
             store->resent++;
-        else
-            queue_up(hit);
+        } else {
+            refused++;
+            if (store->is_cluster) {
+                unqueue(hit);
+                queue_up(hit);
+            }
+        }
     }
 }

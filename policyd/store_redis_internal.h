@@ -17,6 +17,7 @@ struct redis_scan;
 struct redis_wait {
     struct redis_wait *prev, *next;
     bool is_waiting;
+    bool is_sent;
     int64_t due_mono_ms;
     void (*late)(struct redis_wait *wait);
 };
@@ -48,6 +49,7 @@ struct redis_store {
 
     struct redis_scan *scan;  /* NULL: none runs */
     struct redis_scan *scans; /* also those that were stopped and still have answers due */
+    int64_t sync_mono_ms;     /* not again before, unless one comes up */
     bool is_unsynced;         /* the last one failed, or was broken off */
     bool is_loading;          /* load() runs the loop */
     bool has_complained;      /* of an answer, since it came up */

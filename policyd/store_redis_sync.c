@@ -11,7 +11,8 @@
 #include "policyd/store_redis_internal.h"
 #include "policyd/store_redis_text.h"
 
-#define SCAN_COUNT "1000" /* keys that Redis looks at in one go */
+#define SYNC_RETRY_MS 5000
+#define SCAN_COUNT    "1000" /* keys that Redis looks at in one go */
 
 /* As MGET, but of what somebody else has put there no more than shows that it is no ban. */
 #define LAST_BYTE "512"
@@ -34,7 +35,7 @@ struct redis_scan {
     size_t node_count;
     struct scan_node {
         struct redis_scan *scan;
-        size_t number;
+        char *address;
         int64_t ahead_ms; /* of its clock before our wall clock */
     } nodes[];
 };
@@ -46,6 +47,8 @@ static void scan_free(struct redis_scan *scan)
     while (*link != scan)
         link = &(*link)->next;
     *link = scan->next;
+    for (size_t i = 0; i < scan->node_count; i++)
+        free(scan->nodes[i].address);
     buf_fini(&scan->pattern);
     free(scan);
 }
@@ -56,7 +59,15 @@ void redis_store_free_scans(struct redis_store *store)
         scan_free(store->scans);
 }
 
-/* The last answer has come. What failed is done again when it comes up, or by the retry. */
+/* What failed, or was broken off, is done again when it comes up, or later. */
+static void leave_unsynced(struct redis_store *store)
+{
+    store->is_unsynced = true;
+    store->sync_mono_ms = clock_mono_ms(store->clock) + SYNC_RETRY_MS;
+    store->listener.break_sync(store->listener.ctx);
+}
+
+/* The last answer has come. */
 static void finish(struct redis_scan *scan)
 {
     struct redis_store *store = scan->store;
@@ -66,9 +77,11 @@ static void finish(struct redis_scan *scan)
     if (is_stopped)
         return;
     store->scan = NULL;
-    store->is_unsynced = has_failed;
-    if (has_failed)
+    if (has_failed) {
+        leave_unsynced(store);
         return;
+    }
+    store->is_unsynced = false;
     store->listener.end_sync(store->listener.ctx);
     if (store->is_loading)
         loop_stop(store->loop);
@@ -160,7 +173,7 @@ static void ask_all(struct scan_node *node, size_t count, const char **argv, siz
     argv[0] = "EVAL", argv[1] = READ_ALL, argv[2] = number;
     for (size_t i = 0; i < 3; i++)
         lens[i] = strlen(argv[i]);
-    count_call(node->scan, redis_call_node(node->scan->store->redis, node->number, count + 3, argv,
+    count_call(node->scan, redis_call_node(node->scan->store->redis, node->address, count + 3, argv,
                                            lens, on_values, node));
 }
 
@@ -192,7 +205,7 @@ static void ask_keys(struct scan_node *node, const char *cursor)
     const char *const argv[] = {"SCAN",  cursor,    "MATCH", buf_str(&node->scan->pattern),
                                 "COUNT", SCAN_COUNT};
 
-    count_call(node->scan, redis_call_node(node->scan->store->redis, node->number, 6, argv, NULL,
+    count_call(node->scan, redis_call_node(node->scan->store->redis, node->address, 6, argv, NULL,
                                            on_keys, node));
 }
 
@@ -231,6 +244,20 @@ static void on_time(enum redis_status status, const struct redis_value *value, v
     end_if_last(scan);
 }
 
+/* A master that is away is read when it joins. */
+static void ask_time(struct redis_scan *scan, size_t i)
+{
+    struct redis_store *store = scan->store;
+    struct scan_node *node = &scan->nodes[i];
+
+    *node =
+        (struct scan_node){.scan = scan, .address = x_strdup(redis_node_address(store->redis, i))};
+    bool is_sent = redis_call_node(store->redis, node->address, 1, (const char *[]){"TIME"}, NULL,
+                                   on_time, node);
+    scan->due += is_sent;
+    scan->has_failed |= !is_sent && !store->is_cluster;
+}
+
 /* --- beginning and end ---------------------------------------------------------------------- */
 
 void redis_store_stop_sync(struct redis_store *store)
@@ -241,7 +268,7 @@ void redis_store_stop_sync(struct redis_store *store)
         return;
     store->scan = NULL;
     scan->is_stopped = true;
-    store->is_unsynced = true;
+    leave_unsynced(store);
 }
 
 void redis_store_sync(struct redis_store *store)
@@ -256,10 +283,7 @@ void redis_store_sync(struct redis_store *store)
     scan->node_count = count;
     store->listener.begin_sync(store->listener.ctx);
     store_redis_put_ban_pattern(&scan->pattern, store->prefix);
-    for (size_t i = 0; i < count; i++) {
-        scan->nodes[i] = (struct scan_node){.scan = scan, .number = i};
-        count_call(scan, redis_call_node(store->redis, i, 1, (const char *[]){"TIME"}, NULL,
-                                         on_time, &scan->nodes[i]));
-    }
+    for (size_t i = 0; i < count; i++)
+        ask_time(scan, i);
     end_if_last(scan);
 }

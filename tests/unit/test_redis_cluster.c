@@ -141,11 +141,12 @@ static void test_spread(void **state)
     for (unsigned i = 0; i < COUNT(answers); i++)
         assert_string_equal(answers[i].text, "OK");
     for (size_t i = 0; i < MASTERS; i++) {
-        assert_true(redis_call_node(scene->redis, i, 4, argv, NULL, on_scan, &found));
+        assert_true(redis_call_node(scene->redis, redis_node_address(scene->redis, i), 4, argv,
+                                    NULL, on_scan, &found));
         assert_null(strstr(server_do(scene, i, "INFO errorstats"), "MOVED"));
         assert_true(number_of(server_do(scene, i, "DBSIZE")) > 50);
     }
-    assert_false(redis_call_node(scene->redis, MASTERS, 4, argv, NULL, on_scan, &found));
+    assert_false(redis_call_node(scene->redis, "127.0.0.1:1", 4, argv, NULL, on_scan, &found));
     FIXTURE_TURN_UNTIL(scene->loop, redis_in_flight(scene->redis) == 0);
     assert_int_equal(found, COUNT(answers));
     server_do(scene, 2, "PUBLISH postern:bans hello");

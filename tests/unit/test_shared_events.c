@@ -78,19 +78,18 @@ static void start(size_t i)
     });
 }
 
-static int setup(void **state)
+static int setup_with(const char *first, const char *second)
 {
     struct error error = {0};
 
-    (void)state;
     world = calloc(1, sizeof(*world));
     scene_setup(&world->scene_state);
     world->scene = world->scene_state;
     if (!world->scene)
         return 0;
     server_start(world->scene, 0, "");
-    world->configs[0] = load_with("redis { timeout = \"30s\" }");
-    world->configs[1] = load_with("redis { timeout = \"30s\" }\nignoreip = {\"" CLIENT "\"}");
+    world->configs[0] = load_with(first);
+    world->configs[1] = load_with(second);
     for (size_t i = 0; i < 2; i++)
         origin_rules_init(&world->rules[i], world->configs[i]);
     for (size_t i = 0; i < ENGINES; i++) {
@@ -99,6 +98,20 @@ static int setup(void **state)
     }
     SCENE_TURN_UNTIL(world->scene, is_settled());
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_with("redis { timeout = \"30s\" }",
+                      "redis { timeout = \"30s\" }\nignoreip = {\"" CLIENT "\"}");
+}
+
+/* The connection of the commands is given up while that of the channel is still thought well. */
+static int setup_impatient(void **state)
+{
+    (void)state;
+    return setup_with("redis { timeout = \"1s\" }", "redis { timeout = \"1s\" }");
 }
 
 static int teardown(void **state)
@@ -252,6 +265,38 @@ static uint64_t seconds_banned(size_t i)
     return engine_judge(world->engines[i], &peer, "alice", CONFIG_ACTS_SMTP).seconds;
 }
 
+static size_t queued(size_t i)
+{
+    struct store_health health;
+
+    world->stores[i]->health(world->stores[i], &health);
+    return health.queued;
+}
+
+/* To look at each of them for each of them would take minutes. */
+static void many_that_are_lost_together_are_counted_in_a_moment(void **state)
+{
+    const unsigned many = 20000;
+    struct origin_peer peer = client();
+
+    (void)state;
+    if (!world->scene)
+        skip();
+    server_signal(world->scene, 0, SIGSTOP);
+    for (unsigned i = 0; i < many; i++) {
+        struct event event = {.kind = CONFIG_EVENT_RECIPIENT,
+                              .login = "alice",
+                              .fingerprint = "",
+                              .weight = 1,
+                              .is_of_mail = true};
+        engine_report(world->engines[HERE], &peer, &event, on_done, NULL);
+    }
+    SCENE_TURN_UNTIL(world->scene, world->answers == many);
+    SCENE_TURN_UNTIL(world->scene, queued(HERE) == many);
+    wake();
+    assert_in_range(sent(HERE), many, 2 * many); /* some had reached it before it slept */
+}
+
 /* Memory has banned it by the time when Redis says that it is to be banned. */
 static void a_login_is_banned_once_for_one_event(void **state)
 {
@@ -343,6 +388,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_late_answer_bans_nobody_who_was_let_off_meanwhile, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(many_that_are_lost_together_are_counted_in_a_moment,
+                                        setup_impatient, teardown),
         cmocka_unit_test_setup_teardown(a_login_is_banned_once_for_one_event, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lift_that_redis_refused_is_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_huge_value_under_a_name_of_ours_keeps_no_ban_back, setup,

@@ -212,12 +212,12 @@ struct jail_count jail_count_of(const struct config_jail *jail, const struct eve
 
 static bool add(const struct jail_count *by, struct window *window, int64_t now_ms)
 {
-    if (!by->hash_max)
-        window_add(window, by->findtime_ms, now_ms);
-    else if (!window_add_distinct(window, by->findtime_ms, by->hash, by->hash_max, now_ms))
+    bool is_distinct = by->hash_max != 0;
+
+    if (is_distinct &&
+        !window_add_distinct(window, by->findtime_ms, by->hash, by->hash_max, now_ms))
         return false;
-    for (unsigned i = 1; i < by->weight; i++)
-        window_add(window, by->findtime_ms, now_ms);
+    window_add_many(window, by->findtime_ms, by->weight - is_distinct, now_ms);
     return true;
 }
 

@@ -68,7 +68,7 @@ const char *jail_login(const struct config_jail *jail, const char *login);
 /*
  * What it counts an event by: the client's net, or a hash of its login (in any case) or the
  * login's domain, with the client's net or without, as an address of another family, which no net
- * contains and nothing bans.
+ * contains. A ban of a login has the first of them, too.
  */
 #define JAIL_KEY_LOGIN        16
 #define JAIL_KEY_CLIENT_LOGIN 17

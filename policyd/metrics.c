@@ -256,7 +256,7 @@ static const struct {
     {{NAME("keys"), METRIC_GAUGE, "Keys that jails count now.", {NULL}}, put_keys},
     {{NAME("store_up"), METRIC_GAUGE, "1 while the store takes what it is told, else 0.", {NULL}},
      put_store_up},
-    {{NAME("store_pending"), METRIC_GAUGE, "Writes that the store has not answered.", {NULL}},
+    {{NAME("store_pending"), METRIC_GAUGE, "What the store has not answered.", {NULL}},
      put_pending},
     {{NAME("store_queued"),
       METRIC_GAUGE,

@@ -13,7 +13,7 @@
 #define PORT_MAX 65535
 
 /* What is told, and why. */
-struct decision {
+struct reply {
     struct judgement judgement;
     const struct config_jail *deferring; /* a client, for what came from there */
     struct limit limit;                  /* of what this login submits */
@@ -60,9 +60,9 @@ static void put_ban(const struct engine *engine, const struct judgement *judgeme
  * the login may send, but not so much. What Postfix's own access rules say, too.
  */
 static void put_refusal(const struct engine *engine, const struct attr_list *request,
-                        const struct decision *decision, struct buf *action)
+                        const struct reply *reply, struct buf *action)
 {
-    const struct judgement *judgement = &decision->judgement;
+    const struct judgement *judgement = &reply->judgement;
     char addr[ADDR_TEXT_MAX];
 
     addr_format(&judgement->origin.addr, addr);
@@ -71,37 +71,36 @@ static void put_refusal(const struct engine *engine, const struct attr_list *req
         put_ban(engine, judgement, login ? limit_login(login) : addr, action);
     } else if (judgement->verdict == VERDICT_REFUSED) {
         buf_printf(action, "554 5.7.1 %s cannot be a client of this gateway", addr);
-    } else if (decision->limit.jail) {
+    } else if (reply->limit.jail) {
         buf_printf(action, "450 4.7.1 ");
-        limit_put_text(decision->limit.jail, attr_get_or_empty(request, "sasl_username"),
-                       decision->limit.seconds, action);
+        limit_put_text(reply->limit.jail, attr_get_or_empty(request, "sasl_username"),
+                       reply->limit.seconds, action);
     } else {
         buf_printf(action, "450 4.7.0 too much came from %s; try again later", addr);
     }
 }
 
-static bool goes_on(const struct decision *decision)
+static bool goes_on(const struct reply *reply)
 {
-    return decision->judgement.verdict == VERDICT_GO_ON && !decision->deferring &&
-           !decision->limit.jail;
+    return reply->judgement.verdict == VERDICT_GO_ON && !reply->deferring && !reply->limit.jail;
 }
 
 static void put_action(const struct engine *engine, const struct attr_list *request,
-                       const struct decision *decision, struct buf *out)
+                       const struct reply *reply, struct buf *out)
 {
     struct buf action = {0};
 
-    if (goes_on(decision)) {
+    if (goes_on(reply)) {
         attr_put(out, "action", "DUNNO");
     } else {
-        put_refusal(engine, request, decision, &action);
+        put_refusal(engine, request, reply, &action);
         attr_put(out, "action", buf_str(&action));
     }
     attr_end(out);
     buf_fini(&action);
 }
 
-static void count(struct stats *stats, const struct decision *decision)
+static void count(struct stats *stats, const struct reply *reply)
 {
     static const enum stat stat_of[] = {
         [VERDICT_GO_ON] = STAT_POLICY_DEFERRED,
@@ -109,8 +108,8 @@ static void count(struct stats *stats, const struct decision *decision)
         [VERDICT_REFUSED] = STAT_POLICY_REFUSED,
     };
 
-    stats->count[goes_on(decision) ? STAT_POLICY_GO_ON : stat_of[decision->judgement.verdict]]++;
-    origins_count(&stats->policy_origins, &decision->judgement.origin);
+    stats->count[goes_on(reply) ? STAT_POLICY_GO_ON : stat_of[reply->judgement.verdict]]++;
+    origins_count(&stats->policy_origins, &reply->judgement.origin);
 }
 
 static void log_judgement(const struct engine *engine, const struct attr_list *request,
@@ -209,20 +208,20 @@ static void log_deferral(const struct engine *engine, const struct attr_list *re
 }
 
 /* Who has logged in is not deferred for what others sent from there, but for what he did. */
-static void defer(struct engine *engine, const struct attr_list *request, struct decision *decision)
+static void defer(struct engine *engine, const struct attr_list *request, struct reply *reply)
 {
-    const struct origin *origin = &decision->judgement.origin;
+    const struct origin *origin = &reply->judgement.origin;
 
-    if (decision->judgement.unforced != VERDICT_GO_ON)
-        decision->limit.jail = NULL;
+    if (reply->judgement.unforced != VERDICT_GO_ON)
+        reply->limit.jail = NULL;
     else if (!*attr_get_or_empty(request, "sasl_username"))
-        decision->deferring = engine_defers(engine, origin);
-    if (decision->limit.jail)
-        log_deferral(engine, request, origin, decision->limit.jail);
-    if (decision->deferring)
-        log_deferral(engine, request, origin, decision->deferring);
+        reply->deferring = engine_defers(engine, origin);
+    if (reply->limit.jail)
+        log_deferral(engine, request, origin, reply->limit.jail);
+    if (reply->deferring)
+        log_deferral(engine, request, origin, reply->deferring);
     if (!engine_config(engine)->enforce)
-        decision->limit.jail = decision->deferring = NULL;
+        reply->limit.jail = reply->deferring = NULL;
 }
 
 static struct judgement judge(struct engine *engine, const struct origin_peer *peer,
@@ -232,13 +231,13 @@ static struct judgement judge(struct engine *engine, const struct origin_peer *p
                         CONFIG_ACTS_SMTP);
 }
 
-static void answer(struct engine *engine, const struct attr_list *request,
-                   struct decision *decision, struct buf *out)
+static void answer(struct engine *engine, const struct attr_list *request, struct reply *reply,
+                   struct buf *out)
 {
-    log_judgement(engine, request, &decision->judgement);
-    defer(engine, request, decision);
-    count(engine_stats(engine), decision);
-    put_action(engine, request, decision, out);
+    log_judgement(engine, request, &reply->judgement);
+    defer(engine, request, reply);
+    count(engine_stats(engine), reply);
+    put_action(engine, request, reply, out);
 }
 
 enum policy_answer policy_answer(struct engine *engine, const struct attr_list *request,
@@ -246,36 +245,36 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
                                  struct buf *out)
 {
     struct origin_peer peer = peer_of(request);
-    struct decision decision = {0};
+    struct reply reply = {0};
     struct handin handin;
     bool is_later = false;
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
         return POLICY_NO_REQUEST;
     if (is_connection(request)) {
-        is_later = engine_admit(engine, &peer, done, ctx, &decision.judgement);
+        is_later = engine_admit(engine, &peer, done, ctx, &reply.judgement);
     } else {
         look_for_honeypot(engine, request, &peer);
         is_later = take_handin(request, &handin) &&
-                   engine_hand_in(engine, &peer, &handin, done, ctx, &decision.limit);
-        decision.judgement = judge(engine, &peer, request);
+                   engine_hand_in(engine, &peer, &handin, done, ctx, &reply.limit);
+        reply.judgement = judge(engine, &peer, request);
     }
-    *origin_r = decision.judgement.origin;
+    *origin_r = reply.judgement.origin;
     if (is_later)
         return POLICY_LATER;
-    answer(engine, request, &decision, out);
+    answer(engine, request, &reply, out);
     return POLICY_NOW;
 }
 
 void policy_conclude(struct engine *engine, const struct attr_list *request,
                      const struct origin *origin, struct buf *out)
 {
-    struct decision decision = {
+    struct reply reply = {
         .judgement = engine_judge_origin(
             engine, origin, attr_get_or_empty(request, "sasl_username"), CONFIG_ACTS_SMTP),
     };
 
-    answer(engine, request, &decision, out);
+    answer(engine, request, &reply, out);
 }
 
 /* --- over a connection ------------------------------------------------------------------- */

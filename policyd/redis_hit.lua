@@ -6,7 +6,7 @@
 -- ARGV[2]  how long ago the event was, ms
 -- ARGV[3]  what began before so many ms ago is void; -1: nothing is
 -- ARGV[4]  the channel that is told of what is reached
--- ARGV[5…] one a jail, packed: see policyd/store_redis_hit.c
+-- ARGV[5…] one a jail, packed: see policyd/store_redis_text.c
 --
 -- The counter is a string of records, one a jail: identity (4 bytes), start (6), current (1),
 -- previous (1). Where these have no room, or there are hashes, current is 255 and previous the

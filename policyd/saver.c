@@ -252,7 +252,6 @@ bool saver_is_busy(const struct saver *saver)
     return saver->busy_count > 0;
 }
 
-/* Past the limit, a restart would count on what was forgotten: as far as findtime reaches. */
 static uint8_t bits_of(const struct config_jail *jail, const struct prefix *prefix)
 {
     if (jail_key_is_hash(prefix))
@@ -260,6 +259,7 @@ static uint8_t bits_of(const struct config_jail *jail, const struct prefix *pref
     return (uint8_t)(prefix->addr.family == ADDR_IPV4 ? jail->prefix4 : jail->prefix6);
 }
 
+/* Past the limit, a restart would count on what was forgotten: as far as findtime reaches. */
 void saver_forget(struct saver *saver, size_t jail_index, const struct prefix *prefix)
 {
     const struct config_jail *jail = &saver->jails[jail_index];

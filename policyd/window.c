@@ -136,16 +136,16 @@ static void advance(struct window *window, int64_t findtime_ms, int64_t now_ms)
     }
 }
 
-static void count_one(struct window *window)
+void window_add_many(struct window *window, int64_t findtime_ms, uint32_t count, int64_t now_ms)
 {
-    if (window->current < WINDOW_COUNT_MAX)
-        window->current++;
+    advance(window, findtime_ms, now_ms);
+    uint32_t room = WINDOW_COUNT_MAX - window->current;
+    window->current += count < room ? count : room;
 }
 
 void window_add(struct window *window, int64_t findtime_ms, int64_t now_ms)
 {
-    advance(window, findtime_ms, now_ms);
-    count_one(window);
+    window_add_many(window, findtime_ms, 1, now_ms);
 }
 
 static bool has_hash(const struct window_hashes *hashes, uint32_t hash)
@@ -191,6 +191,7 @@ bool window_add_distinct(struct window *window, int64_t findtime_ms, uint32_t ha
     if (has_hash(window->hashes, hash))
         return false;
     remember_hash(window, hash, hash_max);
-    count_one(window);
+    if (window->current < WINDOW_COUNT_MAX)
+        window->current++;
     return true;
 }

@@ -60,8 +60,9 @@ void window_restore(struct window *window, const struct window_state *state);
 /* Make its counts what they are elsewhere; its hashes stay. */
 void window_follow(struct window *window, int64_t start_ms, uint32_t current, uint32_t previous);
 
-/* Count one event. findtime_ms is 1 to WINDOW_FINDTIME_MAX. */
+/* Count one event, or so many at once. findtime_ms is 1 to WINDOW_FINDTIME_MAX. */
 void window_add(struct window *window, int64_t findtime_ms, int64_t now_ms);
+void window_add_many(struct window *window, int64_t findtime_ms, uint32_t count, int64_t now_ms);
 
 /* The same for one event with a hash; false when it was seen and therefore not counted. */
 bool window_add_distinct(struct window *window, int64_t findtime_ms, uint32_t hash,

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
+#include "common/config/config.h"
 
 struct ban {
     struct prefixset_node node;
     int64_t until_mono_ms;
     unsigned round;
+    enum bantable_reach reach;
 };
 
 static struct ban *ban_of(struct prefixset_node *node)
@@ -67,7 +69,8 @@ void bantable_fini(struct bantable *table)
     prefixset_fini(&table->set);
 }
 
-bool bantable_put(struct bantable *table, const struct prefix *prefix, int64_t until_mono_ms)
+bool bantable_put(struct bantable *table, const struct prefix *prefix, enum bantable_reach reach,
+                  int64_t until_mono_ms)
 {
     struct ban *ban = ban_of(prefixset_find(&table->set, prefix));
 
@@ -79,6 +82,7 @@ bool bantable_put(struct bantable *table, const struct prefix *prefix, int64_t u
         prefixset_insert(&table->set, &ban->node);
         table->count++;
     }
+    ban->reach = reach;
     ban->until_mono_ms = until_mono_ms;
     ban->round = table->round;
     return true;
@@ -102,19 +106,30 @@ void bantable_end_round(struct bantable *table)
     drop_those(table, is_of_another_round, table->round);
 }
 
-/* The longest prefix may be over while a wider one still holds. */
-bool bantable_has(const struct bantable *table, const struct addr *addr, int64_t now_mono_ms)
+bool bantable_reaches(enum bantable_reach reach, uint16_t port)
+{
+    return reach == BANTABLE_EVERY_PORT || port == CONFIG_SMTP_PORT;
+}
+
+static bool closes(const struct ban *ban, uint16_t port, int64_t now_mono_ms)
+{
+    return bantable_reaches(ban->reach, port) && !is_over(ban, now_mono_ms);
+}
+
+/* Where the longest prefix closes nothing, being over or of mail alone, a wider one may. */
+bool bantable_has(const struct bantable *table, const struct addr *addr, uint16_t port,
+                  int64_t now_mono_ms)
 {
     const struct ban *ban = ban_of(prefixset_match(&table->set, addr));
 
     if (!ban)
         return false;
-    if (!is_over(ban, now_mono_ms))
+    if (closes(ban, port, now_mono_ms))
         return true;
     for (unsigned bits = ban->node.prefix.bits; bits-- > 0;) {
         struct prefix wider = prefix_of(addr, bits);
         ban = ban_of(prefixset_find(&table->set, &wider));
-        if (ban && !is_over(ban, now_mono_ms))
+        if (ban && closes(ban, port, now_mono_ms))
             return true;
     }
     return false;

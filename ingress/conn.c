@@ -120,11 +120,11 @@ static void complain(struct conn *conn, const char *event, const char *reason)
 
 void conn_cut(struct client_link *link, void *ctx)
 {
+    const enum bantable_reach *reach = ctx;
     struct conn *conn = MAP_ENTRY(link, struct conn, link);
     char client[ADDR_TEXT_MAX];
 
-    (void)ctx;
-    if (conn->way == DOOR_MASKED)
+    if (conn->way == DOOR_MASKED || !bantable_reaches(*reach, conn->client.destination_port))
         return;
     log_info(NULL, "cut", LOG_STR("ingress", conn->port->config->name),
              LOG_STR("client", addr_format(&link->addr, client)), LOG_STR("reason", "banned"));
@@ -298,7 +298,8 @@ static bool is_banned(const struct conn *conn)
 {
     struct conn_world *world = conn->port->world;
 
-    return bantable_has(world->bans, &conn->client.addr, clock_mono_ms(world->clock));
+    return bantable_has(world->bans, &conn->client.addr, conn->client.destination_port,
+                        clock_mono_ms(world->clock));
 }
 
 /* Whether it ends here, which enforce = false only talks of. */

@@ -52,7 +52,10 @@ struct conn_port {
  */
 void conn_accept(int fd, const struct addr *peer, void *ctx);
 
-/* The client of this link is banned: its connection ends now. ctx: struct conn_world. */
+/*
+ * The client of this link is banned: its connection ends now, if the ban reaches its port.
+ * ctx: enum bantable_reach.
+ */
 void conn_cut(struct client_link *link, void *ctx);
 
 /* Ends every connection of the port. */

@@ -137,12 +137,12 @@ struct server *server_bind(const struct config *config, struct error *error_r)
     return server;
 }
 
-static void on_ban(const struct prefix *prefix, void *ctx)
+static void on_ban(const struct prefix *prefix, enum bantable_reach reach, void *ctx)
 {
     struct server *server = ctx;
 
     if (server->config->enforce)
-        clients_each_within(&server->clients, prefix, conn_cut, &server->world);
+        clients_each_within(&server->clients, prefix, conn_cut, &reach);
 }
 
 static void start_port(struct server *server, size_t i)

@@ -31,12 +31,13 @@ struct watch {
 
 /* --- what policyd says ------------------------------------------------------------------- */
 
-/* One that acts on mail or on logins alone is not for the ingress, which would cut both. */
-static bool acts_here(const struct attr_list *record)
+/* Whether it is for the ingress at all: what acts on logins alone is not. */
+static bool acts_here(const struct attr_list *record, enum bantable_reach *reach_r)
 {
     const char *acts = attr_get(record, "acts");
 
-    return !acts || str_eq(acts, "all");
+    *reach_r = acts && str_eq(acts, "smtp") ? BANTABLE_SMTP_PORT : BANTABLE_EVERY_PORT;
+    return !acts || str_eq(acts, "all") || str_eq(acts, "smtp");
 }
 
 static int take_ban(struct watch *watch, const char *text, const struct attr_list *record)
@@ -44,15 +45,16 @@ static int take_ban(struct watch *watch, const char *text, const struct attr_lis
     struct bantable *bans = watch->options.bans;
     int64_t now_ms = clock_mono_ms(watch->options.clock);
     struct prefix prefix;
+    enum bantable_reach reach;
     uint64_t seconds;
 
     if (prefix_parse(text, &prefix) ||
         str_parse_u64(attr_get_or_empty(record, "seconds"), 1, SECONDS_MAX, &seconds))
         return -1;
-    if (!acts_here(record))
+    if (!acts_here(record, &reach))
         bantable_remove(bans, &prefix);
-    else if (bantable_put(bans, &prefix, now_ms + (int64_t)seconds * 1000))
-        watch->options.on_ban(&prefix, watch->options.ctx);
+    else if (bantable_put(bans, &prefix, reach, now_ms + (int64_t)seconds * 1000))
+        watch->options.on_ban(&prefix, reach, watch->options.ctx);
     return 0;
 }
 

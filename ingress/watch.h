@@ -15,7 +15,7 @@
 struct watch;
 
 /* A ban that was not there before. */
-typedef void (*watch_ban_fn)(const struct prefix *prefix, void *ctx);
+typedef void (*watch_ban_fn)(const struct prefix *prefix, enum bantable_reach reach, void *ctx);
 
 struct watch_options {
     const char *address; /* policyd's control socket, "unix:PATH"; borrowed */

@@ -99,7 +99,7 @@ static const struct prefix *next_change(struct pull *pull, const struct ban **sh
         return NULL;
     }
     const struct ban *ban = bans_find(engine_bans(exports->engine), prefix);
-    if (ban && exports_shows(exports, ban))
+    if (ban && exports_shows(exports, ban, CONFIG_ACTS_ALL))
         *shown_r = ban;
     return prefix;
 }
@@ -121,7 +121,7 @@ static bool step_hidden(struct pull *pull, struct buf *out)
 
     if (!ban)
         return step_gone(pull, out);
-    if (ban->acts == CONFIG_ACTS_ALL && !exports_shows(pull->crowdsec->exports, ban))
+    if (ban->acts == CONFIG_ACTS_ALL && !exports_shows(pull->crowdsec->exports, ban, CONFIG_ACTS_ALL))
         put_gone(pull, &ban->node.prefix, out);
     return true;
 }
@@ -140,7 +140,7 @@ static bool step_every(struct pull *pull, struct buf *out)
 {
     const struct ban *ban = bans_cursor_step(&pull->cursor);
 
-    if (ban && exports_shows(pull->crowdsec->exports, ban))
+    if (ban && exports_shows(pull->crowdsec->exports, ban, CONFIG_ACTS_ALL))
         put_ban(pull, ban, out);
     return ban;
 }

@@ -33,23 +33,24 @@ void exports_reconfigured(struct exports *exports)
     feeds_restart(exports->feeds);
 }
 
-bool exports_shows(const struct exports *exports, const struct ban *ban)
+bool exports_shows(const struct exports *exports, const struct ban *ban, unsigned acts)
 {
     char reason[ORIGIN_REASON_MAX];
 
-    return engine_config(exports->engine)->enforce && ban->acts == CONFIG_ACTS_ALL &&
+    return engine_config(exports->engine)->enforce && (ban->acts & acts) == acts &&
            engine_may_tell(exports->engine, ban) &&
            ban->until_mono_ms > engine_now_mono_ms(exports->engine) &&
            !engine_protects(exports->engine, &ban->node.prefix, reason);
 }
 
-const struct ban *exports_step(const struct exports *exports, struct bans_cursor *cursor)
+const struct ban *exports_step(const struct exports *exports, struct bans_cursor *cursor,
+                               unsigned acts)
 {
     const struct ban *ban;
 
     do
         ban = bans_cursor_step(cursor);
-    while (ban && !exports_shows(exports, ban));
+    while (ban && !exports_shows(exports, ban, acts));
     return ban;
 }
 
@@ -59,7 +60,7 @@ static bool more_lines(void *ctx, struct buf *out)
     char line[PREFIX_TEXT_MAX];
 
     while (out->len < HTTP_PIECE) {
-        const struct ban *ban = exports_step(text->exports, &text->cursor);
+        const struct ban *ban = exports_step(text->exports, &text->cursor, CONFIG_ACTS_ALL);
         if (!ban)
             return true;
         buf_puts(out, prefix_format(&ban->node.prefix, line));

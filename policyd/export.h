@@ -30,12 +30,14 @@ void exports_init(struct exports *exports, struct engine *engine, struct loop *l
 void exports_reconfigured(struct exports *exports);
 
 /*
- * Whether it is shown: it holds and acts everywhere, bans are acted on, it is not held back,
- * and nobody in it is protected. A firewall cannot tell mail from a login.
+ * Whether it is shown: it holds, bans are acted on, it is not held back, nobody in it is
+ * protected, and it acts on all of acts. CONFIG_ACTS_ALL for who cannot tell one port from
+ * another, CONFIG_ACTS_SMTP for who can.
  */
-bool exports_shows(const struct exports *exports, const struct ban *ban);
+bool exports_shows(const struct exports *exports, const struct ban *ban, unsigned acts);
 /* The next one that is, or NULL. */
-const struct ban *exports_step(const struct exports *exports, struct bans_cursor *cursor);
+const struct ban *exports_step(const struct exports *exports, struct bans_cursor *cursor,
+                               unsigned acts);
 
 /* GET /bans.txt: one prefix a line. */
 void exports_handle_text(struct http_request *request, struct exports *exports);

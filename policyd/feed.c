@@ -11,6 +11,7 @@
 
 struct change {
     struct prefix prefix;
+    bool is_of_mail;       /* it acts on mail alone */
     int64_t until_mono_ms; /* 0: lifted */
 };
 
@@ -49,6 +50,11 @@ static void restart(struct feed *feed)
 
 /* --- what is told ------------------------------------------------------------ */
 
+static bool is_of_mail(const struct ban *ban)
+{
+    return ban->acts == CONFIG_ACTS_SMTP;
+}
+
 static void begin(struct feed *feed, struct buf *out)
 {
     const struct config *config = engine_config(feed->exports->engine);
@@ -74,13 +80,14 @@ static void walk(struct feed *feed, struct buf *out)
     int64_t now_ms = engine_now_mono_ms(feed->exports->engine);
 
     while (out->len < HTTP_PIECE) {
-        const struct ban *ban = exports_step(feed->exports, &feed->cursor);
+        const struct ban *ban = exports_step(feed->exports, &feed->cursor, CONFIG_ACTS_SMTP);
         if (!ban) {
             nft_end(&feed->nft, out);
             end_walk(feed);
             return;
         }
-        nft_put(&feed->nft, &ban->node.prefix, bans_seconds_left(ban, now_ms), out);
+        nft_put(&feed->nft, &ban->node.prefix, is_of_mail(ban), bans_seconds_left(ban, now_ms),
+                out);
         feed->exports->element_count++;
     }
 }
@@ -95,7 +102,7 @@ static void tell(struct feed *feed, const struct change *change, struct buf *out
         nft_unban(&feed->nft, &change->prefix, out);
         return;
     }
-    nft_ban(&feed->nft, &change->prefix, bans_seconds_left(&ban, now_ms), out);
+    nft_ban(&feed->nft, &change->prefix, change->is_of_mail, bans_seconds_left(&ban, now_ms), out);
     feed->exports->element_count++;
 }
 
@@ -141,7 +148,7 @@ static void on_change(struct bans_watcher *watcher, const struct ban *ban, bool 
 {
     struct feed *feed = (struct feed *)(void *)watcher; /* its first member */
     int64_t now_ms = engine_now_mono_ms(feed->exports->engine);
-    struct change change = {.prefix = ban->node.prefix};
+    struct change change = {.prefix = ban->node.prefix, .is_of_mail = is_of_mail(ban)};
 
     /* What is begun anew will tell it; an element whose time is over ends by itself. */
     if (feed->is_due || !engine_config(feed->exports->engine)->enforce ||
@@ -152,7 +159,7 @@ static void on_change(struct bans_watcher *watcher, const struct ban *ban, bool 
         return;
     }
     /* Not shown any more, it may have been. */
-    if (!is_gone && exports_shows(feed->exports, ban))
+    if (!is_gone && exports_shows(feed->exports, ban, CONFIG_ACTS_SMTP))
         change.until_mono_ms = ban->until_mono_ms;
     add_change(feed, &change);
     http_wake(feed->request);

@@ -44,9 +44,17 @@ static const char *family_of(const struct prefix *prefix)
     return prefix->addr.family == ADDR_IPV4 ? "ip" : "ip6";
 }
 
-static void put_set(const struct prefix *prefix, struct buf *out)
+/* Those that act on mail alone have sets of their own, which the mail port alone asks. */
+static void put_name(const struct prefix *prefix, bool is_of_mail, struct buf *out)
 {
-    buf_printf(out, TABLE " %s_%u", family_of(prefix), prefix->bits);
+    buf_printf(out, "%s%s_%u", is_of_mail ? "smtp_" : "", family_of(prefix), prefix->bits);
+}
+
+static bool *has_set(struct nft *nft, const struct prefix *prefix, bool is_of_mail)
+{
+    struct nft_sets *sets = &nft->sets[is_of_mail];
+
+    return &(prefix->addr.family == ADDR_IPV4 ? sets->ip : sets->ip6)[prefix->bits];
 }
 
 /* " & MASK", nothing for whole addresses. */
@@ -63,20 +71,24 @@ static void put_mask(const struct prefix *prefix, struct buf *out)
 }
 
 /* The set of prefixes of this length, and the rule that asks it. */
-static void make_set(struct nft *nft, const struct prefix *prefix, struct buf *out)
+static void make_set(struct nft *nft, const struct prefix *prefix, bool is_of_mail, struct buf *out)
 {
-    const char *family = family_of(prefix);
-    bool *has = prefix->addr.family == ADDR_IPV4 ? nft->has_ip : nft->has_ip6;
+    bool *has = has_set(nft, prefix, is_of_mail);
 
-    if (has[prefix->bits])
+    if (*has)
         return;
-    has[prefix->bits] = true;
-    buf_puts(out, " add set ");
-    put_set(prefix, out);
-    buf_printf(out, " { type %s_addr; flags timeout; }; add rule " CHAIN " %s saddr",
-               prefix->addr.family == ADDR_IPV4 ? "ipv4" : "ipv6", family);
+    *has = true;
+    buf_puts(out, " add set " TABLE " ");
+    put_name(prefix, is_of_mail, out);
+    buf_printf(out, " { type %s_addr; flags timeout; }; add rule " CHAIN " ",
+               prefix->addr.family == ADDR_IPV4 ? "ipv4" : "ipv6");
+    if (is_of_mail)
+        buf_printf(out, "tcp dport %u ", CONFIG_SMTP_PORT);
+    buf_printf(out, "%s saddr", family_of(prefix));
     put_mask(prefix, out);
-    buf_printf(out, " @%s_%u counter drop;", family, prefix->bits);
+    buf_puts(out, " @");
+    put_name(prefix, is_of_mail, out);
+    buf_puts(out, " counter drop;");
 }
 
 static void put_element(const struct prefix *prefix, uint64_t seconds, struct buf *out)
@@ -93,19 +105,26 @@ static void put_element(const struct prefix *prefix, uint64_t seconds, struct bu
         buf_printf(out, "%us", (unsigned)(seconds % DAY_SECONDS));
 }
 
-static void put_command(const char *verb, const struct prefix *prefix, uint64_t seconds,
-                        struct buf *out)
+static void open_command(const char *verb, const struct prefix *prefix, bool is_of_mail,
+                         struct buf *out)
 {
-    buf_printf(out, " %s element ", verb);
-    put_set(prefix, out);
+    buf_printf(out, " %s element " TABLE " ", verb);
+    put_name(prefix, is_of_mail, out);
     buf_puts(out, " { ");
+}
+
+static void put_command(const char *verb, const struct prefix *prefix, bool is_of_mail,
+                        uint64_t seconds, struct buf *out)
+{
+    open_command(verb, prefix, is_of_mail, out);
     put_element(prefix, seconds, out);
     buf_puts(out, " };");
 }
 
-static bool is_same_set(const struct prefix *a, const struct prefix *b)
+static bool continues(const struct nft *nft, const struct prefix *prefix, bool is_of_mail)
 {
-    return a->addr.family == b->addr.family && a->bits == b->bits;
+    return nft->is_open && nft->is_last_of_mail == is_of_mail &&
+           nft->last.addr.family == prefix->addr.family && nft->last.bits == prefix->bits;
 }
 
 static void close_command(struct nft *nft, struct buf *out)
@@ -115,19 +134,19 @@ static void close_command(struct nft *nft, struct buf *out)
     nft->is_open = false;
 }
 
-void nft_put(struct nft *nft, const struct prefix *prefix, uint64_t seconds, struct buf *out)
+void nft_put(struct nft *nft, const struct prefix *prefix, bool is_of_mail, uint64_t seconds,
+             struct buf *out)
 {
-    if (nft->is_open && is_same_set(&nft->last, prefix)) {
+    if (continues(nft, prefix, is_of_mail)) {
         buf_puts(out, ", ");
     } else {
         close_command(nft, out);
-        make_set(nft, prefix, out);
-        buf_puts(out, " add element ");
-        put_set(prefix, out);
-        buf_puts(out, " { ");
+        make_set(nft, prefix, is_of_mail, out);
+        open_command("add", prefix, is_of_mail, out);
     }
     put_element(prefix, seconds, out);
     nft->last = *prefix;
+    nft->is_last_of_mail = is_of_mail;
     nft->is_open = true;
 }
 
@@ -140,15 +159,20 @@ void nft_end(struct nft *nft, struct buf *out)
 /* To add what is there changes no timeout, to delete what is not fails the transaction. */
 static void put_unban(struct nft *nft, const struct prefix *prefix, struct buf *out)
 {
-    make_set(nft, prefix, out);
-    put_command("add", prefix, 0, out);
-    put_command("delete", prefix, 0, out);
+    for (int is_of_mail = 0; is_of_mail < 2; is_of_mail++) {
+        if (!*has_set(nft, prefix, is_of_mail))
+            continue;
+        put_command("add", prefix, is_of_mail, 0, out);
+        put_command("delete", prefix, is_of_mail, 0, out);
+    }
 }
 
-void nft_ban(struct nft *nft, const struct prefix *prefix, uint64_t seconds, struct buf *out)
+void nft_ban(struct nft *nft, const struct prefix *prefix, bool is_of_mail, uint64_t seconds,
+             struct buf *out)
 {
     put_unban(nft, prefix, out);
-    put_command("add", prefix, seconds, out);
+    make_set(nft, prefix, is_of_mail, out);
+    put_command("add", prefix, is_of_mail, seconds, out);
     buf_puts(out, END);
 }
 

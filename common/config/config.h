@@ -213,10 +213,13 @@ struct config_http {
 /* What is handed in: where somebody has logged in, it is surely his. */
 #define CONFIG_EVENTS_OF_SUBMISSION (CONFIG_EVENT_MESSAGE | CONFIG_EVENT_RECIPIENT)
 
-/* Where a ban acts. */
-#define CONFIG_ACTS_SMTP 1u /* Postfix's policy requests */
-#define CONFIG_ACTS_AUTH 2u /* Dovecot's questions */
-#define CONFIG_ACTS_ALL  3u /* those, and before them the ingress */
+/* Where a ban acts. Before the servers, the ingress and the gateway's firewall do the same. */
+#define CONFIG_ACTS_SMTP 1u /* Postfix's policy requests; before it CONFIG_SMTP_PORT */
+#define CONFIG_ACTS_AUTH 2u /* Dovecot's questions; before it nothing */
+#define CONFIG_ACTS_ALL  3u /* both; before them every port */
+
+/* Where mail comes in, and nobody logs in. */
+#define CONFIG_SMTP_PORT 25u
 
 enum config_count_by { COUNT_BY_CLIENT, COUNT_BY_LOGIN, COUNT_BY_CLIENT_LOGIN, COUNT_BY_DOMAIN };
 

@@ -116,16 +116,16 @@ def everywhere(home):
         yield
 
 
-def header(source):
+def header(source, port):
     """As the gateway writes it."""
     family, gateway = ("TCP6", GATEWAY6) if ":" in source else ("TCP4", GATEWAY4)
-    return f"PROXY {family} {source} {gateway} 4711 25\r\n".encode()
+    return f"PROXY {family} {source} {gateway} 4711 {port}\r\n".encode()
 
 
 def ingress_closes(lab, source, port):
     """Before the server has said a word."""
     with lab.connect((HOME, port), host=lab.vps) as connection:
-        connection.sendall(header(source))
+        connection.sendall(header(source, port))
         try:
             return connection.recv(100) == b""
         except ConnectionResetError:
@@ -135,7 +135,7 @@ def ingress_closes(lab, source, port):
 def postfix_says(lab, source):
     """The code for a recipient, of the port behind the ingress."""
     with lab.connect(("127.0.0.1", 10025), host=lab.home) as connection:
-        talk = Talk(connection, header(source))
+        talk = Talk(connection, header(source, 25))
         talk.say("EHLO client.example.org")
         talk.say("MAIL FROM:<joe@nospf.example.org>")
         return int(talk.say(f"RCPT TO:<{ALICE}>")[-1][:3])
@@ -143,7 +143,7 @@ def postfix_says(lab, source):
 
 def dovecot_says(lab, source):
     """To the right password, on the port behind the ingress."""
-    return lab.imap_after(header(source), ALICE, PASSWORDS[ALICE], ("127.0.0.1", 10143), lab.home)
+    return lab.imap_after(header(source, 143), ALICE, PASSWORDS[ALICE], ("127.0.0.1", 10143), lab.home)
 
 
 def is_refused_everywhere(lab, source, port=25):

@@ -7,6 +7,7 @@ postern-policyd(8), WHEN IT FAILS, says the same for each neighbour by itself.
 """
 
 import contextlib
+import os
 import re
 import socket
 import threading
@@ -19,6 +20,7 @@ from scenario import HOME, expect, expect_equal, main, until
 from test_faults import POLICYD, SET_BACK, STORE, a_clock_of_its_own, fill, small_store
 
 STAYS, LIFTED, SHORT, LATE = (f"203.0.113.{last}" for last in (95, 96, 97, 98))
+TUNNEL_DOWN = int(os.environ.get("POSTERN_LAB_TUNNEL_DOWN", "4"))   # seconds at least
 MANY = 5000   # bans: more than any socket holds
 LAST_OF_MANY = f"198.51.{(MANY - 1) // 250}.{(MANY - 1) % 250 + 1}"
 
@@ -209,14 +211,17 @@ def test_tunnel_down_and_up(lab):
             # Thousands of changes of the case before may come first.
             until(f"{prefix} at the gateway", lambda one=prefix: one in banned(lab), 30)
         with tunnel_cut(lab):
+            begun = time.monotonic()
             lab.home.run("posternctl", "unban", LIFTED)
             lab.home.run("posternctl", "ban", LATE)
             until("the end of the short one", lambda: SHORT not in banned(lab))
             expect({STAYS, LIFTED} <= banned(lab), "bans at the gateway while the tunnel is down")
             expect(is_dropped(lab, STAYS, 25), "the banned gets to the gateway")
+            time.sleep(max(0, begun + TUNNEL_DOWN - time.monotonic()))
             expect(LATE not in banned(lab), "the tunnel is up")
+            expect({STAYS, LIFTED} <= banned(lab), "bans at the gateway at the end of it")
             # As it does by itself when it has heard nothing for 45 seconds.
-            lab.vps.run("pkill", "-x", "curl")
+            lab.vps.call(["pkill", "-x", "curl"])
         until("the new ban at the gateway", lambda: LATE in banned(lab), 30)
         expect(LIFTED not in banned(lab), "what was lifted is still banned at the gateway")
         load.wait(5)
@@ -224,7 +229,7 @@ def test_tunnel_down_and_up(lab):
         load.expect_all("ban")
         for name in ("in", "out", "login"):
             expect(load.longest(name) > 3, f"{name}: nobody saw it")
-        load.tell("the tunnel down for some seconds, and up again")
+        load.tell(f"the tunnel down for {max(TUNNEL_DOWN, 4)} s, and up again")
 
 
 def test_banned_by_hand_home_keeps_its_tunnel(lab):

@@ -101,6 +101,7 @@ def counted(lab):
 
 def test_client_is_judged_and_counted_once(lab):
     with behind_a_front_end(lab), restarted_with(lab, "postern-milter", METRICS):
+        lab.home.wait_listening("postern-milter", "unix:/run/postern/metrics")
         before = counted(lab)
         for client in (SENDER4, SENDER6):
             for found in deliver(lab, client, signed(lab, message()), times=2):

@@ -20,16 +20,27 @@ static struct prefix prefix(const char *text)
     return prefix;
 }
 
-static void put(struct bantable *table, const char *text, int64_t until_ms)
+static void put_at(struct bantable *table, const char *text, enum bantable_reach reach,
+                   int64_t until_ms)
 {
     struct prefix who = prefix(text);
-    assert_true(bantable_put(table, &who, until_ms));
+    assert_true(bantable_put(table, &who, reach, until_ms));
+}
+
+static void put(struct bantable *table, const char *text, int64_t until_ms)
+{
+    put_at(table, text, BANTABLE_EVERY_PORT, until_ms);
+}
+
+static bool has_at(const struct bantable *table, const char *text, uint16_t port, int64_t now_ms)
+{
+    struct prefix who = prefix(text);
+    return bantable_has(table, &who.addr, port, now_ms);
 }
 
 static bool has(const struct bantable *table, const char *text, int64_t now_ms)
 {
-    struct prefix who = prefix(text);
-    return bantable_has(table, &who.addr, now_ms);
+    return has_at(table, text, 993, now_ms);
 }
 
 static void test_until_their_own_ends(void **state)
@@ -57,6 +68,29 @@ static void test_until_their_own_ends(void **state)
     bantable_remove(&table, &who);
     assert_false(has(&table, "203.0.113.7", 0));
     assert_int_equal(table.count, 0);
+    bantable_fini(&table);
+}
+
+/* It closes port 25; neither hides the other, whichever is the narrower or came first. */
+static void test_of_mail_alone(void **state)
+{
+    struct bantable table;
+
+    (void)state;
+    bantable_init(&table);
+    put_at(&table, "203.0.113.7", BANTABLE_SMTP_PORT, 1000);
+    assert_true(has_at(&table, "203.0.113.7", 25, 999));
+    assert_false(has_at(&table, "203.0.113.7", 25, 1000));
+    assert_false(has_at(&table, "203.0.113.7", 587, 999));
+    assert_false(has_at(&table, "203.0.113.8", 25, 999));
+    put(&table, "203.0.113.0/24", 2000);
+    assert_true(has_at(&table, "203.0.113.7", 587, 999));
+    put_at(&table, "203.0.113.0/24", BANTABLE_SMTP_PORT, 2000);
+    put(&table, "203.0.113.7", 1000);
+    assert_true(has_at(&table, "203.0.113.7", 587, 999));
+    assert_false(has_at(&table, "203.0.113.8", 587, 999));
+    assert_true(has_at(&table, "203.0.113.7", 25, 1999));
+    assert_int_equal(table.count, 2);
     bantable_fini(&table);
 }
 
@@ -95,11 +129,11 @@ static void test_it_has_a_limit(void **state)
         who.addr.bytes[1] = (uint8_t)(i >> 16);
         who.addr.bytes[2] = (uint8_t)(i >> 8);
         who.addr.bytes[3] = (uint8_t)i;
-        assert_true(bantable_put(&table, &who, 1000));
+        assert_true(bantable_put(&table, &who, BANTABLE_EVERY_PORT, 1000));
     }
-    assert_true(bantable_put(&table, &who, 2000)); /* one of them */
+    assert_true(bantable_put(&table, &who, BANTABLE_EVERY_PORT, 2000)); /* one of them */
     who.addr.bytes[0] = 11;
-    assert_false(bantable_put(&table, &who, 1000));
+    assert_false(bantable_put(&table, &who, BANTABLE_EVERY_PORT, 1000));
     assert_int_equal(table.count, BANTABLE_MAX);
     bantable_fini(&table);
 }
@@ -148,6 +182,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_until_their_own_ends),
+        cmocka_unit_test(test_of_mail_alone),
         cmocka_unit_test(test_a_full_list_replaces_all),
         cmocka_unit_test(test_it_has_a_limit),
         cmocka_unit_test(test_clients_are_counted_and_found),

@@ -35,7 +35,7 @@ static struct prefix prefix_from(const char *text)
 static void put(struct nft *nft, const char *text, uint64_t seconds, struct buf *out)
 {
     struct prefix prefix = prefix_from(text);
-    nft_put(nft, &prefix, seconds, out);
+    nft_put(nft, &prefix, false, seconds, out);
 }
 
 static void all_bans_are_one_line(void **state)
@@ -115,9 +115,10 @@ static void without_bans_it_empties(void **state)
 /* A set is made where the first change needs it, and again when all begins anew. */
 static void a_change_is_right_whatever_was(void **state)
 {
-    static const char again[] =
+    static const char lifted[] =
         " add element inet postern_bans ip_32 { 203.0.113.1 };"
-        " delete element inet postern_bans ip_32 { 203.0.113.1 };"
+        " delete element inet postern_bans ip_32 { 203.0.113.1 };";
+    static const char banned[] =
         " add element inet postern_bans ip_32 { 203.0.113.1 timeout 60s }; #end\n";
     struct config_strings none = {0};
     struct prefix prefix = prefix_from("203.0.113.1");
@@ -129,20 +130,57 @@ static void a_change_is_right_whatever_was(void **state)
         nft_begin(&nft, &none, &out);
         nft_end(&nft, &out);
         buf_reset(&out);
-        nft_ban(&nft, &prefix, 60, &out);
+        nft_ban(&nft, &prefix, false, 60, &out);
         assert_memory_equal(out.data, HOSTS, strlen(HOSTS));
-        assert_string_equal(buf_str(&out) + strlen(HOSTS), again);
+        assert_string_equal(buf_str(&out) + strlen(HOSTS), banned);
         buf_reset(&out);
-        nft_ban(&nft, &prefix, 60, &out);
-        assert_string_equal(buf_str(&out), again);
+        nft_ban(&nft, &prefix, false, 60, &out);
+        assert_memory_equal(out.data, lifted, strlen(lifted));
+        assert_string_equal(buf_str(&out) + strlen(lifted), banned);
         buf_reset(&out);
         nft_unban(&nft, &prefix, &out);
-        assert_string_equal(buf_str(&out),
-                            " add element inet postern_bans ip_32 { 203.0.113.1 };"
-                            " delete element inet postern_bans ip_32 { 203.0.113.1 }; #end\n");
+        assert_memory_equal(out.data, lifted, strlen(lifted));
+        assert_string_equal(buf_str(&out) + strlen(lifted), " #end\n");
         buf_reset(&out);
     }
     buf_fini(&out);
+}
+
+/* Port 25 alone asks for it, and from one to the other it leaves where it was. */
+static void of_mail_alone(void **state)
+{
+    static const char ip_32[] = "inet postern_bans ip_32 { ";
+    static const char smtp_ip_32[] = "inet postern_bans smtp_ip_32 { ";
+    struct config_strings none = {0};
+    struct prefix host = prefix_from("203.0.113.1"), other = prefix_from("203.0.113.2");
+    struct nft nft;
+    struct buf out = {0}, wanted = {0};
+
+    (void)state;
+    nft_begin(&nft, &none, &out);
+    nft_put(&nft, &host, false, 1, &out);
+    nft_put(&nft, &other, true, 2, &out);
+    nft_end(&nft, &out);
+    buf_printf(&wanted,
+               "%s%s add element %s203.0.113.1 timeout 1s };%s add element %s203.0.113.2 "
+               "timeout 2s }; #end\n",
+               FRAME(NFT_PORTS), HOSTS, ip_32,
+               SET("smtp_ip_32", "ipv4_addr", "tcp dport 25 ip saddr"), smtp_ip_32);
+    assert_string_equal(buf_str(&out), buf_str(&wanted));
+    buf_reset(&out);
+    buf_reset(&wanted);
+    nft_ban(&nft, &host, true, 3, &out);
+    for (int i = 0; i < 2; i++)
+        buf_printf(&wanted, " add element %s203.0.113.1 }; delete element %s203.0.113.1 };",
+                   i ? smtp_ip_32 : ip_32, i ? smtp_ip_32 : ip_32);
+    buf_printf(&wanted, " add element %s203.0.113.1 timeout 3s }; #end\n", smtp_ip_32);
+    assert_string_equal(buf_str(&out), buf_str(&wanted));
+    buf_reset(&out);
+    struct prefix net = prefix_from("2001:db8:1:2::/64");
+    nft_unban(&nft, &net, &out); /* of which there never was one */
+    assert_string_equal(buf_str(&out), " #end\n");
+    buf_fini(&out);
+    buf_fini(&wanted);
 }
 
 static void each_length_has_its_mask(void **state)
@@ -186,6 +224,7 @@ int main(void)
         cmocka_unit_test(all_bans_are_one_line),
         cmocka_unit_test(without_bans_it_empties),
         cmocka_unit_test(a_change_is_right_whatever_was),
+        cmocka_unit_test(of_mail_alone),
         cmocka_unit_test(each_length_has_its_mask),
         cmocka_unit_test(a_comment_is_a_line),
     };

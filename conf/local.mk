@@ -15,6 +15,7 @@ conf_nginxdir = $(conf_docdir)/nginx
 conf_wireguarddir = $(conf_docdir)/wireguard
 conf_postfixdir = $(conf_docdir)/postfix
 conf_dovecotdir = $(conf_docdir)/dovecot
+conf_dovecot24dir = $(conf_docdir)/dovecot/2.4
 conf_nftablesdir = $(conf_docdir)/nftables
 conf_systemddir = $(conf_docdir)/systemd
 conf_haproxydir = $(conf_docdir)/haproxy
@@ -43,6 +44,9 @@ dist_conf_mailcow_DATA = conf/mailcow/extra.cf conf/mailcow/milter_headers.conf
 dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver.conf \
 	conf/dovecot/91-managesieve.conf conf/dovecot/quarantine.sieve \
 	conf/dovecot/92-ingress.conf conf/dovecot/92-plain.conf
+dist_conf_dovecot24_DATA = conf/dovecot/2.4/90-postern.conf conf/dovecot/2.4/91-mailserver.conf \
+	conf/dovecot/2.4/91-managesieve.conf conf/dovecot/2.4/92-ingress.conf \
+	conf/dovecot/2.4/92-plain.conf
 dist_conf_nftables_DATA = conf/nftables/bans.curl \
 	conf/nftables/gateway.nft conf/nftables/gateway-masquerade.nft conf/nftables/gateway-proxy.nft \
 	conf/nftables/home.nft conf/nftables/home-kept.nft

@@ -88,7 +88,8 @@ postern_policyd_LDADD = $(policyd_libs)
 policyd_scripts = \
 	tests/policyd/check-policyd tests/policyd/check-policyd-bans \
 	tests/policyd/check-policyd-control tests/policyd/check-policyd-crowdsec \
-	tests/policyd/check-policyd-disk tests/policyd/check-policyd-hard \
+	tests/policyd/check-policyd-disk tests/policyd/check-policyd-dovecot \
+	tests/policyd/check-policyd-hard \
 	tests/policyd/check-policyd-http tests/policyd/check-policyd-life \
 	tests/policyd/check-policyd-limits tests/policyd/check-policyd-redis \
 	tests/policyd/check-policyd-socketmap \

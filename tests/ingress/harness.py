@@ -15,6 +15,7 @@ import threading
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from cases import DEADLINE, Skip, case, eq, run, wait_for  # noqa: E402,F401
+from own_network import in_own_network  # noqa: E402,F401
 
 BUILD = os.environ.get("POSTERN_BUILDDIR", ".")
 DATA = os.environ.get("POSTERN_TEST_DATA", "")
@@ -49,20 +50,6 @@ ingress "down" {{ listen = "127.0.0.1:{down}"  to = "127.0.0.1:{nobody}" }}
 http "ingress" {{ program = "ingress"  listen = "unix:{folder}/http"  serve = {{"metrics", "status"}} }}
 {more}
 '''
-
-
-def in_own_network(*commands):
-    """Goes on in a network namespace with lo, and what ip(8) is told to make there; where
-    there is no right to one, nothing is tested."""
-    if "POSTERN_OWN_NETWORK" not in os.environ:
-        if os.geteuid() != 0 or subprocess.run(["unshare", "--net", "true"], check=False,
-                                               capture_output=True).returncode != 0:
-            print("1..0 # SKIP needs root and the right to make network namespaces")
-            sys.exit(0)
-        os.environ["POSTERN_OWN_NETWORK"] = "yes"
-        os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])
-    for command in ("link set lo up", *commands):
-        subprocess.run(["ip", *command.split()], check=True)
 
 
 def free_ports(count):

@@ -121,7 +121,8 @@ static bool step_hidden(struct pull *pull, struct buf *out)
 
     if (!ban)
         return step_gone(pull, out);
-    if (ban->acts == CONFIG_ACTS_ALL && !exports_shows(pull->crowdsec->exports, ban, CONFIG_ACTS_ALL))
+    if (ban->acts == CONFIG_ACTS_ALL &&
+        !exports_shows(pull->crowdsec->exports, ban, CONFIG_ACTS_ALL))
         put_gone(pull, &ban->node.prefix, out);
     return true;
 }

@@ -181,10 +181,8 @@ static void test_clients_are_counted_and_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_until_their_own_ends),
-        cmocka_unit_test(test_of_mail_alone),
-        cmocka_unit_test(test_a_full_list_replaces_all),
-        cmocka_unit_test(test_it_has_a_limit),
+        cmocka_unit_test(test_until_their_own_ends),          cmocka_unit_test(test_of_mail_alone),
+        cmocka_unit_test(test_a_full_list_replaces_all),      cmocka_unit_test(test_it_has_a_limit),
         cmocka_unit_test(test_clients_are_counted_and_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

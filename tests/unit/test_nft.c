@@ -115,9 +115,8 @@ static void without_bans_it_empties(void **state)
 /* A set is made where the first change needs it, and again when all begins anew. */
 static void a_change_is_right_whatever_was(void **state)
 {
-    static const char lifted[] =
-        " add element inet postern_bans ip_32 { 203.0.113.1 };"
-        " delete element inet postern_bans ip_32 { 203.0.113.1 };";
+    static const char lifted[] = " add element inet postern_bans ip_32 { 203.0.113.1 };"
+                                 " delete element inet postern_bans ip_32 { 203.0.113.1 };";
     static const char banned[] =
         " add element inet postern_bans ip_32 { 203.0.113.1 timeout 60s }; #end\n";
     struct config_strings none = {0};
@@ -221,12 +220,9 @@ static void a_comment_is_a_line(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_bans_are_one_line),
-        cmocka_unit_test(without_bans_it_empties),
-        cmocka_unit_test(a_change_is_right_whatever_was),
-        cmocka_unit_test(of_mail_alone),
-        cmocka_unit_test(each_length_has_its_mask),
-        cmocka_unit_test(a_comment_is_a_line),
+        cmocka_unit_test(all_bans_are_one_line),          cmocka_unit_test(without_bans_it_empties),
+        cmocka_unit_test(a_change_is_right_whatever_was), cmocka_unit_test(of_mail_alone),
+        cmocka_unit_test(each_length_has_its_mask),       cmocka_unit_test(a_comment_is_a_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

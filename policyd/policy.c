@@ -15,8 +15,7 @@
 /* What is told, and why. */
 struct reply {
     struct judgement judgement;
-    const struct config_jail *deferring; /* a client, for what came from there */
-    struct limit limit;                  /* of what this login submits */
+    struct limit limit; /* of what this login submits, or of what comes from this client */
 };
 
 /* "unknown", or nothing, stays an empty address: then nobody is judged. */
@@ -59,6 +58,22 @@ static void put_ban(const struct engine *engine, const struct judgement *judgeme
  * 4.7.1 is RFC 3463's "delivery not authorized" by a rule of this host's, as a transient failure:
  * the login may send, but not so much. What Postfix's own access rules say, too.
  */
+static void put_deferral(const struct attr_list *request, const struct reply *reply,
+                         struct buf *action)
+{
+    const struct limit *limit = &reply->limit;
+    char addr[ADDR_TEXT_MAX];
+
+    if (jail_is_by_login(limit->jail)) {
+        buf_puts(action, "450 4.7.1 ");
+        limit_put_text(limit->jail, attr_get_or_empty(request, "sasl_username"), limit->seconds,
+                       action);
+    } else {
+        buf_printf(action, "450 4.7.0 too much came from %s; try again later",
+                   addr_format(&reply->judgement.origin.addr, addr));
+    }
+}
+
 static void put_refusal(const struct engine *engine, const struct attr_list *request,
                         const struct reply *reply, struct buf *action)
 {
@@ -71,18 +86,14 @@ static void put_refusal(const struct engine *engine, const struct attr_list *req
         put_ban(engine, judgement, login ? limit_login(login) : addr, action);
     } else if (judgement->verdict == VERDICT_REFUSED) {
         buf_printf(action, "554 5.7.1 %s cannot be a client of this gateway", addr);
-    } else if (reply->limit.jail) {
-        buf_printf(action, "450 4.7.1 ");
-        limit_put_text(reply->limit.jail, attr_get_or_empty(request, "sasl_username"),
-                       reply->limit.seconds, action);
     } else {
-        buf_printf(action, "450 4.7.0 too much came from %s; try again later", addr);
+        put_deferral(request, reply, action);
     }
 }
 
 static bool goes_on(const struct reply *reply)
 {
-    return reply->judgement.verdict == VERDICT_GO_ON && !reply->deferring && !reply->limit.jail;
+    return reply->judgement.verdict == VERDICT_GO_ON && !reply->limit.jail;
 }
 
 static void put_action(const struct engine *engine, const struct attr_list *request,
@@ -196,32 +207,34 @@ static bool take_handin(const struct attr_list *request, struct handin *handin_r
 }
 
 static void log_deferral(const struct engine *engine, const struct attr_list *request,
-                         const struct origin *origin, const struct config_jail *jail)
+                         const struct reply *reply)
 {
+    const struct origin *origin = &reply->judgement.origin;
     const char *told = attr_get_or_empty(request, "client_address");
     char client[ADDR_TEXT_MAX];
+    struct buf action = {0};
 
-    log_info(
-        attr_get(request, "instance"), engine_config(engine)->enforce ? "defer" : "would defer",
-        LOG_STR("client", origins_client(origin, told, client)), LOG_ORIGIN(origin),
-        LOG_STR("jail", jail->name), LOG_STR("login", attr_get_or_empty(request, "sasl_username")));
+    put_deferral(request, reply, &action);
+    log_info(attr_get(request, "instance"),
+             engine_config(engine)->enforce ? "defer" : "would defer",
+             LOG_STR("client", origins_client(origin, told, client)), LOG_ORIGIN(origin),
+             LOG_STR("jail", reply->limit.jail->name),
+             LOG_STR("login", attr_get_or_empty(request, "sasl_username")),
+             LOG_STR("answer", buf_str(&action)));
+    buf_fini(&action);
 }
 
 /* Who has logged in is not deferred for what others sent from there, but for what he did. */
 static void defer(struct engine *engine, const struct attr_list *request, struct reply *reply)
 {
-    const struct origin *origin = &reply->judgement.origin;
-
     if (reply->judgement.unforced != VERDICT_GO_ON)
         reply->limit.jail = NULL;
     else if (!*attr_get_or_empty(request, "sasl_username"))
-        reply->deferring = engine_defers(engine, origin);
+        reply->limit.jail = engine_defers(engine, &reply->judgement.origin);
     if (reply->limit.jail)
-        log_deferral(engine, request, origin, reply->limit.jail);
-    if (reply->deferring)
-        log_deferral(engine, request, origin, reply->deferring);
+        log_deferral(engine, request, reply);
     if (!engine_config(engine)->enforce)
-        reply->limit.jail = reply->deferring = NULL;
+        reply->limit.jail = NULL;
 }
 
 static struct judgement judge(struct engine *engine, const struct origin_peer *peer,

@@ -122,6 +122,8 @@ static void a_jail_may_defer(void **state)
     assert_string_equal(answer(fixture, recipient_of("RCPT", "a@b.example", "c@d.example", "")),
                         "action=450 4.7.0 too much came from 203.0.113.7; try again later\n\n");
     assert_true(fixture_logged(fixture, "1.2.3.0 defer client=203.0.113.7"));
+    assert_true(fixture_logged(
+        fixture, "answer=\"450 4.7.0 too much came from 203.0.113.7; try again later\""));
     assert_string_equal(
         answer(fixture, recipient_of("RCPT", "a@b.example", "c@d.example", "alice")),
         "action=DUNNO\n\n");

@@ -171,6 +171,7 @@ static void a_login_over_its_limit_is_deferred_until_it_is_not(void **state)
 
     three_recipients_and_no_more(fixture);
     assert_true(fixture_logged(fixture, "1.2.3.1 defer client=203.0.113.7"));
+    assert_true(fixture_logged(fixture, "login=alice@example.com answer=\"450 4.7.1 more than 3 "));
     assert_true(fixture_logged(fixture, "jail-reached jail=logins key=alice@example.com count=3"));
     assert_int_equal(counted(fixture, STAT_POLICY_DEFERRED), 1);
     /* What was let in stays so at the hooks behind, and at the end. */

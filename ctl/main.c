@@ -104,8 +104,8 @@ const struct ctl_command ctl_commands[] = {
      ctl_run_counters},
     {"jails", "[test FILE]", "List the jails, what they count and whom they hold",
      "With test FILE, take the events in FILE through the jails of the configuration, each at\n"
-     "its time, and print what postern-policyd would have logged; - for standard input. Needs no\n"
-     "daemon that runs.\n",
+     "its time, and print what postern-policyd would have answered and logged, then a total for\n"
+     "each jail; - for standard input. Needs no daemon that runs.\n",
      daemon_options, COUNT(daemon_options), 0, 2, ctl_run_jails},
     {"watch", "", "Print bans as they are set and end, until interrupted",
      "With --json one document a line. Exit status 2 when the daemon goes away.\n", watch_options,

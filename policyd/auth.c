@@ -228,8 +228,8 @@ static unsigned delay_of(struct engine *engine, const struct auth_request *reque
     return enforce ? delay_sec : 0;
 }
 
-static void allow(struct http_request *http, struct engine *engine,
-                  const struct auth_request *request, const struct origin_peer *peer)
+struct judgement auth_allow(struct engine *engine, const struct auth_request *request,
+                            const struct origin_peer *peer, unsigned *delay_sec_r)
 {
     static const enum stat stat_of[] = {
         [VERDICT_GO_ON] = STAT_AUTH_GO_ON,
@@ -237,12 +237,21 @@ static void allow(struct http_request *http, struct engine *engine,
         [VERDICT_REFUSED] = STAT_AUTH_REFUSED,
     };
     struct judgement judgement = engine_judge(engine, peer, request->login, CONFIG_ACTS_AUTH);
-    unsigned delay_sec = delay_of(engine, request, &judgement);
-    char *json = auth_format(&judgement, delay_sec);
 
-    engine_stats(engine)->count[delay_sec ? STAT_AUTH_DELAYED : stat_of[judgement.verdict]]++;
+    *delay_sec_r = delay_of(engine, request, &judgement);
+    engine_stats(engine)->count[*delay_sec_r ? STAT_AUTH_DELAYED : stat_of[judgement.verdict]]++;
     origins_count(&engine_stats(engine)->auth_origins, &judgement.origin);
     log_allow(request, &judgement);
+    return judgement;
+}
+
+static void allow(struct http_request *http, struct engine *engine,
+                  const struct auth_request *request, const struct origin_peer *peer)
+{
+    unsigned delay_sec;
+    struct judgement judgement = auth_allow(engine, request, peer, &delay_sec);
+    char *json = auth_format(&judgement, delay_sec);
+
     respond(http, json);
     free(json);
 }

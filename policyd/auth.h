@@ -51,6 +51,10 @@ const char *auth_strstatus(enum auth_status status);
 /* Whether a report tells of a guessed password: it failed, by the password, not by our own no. */
 bool auth_is_failure(const struct auth_request *request);
 
+/* What the request with command=allow is told; counts and logs it. What goes on waits first. */
+struct judgement auth_allow(struct engine *engine, const struct auth_request *request,
+                            const struct origin_peer *peer, unsigned *delay_sec_r);
+
 /* The answer as JSON, to be freed; what goes on does so after delay_sec. */
 char *auth_format(const struct judgement *judgement, unsigned delay_sec)
     __attribute__((warn_unused_result));

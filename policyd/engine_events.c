@@ -179,12 +179,6 @@ static void hit_jail(struct engine *engine, struct engine_report *report, size_t
     engine_take_count(engine, report, index, &key, decision, count);
 }
 
-static bool event_is_of_login(const struct event *event)
-{
-    return event->kind == CONFIG_EVENT_AUTH_FAIL ||
-           (event->kind == CONFIG_EVENT_HONEYPOT && !event->is_of_mail);
-}
-
 bool engine_counts(const struct engine *engine, const struct origin *origin, unsigned kind,
                    const char *login)
 {

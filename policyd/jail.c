@@ -38,6 +38,12 @@ unsigned event_kind(const char *name)
     return 0;
 }
 
+bool event_is_of_login(const struct event *event)
+{
+    return event->kind == CONFIG_EVENT_AUTH_FAIL ||
+           (event->kind == CONFIG_EVENT_HONEYPOT && !event->is_of_mail);
+}
+
 bool jail_wants(const struct config_jail *jail, unsigned kinds)
 {
     return (jail->events & kinds) != 0;

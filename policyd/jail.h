@@ -35,6 +35,9 @@ struct event {
 const char *event_name(unsigned kind);
 unsigned event_kind(const char *name);
 
+/* Whether Dovecot tells of it, not one who takes mail. */
+bool event_is_of_login(const struct event *event);
+
 enum jail_decision {
     JAIL_IGNORED, /* not one of its events, or the same password again */
     JAIL_COUNTED,

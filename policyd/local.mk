@@ -44,8 +44,10 @@ libpolicyd_a_SOURCES = \
 	policyd/redis_script.c policyd/redis_script.h \
 	policyd/redis_value.c policyd/redis_value.h \
 	policyd/pulls.c policyd/pulls.h \
+	policyd/replay_asker.c policyd/replay_asker.h \
 	policyd/replay_events.c policyd/replay_events.h \
 	policyd/replay_line.c policyd/replay_line.h \
+	policyd/replay_tally.c policyd/replay_tally.h \
 	policyd/route.c policyd/route.h \
 	policyd/saver.c policyd/saver.h \
 	policyd/server.c policyd/server.h \
@@ -120,7 +122,7 @@ policyd_tests = \
 	tests/unit/test_keeper tests/unit/test_limit tests/unit/test_login_bans tests/unit/test_once \
 	tests/unit/test_names tests/unit/test_nft tests/unit/test_origins \
 	tests/unit/test_policy tests/unit/test_policyd_server tests/unit/test_pulls \
-	tests/unit/test_replay \
+	tests/unit/test_replay tests/unit/test_replay_answers \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
 	tests/unit/test_store_file tests/unit/test_store_record tests/unit/test_two_stores \
@@ -188,6 +190,8 @@ tests_unit_test_redis_sentinel_SOURCES = tests/unit/test_redis_sentinel.c $(redi
 tests_unit_test_redis_sentinel_LDADD = $(policyd_libs) $(CMOCKA_LIBS)
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c
 tests_unit_test_replay_LDADD = $(policyd_test_libs)
+tests_unit_test_replay_answers_SOURCES = tests/unit/test_replay_answers.c
+tests_unit_test_replay_answers_LDADD = $(policyd_test_libs)
 tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_LDADD = $(policyd_test_libs)
 tests_unit_test_socketmap_SOURCES = tests/unit/test_socketmap.c

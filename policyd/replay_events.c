@@ -11,7 +11,9 @@
 #include "common/base/mem.h"
 #include "common/base/random.h"
 #include "policyd/engine.h"
+#include "policyd/replay_asker.h"
 #include "policyd/replay_line.h"
+#include "policyd/replay_tally.h"
 
 /* A store that keeps nothing, and says so only when it is asked, as a real one answers later. */
 struct answer {
@@ -23,6 +25,7 @@ struct replay {
     struct clock clock;
     struct store store;
     struct engine *engine;
+    struct replay_tally *tally;
     FILE *to;
     int64_t now_ms;
     struct answer *answers;
@@ -78,14 +81,17 @@ static void answer_all(struct replay *replay)
     replay->answer_count = 0;
 }
 
-static void print_line(enum log_level level, const char *line, void *ctx)
+/* What goes on as usual is counted, not printed. */
+static void take_log(enum log_level level, const char *line, void *ctx)
 {
     const struct replay *replay = ctx;
     time_t at = (time_t)(replay->now_ms / 1000);
     char text[32];
     struct tm tm;
 
-    (void)level;
+    replay_tally_take(replay->tally, line);
+    if (level == LOG_LEVEL_DEBUG)
+        return;
     if (gmtime_r(&at, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
         fprintf(replay->to, "%s %s\n", text, line);
 }
@@ -119,9 +125,10 @@ static void take(struct replay *replay, struct replay_line *line)
     if (line->is_empty)
         return;
     pass_to(replay, line->at_ms);
-    if (line->is_auth_ok)
+    bool happens = replay_ask(replay->engine, line);
+    if (happens && line->is_auth_ok)
         engine_note_login(replay->engine, &line->peer, line->event.login);
-    else
+    else if (happens)
         engine_report(replay->engine, &line->peer, &line->event, engine_nobody_waits, NULL);
     answer_all(replay);
 }
@@ -139,6 +146,7 @@ static int take_lines(struct replay *replay, FILE *from, struct error *error_r)
             wrong = replay_line_parse(text, replay->now_ms, &line);
         if (wrong)
             return error_set(error_r, ERROR_CONFIG, "line %u: %s", number, wrong);
+        line.number = number;
         take(replay, &line);
     }
     return ferror(from) ? error_set(error_r, ERROR_SYSTEM, "cannot read the events") : 0;
@@ -150,6 +158,7 @@ int replay_events(const struct config *config, const struct origin_rules *rules,
     struct replay replay = {
         .clock = {replayed_ms, replayed_ms},
         .store = {.put_ban = keep_no_ban, .delete_ban = delete_no_ban},
+        .tally = replay_tally_new(config),
         .to = to,
         .now_ms = 1,
     };
@@ -159,11 +168,14 @@ int replay_events(const struct config *config, const struct origin_rules *rules,
                                                         .clock = &replay.clock,
                                                         .store = &replay.store,
                                                         .random = random_u32});
-    log_open("replay", LOG_TARGET_NOWHERE, LOG_LEVEL_INFO);
-    log_capture(print_line, &replay);
+    log_open("replay", LOG_TARGET_NOWHERE, LOG_LEVEL_DEBUG);
+    log_capture(take_log, &replay);
     int rc = take_lines(&replay, from, error_r);
+    if (rc == 0)
+        replay_tally_log(replay.tally);
     log_capture(NULL, NULL);
     engine_free(&replay.engine);
+    replay_tally_free(&replay.tally);
     free(replay.answers);
     return rc;
 }

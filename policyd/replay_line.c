@@ -7,6 +7,8 @@
 
 #include "common/base/str.h"
 
+#define WORDS                                                                                      \
+    "a word is none of client=, login=, fingerprint=, recipient=, weight=, instance=, recipients="
 #define TIME_MAX INT64_C(253402300799) /* the end of the year 9999 */
 
 /* The next word, or NULL. */
@@ -37,10 +39,26 @@ static const char *take_time(const char *word, int64_t before_ms, int64_t *at_ms
     return *at_ms_r < before_ms ? "the time is before that of the line before" : NULL;
 }
 
+static const char *take_number(const char *name, const char *value, struct replay_line *line)
+{
+    uint64_t number;
+
+    if (str_eq(name, "weight")) {
+        if (str_parse_u64(value, 0, EVENT_WEIGHT_MAX, &number))
+            return "weight is not a number from 0 to 100";
+        line->event.weight = (unsigned)number;
+    } else if (str_eq(name, "recipients")) {
+        if (str_parse_u64(value, 1, JAIL_HIT_MAX, &number))
+            return "recipients is not a number from 1 to 10000";
+        line->recipient_count = (unsigned)number;
+    } else {
+        return WORDS;
+    }
+    return NULL;
+}
+
 static const char *take_value(const char *name, const char *value, struct replay_line *line)
 {
-    uint64_t weight;
-
     if (str_eq(name, "client"))
         return addr_parse(value, &line->peer.addr) ? "client is not an address" : NULL;
     if (str_eq(name, "login"))
@@ -49,12 +67,10 @@ static const char *take_value(const char *name, const char *value, struct replay
         line->event.fingerprint = value;
     else if (str_eq(name, "recipient"))
         line->event.recipient = value;
-    else if (!str_eq(name, "weight"))
-        return "a word is none of client=, login=, fingerprint=, recipient=, weight=";
-    else if (str_parse_u64(value, 0, EVENT_WEIGHT_MAX, &weight))
-        return "weight is not a number from 0 to 100";
+    else if (str_eq(name, "instance"))
+        line->event.session = *value ? value : NULL;
     else
-        line->event.weight = (unsigned)weight;
+        return take_number(name, value, line);
     return NULL;
 }
 
@@ -66,6 +82,16 @@ static const char *take_event(const char *word, struct replay_line *line)
     return line->event.kind || line->is_auth_ok ? NULL : "there is no such event";
 }
 
+/* What belongs to other events would say nothing here. */
+static const char *misplaced(const struct replay_line *line)
+{
+    if (line->event.weight != 1 && line->event.kind & REPLAY_BY_POSTFIX)
+        return "connect, recipient and message have no weight";
+    if (line->recipient_count && line->event.kind != CONFIG_EVENT_MESSAGE)
+        return "recipients= is for message";
+    return NULL;
+}
+
 static const char *take_values(char **rest, struct replay_line *line)
 {
     const char *wrong = NULL;
@@ -74,14 +100,14 @@ static const char *take_values(char **rest, struct replay_line *line)
     while (!wrong && (word = cut_word(rest))) {
         char *sign = strchr(word, '=');
         if (!sign)
-            return "a word is none of client=, login=, fingerprint=, recipient=, weight=";
+            return WORDS;
         *sign = '\0';
         wrong = take_value(word, sign + 1, line);
     }
     line->event.is_of_mail = line->event.recipient != NULL;
     if (!wrong && line->peer.addr.family == ADDR_NONE)
         wrong = "client is missing";
-    return wrong;
+    return wrong ? wrong : misplaced(line);
 }
 
 const char *replay_line_parse(char *text, int64_t before_ms, struct replay_line *line_r)

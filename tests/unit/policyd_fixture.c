@@ -14,6 +14,7 @@
 
 #include "common/base/log.h"
 #include "policyd/policy.h"
+#include "policyd/replay_events.h"
 
 static struct fixture *fixture_of_clock(const struct clock *clock)
 {
@@ -314,5 +315,23 @@ const char *fixture_answer(struct fixture *fixture, const struct attr_list *list
     }
     snprintf(text, sizeof(text), "%s", buf_str(&out));
     buf_fini(&out);
+    return text;
+}
+
+char *fixture_replay(struct fixture *fixture, const char *events, const char *want_error)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *from = fmemopen((void *)(uintptr_t)events, strlen(events), "r");
+    FILE *to = open_memstream(&text, &len);
+    struct error error = {0};
+
+    assert_true(from && to);
+    int rc = replay_events(&fixture->config, &fixture->rules, from, to, &error);
+    assert_int_equal(rc, want_error ? -1 : 0);
+    if (want_error)
+        assert_string_equal(error.text, want_error);
+    fclose(from);
+    fclose(to);
     return text;
 }

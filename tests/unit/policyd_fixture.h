@@ -73,6 +73,8 @@ const struct attr_list *fixture_list(const char *name, ...);
  * it lives until the next call.
  */
 const char *fixture_answer(struct fixture *fixture, const struct attr_list *list);
+/* What is printed of events that are replayed, up to the error; the caller frees. */
+char *fixture_replay(struct fixture *fixture, const char *events, const char *want_error);
 /* Four relays, three routes: what test_route, test_socketmap and test_control ask about. */
 void fixture_add_routes(struct fixture *fixture);
 

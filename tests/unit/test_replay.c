@@ -33,14 +33,21 @@ static void a_line_is_an_event(void **state)
         unsigned kind, weight;
         const char *login, *fingerprint;
         bool is_of_mail;
+        const char *instance;
+        unsigned recipient_count;
     } cases[] = {
         {"1790000001 auth_fail client=203.0.113.7\n", BEFORE_MS + 1000, CONFIG_EVENT_AUTH_FAIL, 1,
-         "", "", false},
+         "", "", false, NULL, 0},
         {"  +0s\tauth_fail  login=alice client=203.0.113.7 fingerprint=0abc", BEFORE_MS,
-         CONFIG_EVENT_AUTH_FAIL, 1, "alice", "0abc", false},
+         CONFIG_EVENT_AUTH_FAIL, 1, "alice", "0abc", false, NULL, 0},
         {"+10m rcpt_unknown client=::ffff:203.0.113.7 recipient=x@y weight=0 # why\r\n",
-         BEFORE_MS + 600000, CONFIG_EVENT_RCPT_UNKNOWN, 0, "", "", true},
-        {"+1w auth_ok client=203.0.113.7 login=a=b", BEFORE_MS + 604800000, 0, 1, "a=b", "", false},
+         BEFORE_MS + 600000, CONFIG_EVENT_RCPT_UNKNOWN, 0, "", "", true, NULL, 0},
+        {"+1w auth_ok client=203.0.113.7 login=a=b", BEFORE_MS + 604800000, 0, 1, "a=b", "", false,
+         NULL, 0},
+        {"+0s recipient client=203.0.113.7 recipient=x@y instance=1.2", BEFORE_MS,
+         CONFIG_EVENT_RECIPIENT, 1, "", "", true, "1.2", 0},
+        {"+0s message client=203.0.113.7 instance= recipients=10000 weight=1", BEFORE_MS,
+         CONFIG_EVENT_MESSAGE, 1, "", "", false, NULL, 10000},
     };
     struct replay_line line;
     char text[ADDR_TEXT_MAX];
@@ -52,6 +59,10 @@ static void a_line_is_an_event(void **state)
         CASE(cases[i].text, line.is_auth_ok == !cases[i].kind && !line.is_empty);
         CASE(cases[i].text, line.event.weight == cases[i].weight);
         CASE(cases[i].text, line.event.is_of_mail == cases[i].is_of_mail);
+        CASE(cases[i].text, line.recipient_count == cases[i].recipient_count);
+        CASE(cases[i].text, !line.event.session == !cases[i].instance);
+        if (cases[i].instance)
+            assert_string_equal(line.event.session, cases[i].instance);
         assert_string_equal(line.event.login, cases[i].login);
         assert_string_equal(line.event.fingerprint, cases[i].fingerprint);
         assert_string_equal(addr_format(&line.peer.addr, text), "203.0.113.7");
@@ -88,6 +99,11 @@ static void a_wrong_line_says_why(void **state)
         {"+1 auth_fail client=gw.example", "client is not an address"},
         {"+1 auth_fail client=203.0.113.7 weight=101", "weight is not"},
         {"+1 auth_fail client=203.0.113.7 weight=-1", "weight is not"},
+        {"+1 connect client=203.0.113.7 weight=2", "connect, recipient and message have no weight"},
+        {"+1 message client=203.0.113.7 weight=0", "connect, recipient and message have no weight"},
+        {"+1 message client=203.0.113.7 recipients=0", "recipients is not"},
+        {"+1 message client=203.0.113.7 recipients=10001", "recipients is not"},
+        {"+1 recipient client=203.0.113.7 recipients=2", "recipients= is for message"},
         {"+1 auth_fail client=203.0.113.7 x=1", "a word is none of"},
         {"+1 auth_fail client=203.0.113.7 x", "a word is none of"},
     };
@@ -100,25 +116,6 @@ static void a_wrong_line_says_why(void **state)
     }
 }
 
-/* What is printed of it; the caller frees. */
-static char *replayed(struct fixture *fixture, const char *events, const char *want_error)
-{
-    char *text = NULL;
-    size_t len;
-    FILE *from = fmemopen((void *)(uintptr_t)events, strlen(events), "r");
-    FILE *to = open_memstream(&text, &len);
-    struct error error = {0};
-
-    assert_true(from && to);
-    int rc = replay_events(&fixture->config, &fixture->rules, from, to, &error);
-    assert_int_equal(rc, want_error ? -1 : 0);
-    if (want_error)
-        assert_string_equal(error.text, want_error);
-    fclose(from);
-    fclose(to);
-    return text;
-}
-
 static void bans_begin_and_end_at_their_times(void **state)
 {
     static const char events[] = "1790000000 auth_fail client=203.0.113.7 login=a fingerprint=1\n"
@@ -127,7 +124,7 @@ static void bans_begin_and_end_at_their_times(void **state)
     struct fixture *fixture = fixture_new();
 
     (void)state;
-    char *text = replayed(fixture, events, NULL);
+    char *text = fixture_replay(fixture, events, NULL);
     assert_non_null(strstr(text, "2026-09-21T14:13:20Z - event event=auth_fail"));
     assert_non_null(strstr(text, "2026-09-21T14:13:21Z - ban ban=203.0.113.7 jail=logins"));
     assert_non_null(strstr(text, "2026-09-21T15:13:21Z - ban-expired ban=203.0.113.7"));
@@ -145,13 +142,14 @@ static void the_first_wrong_line_ends_it(void **state)
     struct fixture *fixture = fixture_new();
 
     (void)state;
-    free(replayed(fixture, "# first\n1 auth_fail client=203.0.113.7\n+1 fly client=203.0.113.7\n",
-                  "line 3: there is no such event"));
+    free(fixture_replay(fixture,
+                        "# first\n1 auth_fail client=203.0.113.7\n+1 fly client=203.0.113.7\n",
+                        "line 3: there is no such event"));
     memset(longer, '#', sizeof(longer) - 1);
-    free(replayed(fixture, longer, "line 1: longer than 4094 bytes"));
+    free(fixture_replay(fixture, longer, "line 1: longer than 4094 bytes"));
     longer[REPLAY_LINE_MAX - 2] = '\n';
     longer[REPLAY_LINE_MAX - 1] = '\0';
-    free(replayed(fixture, longer, NULL));
+    free(fixture_replay(fixture, longer, NULL));
     fixture_free(fixture);
 }
 

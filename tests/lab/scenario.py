@@ -268,7 +268,7 @@ class Lab:
     def kill(self, service):
         """kill -9."""
         self.home.run("kill", "-9", str(self.home.service_pid(service)))
-        until(f"end of {service}", lambda: not self.home.service_lives(service))
+        until(f"end of {service}", lambda: not self.home.service_lives(service), 30)
 
     def start(self, service):
         {"postern-policyd": home_parts.start_policyd,

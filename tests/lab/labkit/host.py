@@ -69,12 +69,14 @@ class Host:
         return int(self.read(f"/run/lab/{name}.pid"))
 
     def service_lives(self, name):
+        """Until its last thread is gone: one that waits for the disk keeps the sockets open."""
         try:
             pid = self.service_pid(name)
             state = self.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
+            threads = os.listdir(self.path(f"/proc/{pid}/task"))
         except (OSError, ValueError):
             return False
-        return state != "Z"
+        return state != "Z" or len(threads) > 1
 
     def _service_ended(self, name):
         return os.path.exists(self.path(f"/run/lab/{name}.pid")) and not self.service_lives(name)

@@ -41,11 +41,7 @@ bool aggregate_is_due(const struct bans *bans, const struct prefix *wide, unsign
             take_longer(ban, now_mono_ms, seconds_r);
         count++;
     }
-    if (held) {
-        take_longer(held, now_mono_ms, seconds_r);
-        *acts |= held->acts;
-    }
-    return count >= AGGREGATE_MIN && *seconds_r;
+    return count >= AGGREGATE_MIN && *seconds_r && bans_join(held, now_mono_ms, acts, seconds_r);
 }
 
 void aggregate_drop(const struct bans *bans, struct keeper_change *change,

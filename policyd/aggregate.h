@@ -14,8 +14,8 @@
 /*
  * Whether so many nets, each eight bits narrower than wide and in it, are banned where acts
  * says; wide->bits is a multiple of eight. What is left of the longest of these bans comes
- * out, but of the operator's: he meant one net. A ban on wide that holds goes on where it
- * acts, which is added to acts, and as long. Costs 256 look-ups.
+ * out, but of the operator's: he meant one net. A ban on wide that holds becomes one with it
+ * (bans_join). Costs 256 look-ups.
  */
 bool aggregate_is_due(const struct bans *bans, const struct prefix *wide, unsigned *acts,
                       int64_t now_mono_ms, uint64_t *seconds_r);

@@ -308,3 +308,15 @@ uint64_t bans_seconds_left(const struct ban *ban, int64_t now_mono_ms)
     int64_t left_ms = ban->until_mono_ms - now_mono_ms;
     return left_ms <= 1000 ? 1 : (uint64_t)(left_ms + 999) / 1000;
 }
+
+bool bans_join(const struct ban *held, int64_t now_mono_ms, unsigned *acts, uint64_t *seconds)
+{
+    if (!held)
+        return true;
+    uint64_t held_sec = bans_seconds_left(held, now_mono_ms);
+    unsigned at_logins = *acts & CONFIG_ACTS_AUTH, held_at_logins = held->acts & CONFIG_ACTS_AUTH;
+    if (at_logins < held_at_logins || (at_logins == held_at_logins && *seconds < held_sec))
+        *seconds = held_sec;
+    *acts |= held->acts;
+    return *acts != held->acts || *seconds != held_sec;
+}

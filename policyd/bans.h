@@ -99,6 +99,14 @@ struct ban *bans_next_expired(const struct bans *bans, int64_t now_mono_ms);
 uint64_t bans_seconds_left(const struct ban *ban, int64_t now_mono_ms);
 
 /*
+ * Makes another of the same prefix or login, seconds long from now, one with the ban that is
+ * held; held may be NULL. They act wherever one of them does, and end with the last of those
+ * that act at logins, or with the last of all where none does: what strangers mail shuts
+ * nobody's mailbox for longer. False: that is the one held, as it is.
+ */
+bool bans_join(const struct ban *held, int64_t now_mono_ms, unsigned *acts, uint64_t *seconds);
+
+/*
  * Walks the table, over any time: bans may come and go between two steps. One that
  * stands throughout is seen exactly once. Between open and close the cursor stays
  * where it is in memory.

@@ -30,7 +30,7 @@ static void aggregate(struct engine *engine, struct engine_report *report,
     }
 }
 
-/* One of this prefix that holds goes on where it acts, and both end with the later end. */
+/* One of this prefix that holds becomes one with it, unless nothing would change. */
 static void ban_by_jail(struct engine *engine, struct engine_report *report, size_t index)
 {
     const struct event *event = report->event;
@@ -40,9 +40,8 @@ static void ban_by_jail(struct engine *engine, struct engine_report *report, siz
     const struct ban *held = bans_held(keeper_bans(engine->keeper), key, now_ms);
     uint64_t seconds = jail_bantime(jail, jails_bans_before(&engine->jails, index, key, now_ms),
                                     engine->random ? engine->random() : 0);
-    uint64_t held_sec = held ? bans_seconds_left(held, now_ms) : 0;
     unsigned reach = jail->acts & (event->is_of_mail ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL);
-    unsigned acts = reach | (held ? held->acts : 0);
+    unsigned acts = reach;
     char reason[ORIGIN_REASON_MAX];
 
     /* A shared store may have answered after the configuration was read again. */
@@ -50,12 +49,11 @@ static void ban_by_jail(struct engine *engine, struct engine_report *report, siz
         return;
     if (!engine->config->enforce)
         engine_log_ban("would ban", event->session, key, jail->name, seconds);
-    if (!engine->config->enforce || (held && held_sec >= seconds && held->acts == acts))
+    if (!engine->config->enforce || !bans_join(held, now_ms, &acts, &seconds))
         return;
     if (!report->request)
         report->request = engine_request_new(engine, report->done, report->ctx);
-    engine_set_ban(report->request, key, seconds > held_sec ? seconds : held_sec, event->session,
-                   jail->name, acts);
+    engine_set_ban(report->request, key, seconds, event->session, jail->name, acts);
     jails_note_ban(&engine->jails, index, key, now_ms);
     shared_note_ban(engine, index, key);
     ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
@@ -75,17 +73,17 @@ static void ban_login_by_jail(struct engine *engine, struct engine_report *repor
     int64_t now_ms = engine_now_mono_ms(engine);
     uint64_t seconds = jail_bantime(jail, jails_bans_before(&engine->jails, index, &key, now_ms),
                                     engine->random ? engine->random() : 0);
-    uint64_t held_sec = held ? bans_seconds_left(held, now_ms) : 0;
-    unsigned acts = jail->acts | (held ? held->acts : 0);
+    unsigned acts = jail->acts;
 
     if (!engine->config->enforce) {
         engine_log_login_ban("would ban", event->session, event->login, jail->name, seconds);
         return;
     }
+    if (!bans_join(held, now_ms, &acts, &seconds))
+        return;
     if (!report->request)
         report->request = engine_request_new(engine, report->done, report->ctx);
-    engine_set_login_ban(report->request, event->login, seconds > held_sec ? seconds : held_sec,
-                         event->session, jail->name, acts);
+    engine_set_login_ban(report->request, event->login, seconds, event->session, jail->name, acts);
     jails_note_ban(&engine->jails, index, &key, now_ms);
     shared_note_ban(engine, index, &key);
     history_keep(engine->history, &report->place);

@@ -186,6 +186,41 @@ static void seconds_left_are_rounded_up(void **state)
     assert_int_equal(bans_seconds_left(&ban, 20000), 1);
 }
 
+static void two_bans_of_one_client_are_one(void **state)
+{
+    static const struct {
+        const char *what;
+        unsigned held_acts, held_sec, acts, sec, acts_is, sec_is;
+        bool is_other;
+    } cases[] = {
+        {"as it was", 3, 3600, 3, 3600, 3, 3600, false},
+        {"longer", 3, 3600, 3, 7200, 3, 7200, true},
+        {"shorter", 3, 3600, 3, 60, 3, 3600, false},
+        {"mail, longer", 1, 3600, 1, 7200, 1, 7200, true},
+        {"mail makes a ban on logins no longer", 3, 60, 1, 7200, 3, 60, false},
+        {"nor one on logins alone", 2, 60, 1, 7200, 3, 60, true},
+        {"logins after mail, longer", 1, 60, 3, 3600, 3, 3600, true},
+        {"logins after mail, shorter", 1, 7200, 3, 3600, 3, 3600, true},
+        {"logins alone after mail", 1, 7200, 2, 3600, 3, 3600, true},
+        {"everywhere after logins alone, shorter", 2, 7200, 3, 3600, 3, 7200, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct ban held = {.acts = (uint8_t)cases[i].held_acts,
+                           .until_mono_ms = 5000 + cases[i].held_sec * 1000};
+        unsigned acts = cases[i].acts;
+        uint64_t seconds = cases[i].sec;
+        CASE(cases[i].what, bans_join(&held, 5000, &acts, &seconds) == cases[i].is_other);
+        CASE(cases[i].what, acts == cases[i].acts_is && seconds == cases[i].sec_is);
+    }
+    unsigned acts = CONFIG_ACTS_SMTP;
+    uint64_t seconds = 60;
+    assert_true(bans_join(NULL, 0, &acts, &seconds));
+    assert_int_equal(acts, CONFIG_ACTS_SMTP);
+    assert_int_equal(seconds, 60);
+}
+
 static void a_cursor_sees_what_stays_once_whatever_goes(void **state)
 {
     struct bans bans;
@@ -251,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_long_jail_name_is_cut),
         cmocka_unit_test(bans_end_in_the_order_of_their_ends),
         cmocka_unit_test(seconds_left_are_rounded_up),
+        cmocka_unit_test(two_bans_of_one_client_are_one),
         cmocka_unit_test(a_cursor_sees_what_stays_once_whatever_goes),
         cmocka_unit_test(the_table_has_a_limit),
     };

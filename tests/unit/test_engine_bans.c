@@ -231,8 +231,8 @@ static void the_net_around_them_is_banned_wherever_it_was(void **state)
     put_ban(fixture, "2001:db8:1::/56", CONFIG_ACTS_SMTP, 7200);
     ban_each(fixture, "2001:db8:1:", "::1", 0, 16);
     assert_int_equal(ban_count(fixture), 1);
-    assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_AUTH).seconds, 7200);
-    assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_SMTP).seconds, 7200);
+    assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_AUTH).seconds, 3600);
+    assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_SMTP).seconds, 3600);
 }
 
 static void where_the_net_around_them_finds_no_place_they_stay(void **state)

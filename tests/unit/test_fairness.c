@@ -168,6 +168,39 @@ static void a_spray_over_many_logins_from_one_net_is_banned(void **state)
     assert_false(is_banned_anywhere(*state, "2001:db8:1:3::ffff"));
 }
 
+/* The n-th /64 of a /48. */
+static const char *in_net(unsigned n, char client[64])
+{
+    snprintf(client, 64, "2001:db8:1:%x::1", n);
+    return client;
+}
+
+static void who_owns_a_48_gets_no_more_guesses_by_a_new_64_for_each(void **state)
+{
+    char client[64];
+
+    for (unsigned i = 0; i < 50; i++) {
+        assert_false(is_banned_anywhere(*state, in_net(i, client)));
+        fails(*state, client, "alice", i);
+    }
+    assert_true(is_banned(*state, in_net(0xffff, client), CONFIG_ACTS_AUTH));
+    assert_false(is_banned(*state, client, CONFIG_ACTS_SMTP));
+    assert_false(is_banned_anywhere(*state, "2001:db8:2::1"));
+    fixture_pass(((struct world *)*state)->fixture, 3600000);
+    assert_false(is_banned_anywhere(*state, client));
+}
+
+static void stale_phones_all_over_a_providers_net_ban_nobody(void **state)
+{
+    char client[64], login[32];
+
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(login, sizeof(login), "user%u", i % 20);
+        fails(*state, in_net(i, client), login, i % 20);
+    }
+    assert_false(is_banned_anywhere(*state, in_net(0xffff, client)));
+}
+
 static void a_forwarder_or_list_whose_mail_fails_is_not_banned(void **state)
 {
     for (int i = 0; i < 500; i++) {
@@ -454,6 +487,8 @@ int main(void)
         FAIRNESS_TEST(a_phone_with_one_stale_password_is_not_banned),
         FAIRNESS_TEST(a_guesser_is_banned_after_five_different_passwords),
         FAIRNESS_TEST(a_spray_over_many_logins_from_one_net_is_banned),
+        FAIRNESS_TEST(who_owns_a_48_gets_no_more_guesses_by_a_new_64_for_each),
+        FAIRNESS_TEST(stale_phones_all_over_a_providers_net_ban_nobody),
         FAIRNESS_TEST(a_forwarder_or_list_whose_mail_fails_is_not_banned),
         FAIRNESS_TEST(bounces_to_forged_senders_ban_nobody),
         FAIRNESS_TEST(a_harvester_is_banned_from_mail_alone),

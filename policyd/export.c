@@ -15,6 +15,7 @@
 
 struct text {
     struct exports *exports;
+    unsigned acts;
     struct bans_cursor cursor;
 };
 
@@ -60,7 +61,7 @@ static bool more_lines(void *ctx, struct buf *out)
     char line[PREFIX_TEXT_MAX];
 
     while (out->len < HTTP_PIECE) {
-        const struct ban *ban = exports_step(text->exports, &text->cursor, CONFIG_ACTS_ALL);
+        const struct ban *ban = exports_step(text->exports, &text->cursor, text->acts);
         if (!ban)
             return true;
         buf_puts(out, prefix_format(&ban->node.prefix, line));
@@ -78,20 +79,26 @@ static void end_text(void *ctx)
 }
 
 /* The same as long as every line is. Bans that end meanwhile make it another one. */
-static void tag(const struct exports *exports, char out[HTTP_ETAG_MAX])
+static void tag(const struct exports *exports, unsigned acts, char out[HTTP_ETAG_MAX])
 {
-    snprintf(out, HTTP_ETAG_MAX, "\"%" PRIx64 ".%" PRIx64 ".%" PRIx64 "%s\"",
+    snprintf(out, HTTP_ETAG_MAX, "\"%" PRIx64 ".%" PRIx64 ".%" PRIx64 ".%x%s\"",
              (uint64_t)exports->since_wall_ms, exports->turn, engine_bans(exports->engine)->changes,
-             engine_holds_back(exports->engine) ? ".held" : "");
+             acts, engine_holds_back(exports->engine) ? ".held" : "");
+}
+
+static unsigned acts_at_port(const char *port)
+{
+    return port && strtoul(port, NULL, 10) == CONFIG_SMTP_PORT ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL;
 }
 
 void exports_handle_text(struct http_request *request, struct exports *exports)
 {
     static const struct http_source source = {more_lines, end_text};
+    unsigned acts = acts_at_port(http_request_argument(request, "port"));
     char etag[HTTP_ETAG_MAX];
 
     engine_expire(exports->engine);
-    tag(exports, etag);
+    tag(exports, acts, etag);
     http_request_tag(request, etag);
     if (http_request_has(request, etag)) {
         http_respond(request, 304, CONTENT_TYPE, NULL, 0);
@@ -99,6 +106,7 @@ void exports_handle_text(struct http_request *request, struct exports *exports)
     }
     struct text *text = x_calloc(1, sizeof(*text));
     text->exports = exports;
+    text->acts = acts;
     bans_cursor_open(engine_bans(exports->engine), &text->cursor);
     http_respond_stream(request, CONTENT_TYPE, &source, text);
 }

@@ -39,7 +39,7 @@ bool exports_shows(const struct exports *exports, const struct ban *ban, unsigne
 const struct ban *exports_step(const struct exports *exports, struct bans_cursor *cursor,
                                unsigned acts);
 
-/* GET /bans.txt: one prefix a line. */
+/* GET /bans.txt: one prefix a line; with ?port=N those that may not come to that port. */
 void exports_handle_text(struct http_request *request, struct exports *exports);
 
 #endif

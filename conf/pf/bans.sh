@@ -1,25 +1,35 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Takes the bans at home into pf's table <postern_bans>, where they have changed. Install as
-# /usr/local/libexec/postern-bans.sh, with conf/pf/bans.curl; it needs curl 7.68 or newer, and
-# in /etc/crontab
+# Takes the bans at home into pf's tables <postern_bans> and <postern_bans_25>, where they have
+# changed. Install as /usr/local/libexec/postern-bans.sh, with conf/pf/bans.curl; it needs curl
+# 7.68 or newer, and in /etc/crontab
 #     * * * * * root /usr/local/libexec/postern-bans.sh
-# In pf.conf, before what passes (conf/pf/pf.conf has both lines):
+# In pf.conf, before what passes (conf/pf/pf.conf has these lines):
 #     table <postern_bans> persist
+#     table <postern_bans_25> persist
 #     block in quick on $wan proto tcp from <postern_bans> to any port $ports
-# While home is away the table stays as it is. The first run after a boot fills it.
-# OPNsense and pfSense need no script: an alias of type "URL Table (IPs)" takes the list,
-# with the token as the password of https://any:TOKEN@... or of their own fields.
+#     block in quick on $wan proto tcp from <postern_bans_25> to any port 25
+# While home is away the tables stay as they are. The first run after a boot fills them.
+# OPNsense needs no script: conf/pf/opnsense-bans.txt.
 set -eu
 
 config=${1:-/usr/local/etc/postern-bans.curl}
 dir=${2:-/var/run/postern-bans}
 
+# take TABLE [CURL'S OPTION...]
+take() {
+    table=$1 list=$dir/$1.list etag=$dir/$1.etag
+    shift
+    : >"$list"
+    : >>"$etag"
+    code=$(curl --config "$config" --etag-compare "$etag" --etag-save "$etag.new" \
+        --output "$list" --write-out '%{http_code}' "$@")
+    [ "$code" = 200 ] || return 0
+    pfctl -q -t "$table" -T replace -f "$list"
+    mv "$etag.new" "$etag"
+}
+
 mkdir -p "$dir"
-: >"$dir/list"
-: >>"$dir/etag"
-code=$(curl --config "$config" --etag-compare "$dir/etag" --etag-save "$dir/etag.new" \
-    --output "$dir/list" --write-out '%{http_code}')
-[ "$code" = 200 ] || exit 0
-pfctl -q -t postern_bans -T replace -f "$dir/list"
-mv "$dir/etag.new" "$dir/etag"
+take postern_bans
+# Banned from mail alone, and everywhere.
+take postern_bans_25 --get --data port=25

@@ -30,7 +30,7 @@ dist_conf_doc_DATA = conf/README.md conf/postern.conf
 dist_conf_nginx_DATA = conf/nginx/postern.conf conf/nginx/guide.conf
 dist_conf_haproxy_DATA = conf/haproxy/haproxy.cfg
 dist_conf_pf_DATA = conf/pf/bans.curl conf/pf/bans.sh conf/pf/pf.conf conf/pf/rc.conf \
-	conf/pf/pfsense-home.txt
+	conf/pf/pfsense-home.txt conf/pf/firewalls.txt
 dist_conf_sysctl_DATA = conf/sysctl/postern-gateway.conf
 dist_conf_wireguard_DATA = \
 	conf/wireguard/vps.conf conf/wireguard/home.conf conf/wireguard/home-kept.conf

@@ -10,7 +10,7 @@
 #     block in quick on $wan proto tcp from <postern_bans> to any port $ports
 #     block in quick on $wan proto tcp from <postern_bans_25> to any port 25
 # While home is away the tables stay as they are. The first run after a boot fills them.
-# OPNsense needs no script: conf/pf/opnsense-bans.txt.
+# OPNsense and pfSense need no script: conf/pf/firewalls.txt.
 set -eu
 
 config=${1:-/usr/local/etc/postern-bans.curl}

@@ -143,7 +143,8 @@ def postfix_says(lab, source):
 
 def dovecot_says(lab, source):
     """To the right password, on the port behind the ingress."""
-    return lab.imap_after(header(source, 143), ALICE, PASSWORDS[ALICE], ("127.0.0.1", 10143), lab.home)
+    return lab.imap_after(header(source, 143), ALICE, PASSWORDS[ALICE], ("127.0.0.1", 10143),
+                          lab.home)
 
 
 def is_refused_everywhere(lab, source, port=25):

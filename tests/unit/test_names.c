@@ -55,7 +55,7 @@ static void many_names_are_kept_apart(void **state)
 {
     const char *held[1000];
     struct names names;
-    char text[16];
+    char text[32];
 
     (void)state;
     names_init(&names);

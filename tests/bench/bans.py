@@ -4,14 +4,17 @@
 import contextlib
 import http.client
 import os
+import re
 import selectors
+import shutil
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 
-from benchkit import ratios, run_load, table, wait_for
+from benchkit import ROOT, ratios, run_load, table, wait_for
 from policy import JAIL, Policyd, row
 
 COUNTS = [100000, 1000000]
@@ -148,6 +151,33 @@ def together(server, names):
     return seconds, found[len(found) * 99 // 100], found[-1]
 
 
+# --- the kernel of a gateway ---------------------------------------------------------------
+
+def shipped():
+    """What the gateway's unit has behind its curl."""
+    tree = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
+    with open(f"{tree}/conf/systemd/postern-bans.service", encoding="ascii") as unit:
+        command = re.search(r"(?m)^ExecStart=/bin/sh -c '([^|]*)\|(.*)'$", unit.read())
+    return command.group(2).replace("$$", "$")
+
+
+TAKERS = {"the unit": shipped(), "nft -i": "grep --line-buffered '#end$' | nft -i >/dev/null"}
+
+
+def apply(server, taker):
+    """Seconds until a network's own nftables have all, processor time, and memory at the most."""
+    fetch = f"curl -sfN --unix-socket {server.path('http')} http://localhost/bans.nft"
+    began = time.monotonic()
+    shell = subprocess.Popen(["unshare", "--net", "sh", "-c", f"{fetch} | {taker}"])
+    _, status, usage = os.wait4(shell.pid, 0)
+    assert status == 0, taker
+    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
+
+
+def can_apply():
+    return ROOT and all(map(shutil.which, ("curl", "nft", "perl", "unshare")))
+
+
 # --- the tables -----------------------------------------------------------------------------
 
 def look_up(server):
@@ -167,6 +197,9 @@ def many(rounds):
             rows.append([f"{count:,}", f"{seconds:.2f}", f"{size / 1e6:.1f}",
                          f"{size / count:.0f}"])
         runs = [[look_up(server) for server in (none, *held)] for _ in range(rounds)]
+        taken = [[f"{count:,}, {name}", *map("{:.1f}".format, apply(server, taker))]
+                 for server, count in zip(held, COUNTS) if can_apply()
+                 for name, taker in TAKERS.items()]
         for names in (["watch", "nft stream"], list(WAYS)):
             seconds, p99, longest = together(held[-1], names)
             told += [[f"{name}, of {len(names)}", f"{seconds[name]:.2f}", f"{p99:.1f}",
@@ -182,3 +215,5 @@ def many(rounds):
     print(f"\n{COUNTS[-1]:,} bans told to those who follow, all of them at once, and how long "
           "others wait meanwhile")
     table(["", "s until in step", "others' p99 ms", "longest ms"], told)
+    print("\nTaken over by a gateway's nftables, in a network of its own")
+    table(["", "s", "CPU s", "MB at the most"], taken)

@@ -5,12 +5,10 @@
 
 #include "common/base/log.h"
 
-#define MINUTE_MS 60000
-
 void ban_rate_add(struct ban_rate *rate, unsigned max, uint64_t next, int64_t now_ms)
 {
-    window_add(&rate->minute, MINUTE_MS, now_ms);
-    uint64_t count = window_count(&rate->minute, MINUTE_MS, now_ms);
+    window_add(&rate->minute, BAN_RATE_MS, now_ms);
+    uint64_t count = window_count(&rate->minute, BAN_RATE_MS, now_ms);
 
     if (!max || count <= max || rate->is_too_high)
         return;
@@ -22,7 +20,7 @@ void ban_rate_add(struct ban_rate *rate, unsigned max, uint64_t next, int64_t no
 
 void ban_rate_tick(struct ban_rate *rate, unsigned max, int64_t now_ms)
 {
-    if (!rate->is_too_high || (max && window_count(&rate->minute, MINUTE_MS, now_ms) > max))
+    if (!rate->is_too_high || (max && window_count(&rate->minute, BAN_RATE_MS, now_ms) > max))
         return;
     rate->is_too_high = false;
     log_warning(NULL, "bans-told-again", LOG_UINT("max_bans_per_minute", max));

@@ -7,10 +7,13 @@
 
 #include "policyd/window.h"
 
+#define BAN_RATE_MS 60000
+
 /*
- * How many bans jails set within a minute. More than max of them, and somebody may be after
- * those who come through the gateway: it is logged, once, and until there are fewer again
- * no new ban may be told to one. max is max_bans_per_minute; 0: any number is right.
+ * How many bans jails set within a minute, on all hosts that share a store. More than max of them,
+ * and somebody may be after those who come through the gateway: it is logged, once, and until there
+ * are fewer again no new ban may be told to one. max is max_bans_per_minute; 0: any number is
+ * right.
  */
 struct ban_rate {
     struct window minute;

@@ -423,13 +423,27 @@ void shared_look_at_login(struct engine *engine, const struct origin *origin, co
 
 /* --- what the store says by itself ------------------------------------------------------------ */
 
-static void take_ban(const struct store_ban *record, void *ctx)
+/*
+ * Whoever has one ban set after the other may spread it over all hosts. One set before, that
+ * a host tells which was away, or a Redis that had lost it, is none of this minute.
+ */
+static bool is_of_this_minute(const struct engine *engine, const struct store_ban *record)
+{
+    return !*record->login && strcmp(record->jail, BANS_OPERATOR) != 0 &&
+           engine_now_wall_ms(engine) - record->since_wall_ms < BAN_RATE_MS;
+}
+
+static void take_ban(const struct store_ban *record, bool is_told, void *ctx)
 {
     struct engine *engine = ctx;
 
     keeper_expire(engine->keeper);
-    if (keeper_take(engine->keeper, engine->rules, record) == KEEPER_NEW_LIFT)
+    enum keeper_word word = keeper_take(engine->keeper, engine->rules, record);
+    if (word == KEEPER_NEW_LIFT)
         jails_forget_within(&engine->jails, &record->prefix);
+    else if (word == KEEPER_NEW_BAN && is_told && is_of_this_minute(engine, record))
+        ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
+                     keeper_bans(engine->keeper)->changes, engine_now_mono_ms(engine));
 }
 
 static void take_window(const struct store_window *window, void *ctx)

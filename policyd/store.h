@@ -106,8 +106,8 @@ typedef void (*store_hit_fn)(enum store_word word, const struct store_hit_answer
 
 /* What a shared store says by itself, in the loop's thread. */
 struct store_listener {
-    /* A ban, or that it was lifted, as it stands there. */
-    void (*take_ban)(const struct store_ban *ban, void *ctx);
+    /* A ban, or that it was lifted, as it stands there; is_told: it was told, not read. */
+    void (*take_ban)(const struct store_ban *ban, bool is_told, void *ctx);
     /* It can be asked again, and tells all that stand there; then, that it has. */
     void (*begin_sync)(void *ctx);
     void (*end_sync)(void *ctx);

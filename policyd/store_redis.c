@@ -142,7 +142,7 @@ static void on_message(const uint8_t *bytes, size_t len, void *ctx)
 
     if (len > 1 && *text == 'b' &&
         store_redis_read_dated_ban(text + 1, len - 1, clock_wall_ms(store->clock), &ban) == 0)
-        store->listener.take_ban(&ban, store->listener.ctx);
+        store->listener.take_ban(&ban, true, store->listener.ctx);
     else if (len > 1 && *text == 'c' &&
              store_redis_read_window(text + 1, len - 1, store->prefix, &window) == 0)
         store->listener.take_window(&window, store->listener.ctx);

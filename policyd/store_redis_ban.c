@@ -97,7 +97,7 @@ static void on_put(enum redis_status status, const struct redis_value *value, vo
         say_error(put, redis_kind(value) == REDIS_ERROR ? text : "Redis answers what no ban is");
     } else {
         if (!put->done || ban.version != put->version)
-            store->listener.take_ban(&ban, store->listener.ctx);
+            store->listener.take_ban(&ban, true, store->listener.ctx);
         say(put, NULL);
     }
     put_free(put);

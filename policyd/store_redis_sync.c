@@ -121,7 +121,7 @@ static void take_value(const struct scan_node *node, const struct redis_value *v
         return;
     if (redis_kind(value) == REDIS_STRING &&
         store_redis_read_ban(text, len, wall_ms + node->ahead_ms, wall_ms, &ban) == 0)
-        store->listener.take_ban(&ban, store->listener.ctx);
+        store->listener.take_ban(&ban, false, store->listener.ctx);
     else
         redis_store_complain(store, "a ban", value);
 }

@@ -3,6 +3,7 @@
 
 #include "policyd/engine.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -140,18 +141,29 @@ static void on_done(enum engine_status status, const char *reason, void *ctx)
     world->answers++;
 }
 
-static struct origin_peer client(void)
+static int setup_few(void **state)
+{
+    (void)state;
+    return setup_with("policyd { max_bans_per_minute = 3 }", "");
+}
+
+static struct origin_peer peer_of(const char *client)
 {
     struct origin_peer peer = {0};
 
-    assert_int_equal(addr_parse(CLIENT, &peer.addr), 0);
+    assert_int_equal(addr_parse(client, &peer.addr), 0);
     return peer;
 }
 
-/* Until who asked is answered; the store may say more later. */
-static void fails(size_t i, unsigned times)
+static struct origin_peer client(void)
 {
-    struct origin_peer peer = client();
+    return peer_of(CLIENT);
+}
+
+/* Until who asked is answered; the store may say more later. */
+static void fails_as(const char *who, size_t i, unsigned times)
+{
+    struct origin_peer peer = peer_of(who);
 
     while (times--) {
         struct event event = {
@@ -160,6 +172,11 @@ static void fails(size_t i, unsigned times)
         engine_report(world->engines[i], &peer, &event, on_done, NULL);
         SCENE_TURN_UNTIL(world->scene, world->answers == 1);
     }
+}
+
+static void fails(size_t i, unsigned times)
+{
+    fails_as(CLIENT, i, times);
 }
 
 static bool is_banned(size_t i)
@@ -357,10 +374,93 @@ static void a_lift_that_redis_refused_is_told_again(void **state)
     SCENE_TURN_UNTIL(world->scene, !is_banned(THERE));
 }
 
+/* --- bans within a minute -------------------------------------------------------------------- */
+
+static void start_again(size_t i)
+{
+    struct error error = {0};
+
+    engine_finish(world->engines[i]);
+    world->stores[i]->free(world->stores[i]);
+    engine_free(&world->engines[i]);
+    start(i);
+    assert_int_equal(engine_restore(world->engines[i], &error), 0);
+}
+
+static size_t ban_count(size_t i)
+{
+    return engine_bans(world->engines[i])->count;
+}
+
+/* The jails of THERE ban so many more, of which HERE hears. */
+static void ban_there(unsigned from, unsigned to)
+{
+    char text[ADDR_TEXT_MAX];
+
+    for (unsigned i = from; i < to; i++) {
+        snprintf(text, sizeof(text), "198.51.100.%u", i);
+        fails_as(text, THERE, 5);
+    }
+    SCENE_TURN_UNTIL(world->scene, ban_count(HERE) == ban_count(THERE) && is_settled());
+}
+
+/* As somebody who was away tells it: set by a jail so long ago. */
+static void tell_ban(unsigned host, int64_t age_ms)
+{
+    int64_t now = clock_wall_ms(&clock_system);
+    struct buf args = {0};
+
+    buf_printf(&args,
+               "publish postern:changes 'b%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
+               " 3 10.1.2.%u logins'",
+               now, now, now + 600000, now - age_ms, host);
+    server_do(world->scene, 0, buf_str(&args));
+    buf_fini(&args);
+}
+
+static void bans_of_all_hosts_are_too_many_together(void **state)
+{
+    (void)state;
+    if (!world->scene)
+        skip();
+    ban_there(1, 3);
+    fails_as("198.51.100.101", HERE, 5);
+    SCENE_TURN_UNTIL(world->scene, ban_count(THERE) == 3 && is_settled());
+    for (size_t i = 0; i < ENGINES; i++)
+        assert_false(engine_holds_back(world->engines[i]));
+    ban_there(3, 4);
+    for (size_t i = 0; i < ENGINES; i++)
+        assert_true(engine_holds_back(world->engines[i]));
+    start_again(HERE); /* what stands there is not set within this minute */
+    assert_int_equal(ban_count(HERE), 4);
+    assert_false(engine_holds_back(world->engines[HERE]));
+}
+
+static void bans_of_operators_and_of_before_are_not_too_many(void **state)
+{
+    const struct addr addr = client().addr;
+
+    (void)state;
+    if (!world->scene)
+        skip();
+    for (unsigned i = 1; i <= 5; i++) {
+        struct prefix net = prefix_of(&addr, 32 - i);
+        engine_ban(world->engines[THERE], &net, 600, on_done, NULL);
+        engine_ban_login(world->engines[THERE], (const char[]){(char)('a' + i), 0}, 600, on_done,
+                         NULL);
+        tell_ban(i, 61000);
+    }
+    SCENE_TURN_UNTIL(world->scene, ban_count(HERE) == 10 && is_settled());
+    assert_false(engine_holds_back(world->engines[HERE]));
+    for (unsigned i = 11; i <= 14; i++)
+        tell_ban(i, 30000);
+    SCENE_TURN_UNTIL(world->scene, ban_count(HERE) == 14);
+    assert_true(engine_holds_back(world->engines[HERE]));
+}
+
 /* More than a reply may have: it is not read whole. */
 static void a_huge_value_under_a_name_of_ours_keeps_no_ban_back(void **state)
 {
-    struct error error = {0};
     struct prefix net;
 
     (void)state;
@@ -372,11 +472,7 @@ static void a_huge_value_under_a_name_of_ours_keeps_no_ban_back(void **state)
     server_do(world->scene, 0,
               "eval \"redis.call('set', 'postern:b:{x}', string.rep('x', 70000000))\" 0");
     server_do(world->scene, 0, "lpush 'postern:b:{y}' 1");
-    engine_finish(world->engines[THERE]);
-    world->stores[THERE]->free(world->stores[THERE]);
-    engine_free(&world->engines[THERE]);
-    start(THERE);
-    assert_int_equal(engine_restore(world->engines[THERE], &error), 0);
+    start_again(THERE);
     assert_true(is_banned(THERE));
 }
 
@@ -393,6 +489,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_login_is_banned_once_for_one_event, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lift_that_redis_refused_is_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_huge_value_under_a_name_of_ours_keeps_no_ban_back, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(bans_of_all_hosts_are_too_many_together, setup_few,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(bans_of_operators_and_of_before_are_not_too_many, setup_few,
                                         teardown),
         cmocka_unit_test_setup_teardown(lifting_the_ban_of_a_login_forgets_what_it_sent, setup,
                                         teardown),

@@ -32,6 +32,7 @@ struct ban {
     uint32_t heap_index; /* the table's own */
     uint8_t acts;        /* CONFIG_ACTS_* */
     bool stored;         /* in the store as it is here */
+    uint16_t synced;     /* keeper.h: the last reading of a shared store that found it so */
     struct ban *prev;
     struct ban *next;
     char login[]; /* whose, of a ban by login; of others it is not there */

@@ -465,6 +465,11 @@ static void end_sync(void *ctx)
     keeper_end_sync(((struct engine *)ctx)->keeper);
 }
 
+static bool retell(void *ctx)
+{
+    return keeper_retell(((struct engine *)ctx)->keeper);
+}
+
 static void break_sync(void *ctx)
 {
     keeper_break_sync(((struct engine *)ctx)->keeper);
@@ -477,6 +482,7 @@ void shared_listen(struct engine *engine)
                                                  .take_ban = take_ban,
                                                  .begin_sync = begin_sync,
                                                  .end_sync = end_sync,
+                                                 .retell = retell,
                                                  .break_sync = break_sync,
                                                  .take_window = take_window,
                                                  .ctx = engine,

@@ -138,7 +138,7 @@ static void on_put(const struct error *error, void *ctx)
     if (!error)
         histogram_add(&keeper->stats->commit, clock_mono_ms(keeper->clock) - put->asked_mono_ms);
     if (ban && !error && ban->until_mono_ms == put->until_mono_ms)
-        ban->stored = true;
+        keeper_mark_stored(keeper, ban);
     if (lift && !error && lift->until_mono_ms == put->until_mono_ms)
         lift->stored = true;
     on_written(put->change, error);

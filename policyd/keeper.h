@@ -83,6 +83,8 @@ enum keeper_word keeper_take(struct keeper *keeper, const struct origin_rules *r
 /* The store tells all that it has from now on; then, that it has: what it lacks is told it. */
 void keeper_begin_sync(struct keeper *keeper);
 void keeper_end_sync(struct keeper *keeper);
+/* After that, in one turn of the loop after the other until false: it is told a part of that. */
+bool keeper_retell(struct keeper *keeper);
 /* Or it has not: it begins anew, later. */
 void keeper_break_sync(struct keeper *keeper);
 /* Before the end: it is told no more of what it lacks. */

@@ -26,6 +26,8 @@ struct keeper {
     bool is_held_up;          /* retelling, by an error */
     bool is_retelling;        /* what a shared store lacks, by */
     struct bans_cursor cursor;
+    bool is_telling; /* a portion of it */
+    uint16_t sync;   /* the number of the last reading */
 };
 
 struct keeper_change {
@@ -65,6 +67,9 @@ void keeper_write_ban(struct keeper_change *change, const struct ban *ban);
 
 /* Once a second: the telling that was held up goes on. */
 void keeper_go_on(struct keeper *keeper);
+
+/* The store has it as it is here. */
+void keeper_mark_stored(const struct keeper *keeper, struct ban *ban);
 
 /* What the store said last: NULL, that it is well. */
 void keeper_note_result(struct keeper *keeper, const struct error *error);

@@ -6,7 +6,8 @@
 #include "common/base/log.h"
 #include "policyd/keeper_internal.h"
 
-#define RETELL_MAX 200 /* bans, told to the store at once: it has them long before it is late */
+#define RETELL_MAX  200   /* bans, told to the store at once: it has them long before it is late */
+#define RETELL_LOOK 10000 /* bans, looked at in one turn: 2 ms where they lie all over memory */
 
 /*
  * Two words on one prefix are told apart by a number that only grows: the time, and more
@@ -70,6 +71,21 @@ int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key)
     return last_ms < 0 ? -1 : clock_mono_ms(keeper->clock) - last_ms;
 }
 
+/* --- what it has ------------------------------------------------------------------------- */
+
+void keeper_mark_stored(const struct keeper *keeper, struct ban *ban)
+{
+    ban->stored = true;
+    ban->synced = keeper->sync;
+}
+
+/* Only the last reading says what it has: it may have come back empty. */
+static bool is_lacking(const struct keeper *keeper, struct ban *ban)
+{
+    ban->stored = ban->stored && ban->synced == keeper->sync;
+    return !ban->stored;
+}
+
 /* --- what the store tells ---------------------------------------------------------------- */
 
 /* Of all that stood there at the start one line tells, at the end. */
@@ -90,11 +106,13 @@ static enum keeper_word take_known(struct keeper *keeper, struct ban *ban,
                                    const struct prefix *prefix)
 {
     struct lift *lift = lifts_find(&keeper->lifts, prefix);
-    bool *stored = ban ? &ban->stored : &lift->stored;
 
-    if (!*stored)
+    if (ban ? is_lacking(keeper, ban) : !lift->stored)
         keeper_note_result(keeper, NULL);
-    *stored = true;
+    if (ban)
+        keeper_mark_stored(keeper, ban);
+    else
+        lift->stored = true;
     return KEEPER_KNOWN;
 }
 
@@ -129,7 +147,7 @@ static enum keeper_word take_ban(struct keeper *keeper, const struct origin_rule
         return KEEPER_KNOWN;
     }
     ban->version = record->version;
-    ban->stored = true;
+    keeper_mark_stored(keeper, ban);
     if (ban->since_wall_ms > keeper->last.since_wall_ms)
         keeper_note_last(keeper, ban);
     log_taken(keeper, "ban", ban, record->jail, left_ms);
@@ -171,6 +189,7 @@ static void on_told(const struct error *error, void *ctx)
 {
     struct keeper *keeper = ctx;
 
+    keeper->is_telling = false;
     keeper->is_held_up = error != NULL;
     if (keeper->is_retelling && !error)
         retell(keeper);
@@ -187,8 +206,13 @@ void keeper_go_on(struct keeper *keeper)
     keeper->is_held_up = false;
     if (health.error)
         stop_retelling(keeper);
-    else
+}
+
+bool keeper_retell(struct keeper *keeper)
+{
+    if (keeper->is_retelling && !keeper->is_telling && !keeper->is_held_up)
         retell(keeper);
+    return keeper->is_retelling;
 }
 
 /* In portions, each when the one before is there. */
@@ -196,17 +220,19 @@ static void retell(struct keeper *keeper)
 {
     struct keeper_change *change = NULL;
     struct ban *ban = NULL;
+    size_t looks = RETELL_LOOK, left = RETELL_MAX;
 
-    for (size_t count = 0; count < RETELL_MAX && (ban = bans_cursor_step(&keeper->cursor));) {
-        if (ban->stored)
+    while (left && looks-- && (ban = bans_cursor_step(&keeper->cursor))) {
+        if (!is_lacking(keeper, ban))
             continue;
         if (!change)
             change = keeper_begin(keeper, on_told, keeper);
         keeper_write_ban(change, ban);
-        count++;
+        left--;
     }
     if (!ban)
         stop_retelling(keeper);
+    keeper->is_telling = change != NULL;
     if (change)
         keeper_end(change);
 }
@@ -216,7 +242,7 @@ static void retell_logins(struct keeper *keeper)
     struct keeper_change *change = keeper_begin(keeper, NULL, NULL);
 
     for (struct ban *ban = keeper->logins.first; ban; ban = ban->next) {
-        if (!ban->stored)
+        if (is_lacking(keeper, ban))
             keeper_write_ban(change, ban);
     }
     keeper_end(change);
@@ -247,11 +273,9 @@ void keeper_break_sync(struct keeper *keeper)
 
 void keeper_begin_sync(struct keeper *keeper)
 {
+    stop_retelling(keeper);
     keeper->is_syncing = true;
-    for (struct ban *ban = keeper->bans.first; ban; ban = ban->next)
-        ban->stored = false;
-    for (struct ban *ban = keeper->logins.first; ban; ban = ban->next)
-        ban->stored = false;
+    keeper->sync++;
     for (struct lift *lift = keeper->lifts.first; lift; lift = lift->next)
         lift->stored = false;
 }
@@ -262,11 +286,9 @@ void keeper_end_sync(struct keeper *keeper)
     log_info(NULL, "bans-synced", LOG_UINT("bans", keeper->bans.count));
     if (keeper->is_finishing)
         return;
-    stop_retelling(keeper);
     keeper->is_retelling = true;
-    keeper->is_held_up = false;
+    keeper->is_held_up = keeper->is_telling = false;
     bans_cursor_open(&keeper->bans, &keeper->cursor);
-    retell(keeper);
     retell_logins(keeper);
     retell_lifts(keeper);
 }

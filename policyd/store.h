@@ -111,6 +111,8 @@ struct store_listener {
     /* It can be asked again, and tells all that stand there; then, that it has. */
     void (*begin_sync)(void *ctx);
     void (*end_sync)(void *ctx);
+    /* After that, in one turn of the loop after the other until false: what is to be put there. */
+    bool (*retell)(void *ctx);
     /* Or that it cannot tell all of them now. */
     void (*break_sync)(void *ctx);
     void (*take_window)(const struct store_window *window, void *ctx);

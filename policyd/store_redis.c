@@ -201,6 +201,7 @@ static void free_store(struct store *base)
     redis_store_free_puts(store);
     loop_timer_free(&store->wait_timer);
     loop_timer_free(&store->retry_timer);
+    loop_timer_free(&store->retell_timer);
     free(store->channel);
     free(store);
 }
@@ -229,6 +230,7 @@ struct store *store_redis_open(struct loop *loop, const struct clock *clock,
     store->wait_timer = loop_timer_new(loop, on_wait, store);
     store->retry_timer = loop_timer_new(loop, on_retry, store);
     loop_timer_start(store->retry_timer, RETRY_MS);
+    store->retell_timer = loop_timer_new(loop, redis_store_retell, store);
     redis_script_init(&store->hit_script, redis_hit_lua, sizeof(redis_hit_lua) - 1);
     redis_script_init(&store->ban_script, redis_ban_lua, sizeof(redis_ban_lua) - 1);
     store->redis = redis_new(loop, &clock_system, config, store->channel,

@@ -51,8 +51,9 @@ struct redis_store {
     struct redis_scan *scans; /* also those that were stopped and still have answers due */
     int64_t sync_mono_ms;     /* not again before, unless one comes up */
     bool is_unsynced;         /* the last one failed, or was broken off */
-    bool is_loading;          /* load() runs the loop */
-    bool has_complained;      /* of an answer, since it came up */
+    struct loop_timer *retell_timer;
+    bool is_loading;     /* load() runs the loop */
+    bool has_complained; /* of an answer, since it came up */
 };
 
 /* The first word is due: at once, as soon as the caller has returned, where it is not sent. */
@@ -81,6 +82,8 @@ void redis_store_free_hits(struct redis_store *store);
 /* Reads all bans, then says so; begins anew when it runs already. */
 void redis_store_sync(struct redis_store *store);
 void redis_store_stop_sync(struct redis_store *store);
+/* Of retell_timer. */
+void redis_store_retell(void *ctx);
 void redis_store_free_scans(struct redis_store *store);
 
 #endif

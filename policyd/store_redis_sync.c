@@ -13,6 +13,7 @@
 
 #define SYNC_RETRY_MS 5000
 #define SCAN_COUNT    "1000" /* keys that Redis looks at in one go */
+#define RETELL_MS     1      /* for others, between two parts of what it is told */
 
 /* As MGET, but of what somebody else has put there no more than shows that it is no ban. */
 #define LAST_BYTE "512"
@@ -67,6 +68,14 @@ static void leave_unsynced(struct redis_store *store)
     store->listener.break_sync(store->listener.ctx);
 }
 
+void redis_store_retell(void *ctx)
+{
+    struct redis_store *store = ctx;
+
+    if (store->listener.retell(store->listener.ctx))
+        loop_timer_start(store->retell_timer, RETELL_MS);
+}
+
 /* The last answer has come. */
 static void finish(struct redis_scan *scan)
 {
@@ -83,6 +92,7 @@ static void finish(struct redis_scan *scan)
     }
     store->is_unsynced = false;
     store->listener.end_sync(store->listener.ctx);
+    redis_store_retell(store);
     if (store->is_loading)
         loop_stop(store->loop);
     store->is_loading = false;

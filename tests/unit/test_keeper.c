@@ -300,6 +300,140 @@ static void bans_that_find_no_place_at_the_start_are_named(void **state)
     assert_true(fixture_logged(fixture, "ban-table-full bans=1500000 unrestored=3"));
 }
 
+/* --- a store that several share ------------------------------------------------------------- */
+
+#define MANY 25000 /* more than are looked at in one turn of the loop */
+
+/* What it was told and has not answered. */
+static struct {
+    struct store store;
+    struct fixture *fixture;
+    struct keeper *keeper;
+    struct stats stats;
+    struct {
+        store_done_fn done;
+        void *ctx;
+    } due[MANY];
+    size_t due_count;
+    struct prefix last;
+    size_t told; /* in all */
+} shared;
+
+static void shared_put(struct store *store, const struct store_ban *ban, store_done_fn done,
+                       void *ctx)
+{
+    (void)store;
+    assert_true(shared.due_count < MANY);
+    shared.due[shared.due_count].done = done;
+    shared.due[shared.due_count++].ctx = ctx;
+    shared.last = ban->prefix;
+    shared.told++;
+}
+
+static void shared_hit(struct store *store, const struct store_hit *hit, store_hit_fn fn, void *ctx)
+{
+    (void)store;
+    (void)hit;
+    (void)fn;
+    (void)ctx;
+}
+
+static int setup_shared(void **state)
+{
+    memset(&shared, 0, sizeof(shared));
+    shared.fixture = *state = fixture_new();
+    shared.store = (struct store){.put_ban = shared_put, .hit = shared_hit};
+    shared.keeper = keeper_new(&shared.fixture->clock, &shared.store, &shared.stats);
+    return 0;
+}
+
+static void answer_shared(void)
+{
+    size_t count = shared.due_count;
+
+    shared.due_count = 0;
+    for (size_t i = 0; i < count; i++)
+        shared.due[i].done(NULL, shared.due[i].ctx);
+}
+
+static int teardown_shared(void **state)
+{
+    while (shared.due_count)
+        answer_shared();
+    keeper_free(&shared.keeper);
+    return teardown(state);
+}
+
+/* The store has so many bans, and tells them. */
+static void read_shared(uint32_t count)
+{
+    struct store_ban record = {
+        .jail = "logins",
+        .since_wall_ms = shared.fixture->wall_ms,
+        .until_wall_ms = shared.fixture->wall_ms + 60000,
+        .version = 1,
+    };
+
+    keeper_begin_sync(shared.keeper);
+    for (uint32_t i = 0; i < count; i++) {
+        record.prefix = numbered(i);
+        keeper_take(shared.keeper, &shared.fixture->rules, &record);
+    }
+}
+
+static void ban_shared(const char *client)
+{
+    struct prefix prefix = fixture_prefix(client);
+    struct keeper_change *change = keeper_begin(shared.keeper, NULL, NULL);
+
+    assert_int_equal(keeper_put(change, &prefix, 60, "logins", CONFIG_ACTS_ALL), 0);
+    keeper_end(change);
+    answer_shared();
+    shared.told = 0;
+}
+
+static void one_that_is_lacking_among_many_is_told_in_a_later_turn(void **state)
+{
+    struct prefix lacking = fixture_prefix(CLIENT);
+    unsigned turns = 0;
+
+    (void)state;
+    read_shared(MANY);
+    keeper_end_sync(shared.keeper);
+    ban_shared(CLIENT);
+    read_shared(MANY);
+    keeper_end_sync(shared.keeper);
+    assert_int_equal(shared.told, 0);
+    for (; keeper_retell(shared.keeper); turns++)
+        assert_true(turns < MANY);
+    assert_in_range(turns, 2, 10);
+    assert_int_equal(shared.told, 1);
+    assert_true(prefix_eq(&shared.last, &lacking));
+}
+
+/* What was read before the reading broke off may be gone since. */
+static void a_store_that_comes_back_empty_is_told_all_in_portions(void **state)
+{
+    size_t portions = 0;
+
+    (void)state;
+    read_shared(MANY);
+    keeper_end_sync(shared.keeper);
+    read_shared(MANY / 2);
+    keeper_break_sync(shared.keeper);
+    read_shared(0);
+    keeper_end_sync(shared.keeper);
+    for (; keeper_retell(shared.keeper) || shared.due_count; portions++) {
+        assert_in_range(shared.due_count, 1, 1000);
+        answer_shared();
+    }
+    assert_int_equal(shared.told, MANY);
+    assert_in_range(portions, 2, MANY);
+    for (struct ban *ban = keeper_bans(shared.keeper)->first; ban; ban = ban->next)
+        assert_true(ban->stored);
+}
+
+#define SHARED_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup_shared, teardown_shared)
 #define KEEPER_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -315,6 +449,8 @@ int main(void)
         KEEPER_TEST(many_bans_that_end_at_once_hold_nobody_up),
         KEEPER_TEST(bans_that_are_over_at_the_start_take_no_place),
         KEEPER_TEST(bans_that_find_no_place_at_the_start_are_named),
+        SHARED_TEST(one_that_is_lacking_among_many_is_told_in_a_later_turn),
+        SHARED_TEST(a_store_that_comes_back_empty_is_told_all_in_portions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

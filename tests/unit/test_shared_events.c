@@ -476,6 +476,52 @@ static void a_huge_value_under_a_name_of_ours_keeps_no_ban_back(void **state)
     assert_true(is_banned(THERE));
 }
 
+/* --- a start that takes long ----------------------------------------------------------------- */
+
+#define MANY 20000
+
+static void put_many_bans(void)
+{
+    int64_t now = clock_wall_ms(&clock_system);
+    struct buf args = {0};
+
+    buf_printf(
+        &args,
+        "eval \"for i = 1, %d do local n = '10.9.' .. math.floor(i / 256) .. '.' .. i %% 256 "
+        "redis.call('set', 'postern:b:{' .. n .. '}', ARGV[1] .. ' 3 ' .. n .. ' logins', "
+        "'px', 600000) end\" 0 '%" PRId64 " %" PRId64 " %" PRId64 "'",
+        MANY, now, now + 600000, now);
+    server_do(world->scene, 0, buf_str(&args));
+    buf_fini(&args);
+}
+
+static void stop_amid_them(void *ctx)
+{
+    struct loop_timer **timer = ctx;
+
+    if (ban_count(THERE) < 2000)
+        loop_timer_start(*timer, 0);
+    else
+        server_signal(world->scene, 0, SIGSTOP);
+}
+
+static void what_the_start_does_not_wait_for_is_read_afterwards(void **state)
+{
+    struct loop_timer *timer = NULL;
+
+    (void)state;
+    if (!world->scene)
+        skip();
+    put_many_bans();
+    timer = loop_timer_new(world->scene->loop, stop_amid_them, &timer);
+    loop_timer_start(timer, 0);
+    start_again(THERE);
+    loop_timer_free(&timer);
+    assert_in_range(ban_count(THERE), 2000, MANY - 1);
+    server_signal(world->scene, 0, SIGCONT);
+    SCENE_TURN_UNTIL(world->scene, ban_count(THERE) == MANY && is_settled());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -493,6 +539,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(bans_of_all_hosts_are_too_many_together, setup_few,
                                         teardown),
         cmocka_unit_test_setup_teardown(bans_of_operators_and_of_before_are_not_too_many, setup_few,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_the_start_does_not_wait_for_is_read_afterwards, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(lifting_the_ban_of_a_login_forgets_what_it_sent, setup,
                                         teardown),

@@ -11,6 +11,26 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static void print_counters(struct list *list, const struct attr_list *last)
+{
+    if (list_is_empty(list))
+        puts("no jail counts anything of it now");
+    else
+        list_print(list);
+    if (list_is_of_one_host(last))
+        puts("this host alone has counted this; others may have counted more");
+}
+
+static json_t *counters_json(const char *key, const struct list *list, const struct attr_list *last)
+{
+    static const struct daemon_field fields[] = {{"hosts", DAEMON_TEXT}};
+    json_t *json = daemon_json(last, fields, COUNT(fields));
+
+    json_object_set_new(json, "key", output_json_text(key));
+    json_object_set(json, "counters", list->json);
+    return json;
+}
+
 enum ctl_exit ctl_run_counters(const struct ctl *ctl)
 {
     struct list list;
@@ -27,13 +47,9 @@ enum ctl_exit ctl_run_counters(const struct ctl *ctl)
     if (rc < 0)
         how = ctl_fail(ctl, &error);
     else if (ctl->json)
-        output_json(
-            json_pack("{s:o, s:O}", "key", output_json_text(ctl->args[0]), "counters", list.json),
-            how);
-    else if (how == CTL_NO)
-        puts("no jail counts anything of it now");
+        output_json(counters_json(ctl->args[0], &list, &last), how);
     else
-        list_print(&list);
+        print_counters(&list, &last);
     buf_fini(&request);
     list_fini(&list);
     return how;

@@ -86,6 +86,11 @@ void list_take_counter(const struct attr_list *record, void *ctx)
     buf_fini(&text);
 }
 
+bool list_is_of_one_host(const struct attr_list *last)
+{
+    return str_eq(attr_get_or_empty(last, "hosts"), "this");
+}
+
 /* --- events ------------------------------------------------------------------------ */
 
 static const struct daemon_field event_fields[] = {

@@ -27,6 +27,8 @@ void list_add_action(struct list *list, const struct attr_list *record);
 /* Of request=counters and request=why; ctx is the list. */
 void list_init_counters(struct list *list);
 void list_take_counter(const struct attr_list *record, void *ctx);
+/* By the last list: others share the store, and what they have counted is not among them. */
+bool list_is_of_one_host(const struct attr_list *last);
 
 /* Of request=why and request=watch. */
 void list_init_events(struct list *list);

@@ -105,7 +105,7 @@ static void print_known(struct known *known, const struct attr_list *last)
         table_fini(&line);
     }
     if (!list_is_empty(&known->counters)) {
-        puts("\ncounted now");
+        puts(list_is_of_one_host(last) ? "\ncounted now, by this host alone" : "\ncounted now");
         list_print(&known->counters);
     }
 }
@@ -120,6 +120,7 @@ static json_t *known_json(const struct known *known, const struct attr_list *las
     static const struct daemon_field fields[] = {
         {"prefix", DAEMON_TEXT},    {"login", DAEMON_TEXT},   {"banned", DAEMON_FLAG},
         {"protected", DAEMON_TEXT}, {"enforce", DAEMON_FLAG}, {"started", DAEMON_NUMBER},
+        {"hosts", DAEMON_TEXT},
     };
     json_t *json = daemon_json(last, fields, COUNT(fields));
 

@@ -276,6 +276,7 @@ struct listing {
     struct show_cursor keys;
     char *login; /* what keys borrows */
     bool is_why;
+    const char *hosts; /* whose counts these are, where several share a store */
     size_t jail;
     uint64_t count;
     struct watch *watch; /* instead of a list that ends */
@@ -351,6 +352,27 @@ static enum service_step do_jails(struct service_conn *conn, const struct attr_l
     return SERVICE_STREAM;
 }
 
+static void on_looked(enum engine_status status, const char *reason, void *ctx)
+{
+    struct service_conn *conn = ctx;
+    struct listing *listing = *service_conn_state(conn);
+
+    (void)reason;
+    if (listing)
+        listing->hosts = status == ENGINE_OK ? "all" : "this";
+    service_conn_stream(conn);
+}
+
+/* What other hosts have counted is known here first. */
+static enum service_step stream_counters(struct service_conn *conn, const struct listing *listing)
+{
+    if (!engine_is_shared(engine_of(conn)))
+        return SERVICE_STREAM;
+    service_conn_wait(conn);
+    engine_look(engine_of(conn), listing->keys.login, &listing->keys.within, on_looked, conn);
+    return SERVICE_WAIT;
+}
+
 static enum service_step do_counters(struct service_conn *conn, const struct attr_list *request)
 {
     const char *key = attr_get_or_empty(request, "key");
@@ -364,7 +386,7 @@ static enum service_step do_counters(struct service_conn *conn, const struct att
         listing->keys.login = listing->login = x_strdup(key);
     else
         listing->keys.within = within;
-    return SERVICE_STREAM;
+    return stream_counters(conn, listing);
 }
 
 static enum service_step do_why(struct service_conn *conn, const struct attr_list *request)
@@ -384,7 +406,7 @@ static enum service_step do_why(struct service_conn *conn, const struct attr_lis
         listing->keys.within = prefix;
         show_why_events(engine_of(conn), &prefix, out);
     }
-    return SERVICE_STREAM;
+    return stream_counters(conn, listing);
 }
 
 /* Without the bans that hold already, where they are not wanted. */
@@ -415,6 +437,8 @@ static bool end_of_list(struct service_conn *conn, struct listing *listing, stru
         watch_put_sync(listing->watch, out);
         return true;
     }
+    if (listing->hosts)
+        attr_put(out, "hosts", listing->hosts);
     if (listing->is_why && listing->login) {
         show_why_login(engine, listing->login, out);
     } else if (listing->is_why) {

@@ -200,6 +200,11 @@ size_t engine_key_count(const struct engine *engine)
     return count;
 }
 
+bool engine_is_shared(const struct engine *engine)
+{
+    return engine->store->hit != NULL;
+}
+
 bool engine_holds_back(const struct engine *engine)
 {
     return engine->rate.is_too_high;

@@ -181,6 +181,15 @@ bool engine_holds_back(const struct engine *engine);
 /* Whether this one may be: it is the operator's, or from before. */
 bool engine_may_tell(const struct engine *engine, const struct ban *ban);
 
+/* Whether the store is one that several hosts share. */
+bool engine_is_shared(const struct engine *engine);
+/*
+ * Where it is, what all hosts count of a login, or, of NULL, of a prefix, becomes known here.
+ * ENGINE_UNSTORED: not all, since it does not say so, or counts by keys within the prefix.
+ */
+void engine_look(struct engine *engine, const char *login, const struct prefix *prefix,
+                 engine_done_fn done, void *ctx);
+
 /* --- for those who show it -------------------------------------------------------- */
 
 /* Drops the bans whose end has come: before a look at all of them. */

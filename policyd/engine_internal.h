@@ -88,11 +88,6 @@ void engine_take_count(struct engine *engine, struct engine_report *report, size
 /* An event for a store that several share. Where that does not answer in time, memory counts. */
 struct shared_event;
 
-static inline bool engine_is_shared(const struct engine *engine)
-{
-    return engine->store->hit != NULL;
-}
-
 struct shared_event *shared_event_new(struct engine *engine, const struct engine_report *report,
                                       int64_t age_ms);
 /* A jail that counts it. */

@@ -30,6 +30,8 @@ struct shared_event {
     size_t count;
     size_t undecided; /* hits of which no word was said; then who asked is answered */
     size_t due;       /* hits of which another word comes; then it is freed */
+    bool is_of_asker; /* engine_look() */
+    bool is_unheard;  /* not all hits were answered when each had its first word */
     struct shared_hit *hits;
     struct shared_event *prev, *next; /* of all that are on their way */
 };
@@ -200,12 +202,24 @@ static void end_report(struct engine_report *report)
     report->done = engine_nobody_waits;
 }
 
+static void end_look(struct shared_event *shared)
+{
+    engine_done_fn done = shared->report.done;
+
+    shared->report.done = engine_nobody_waits;
+    done(shared->is_unheard ? ENGINE_UNSTORED : ENGINE_OK, "", shared->report.ctx);
+}
+
 /* In the order of the jails. */
 static void conclude(struct shared_event *shared)
 {
     size_t index;
 
     shared->engine->asked--;
+    if (shared->is_of_asker) {
+        end_look(shared);
+        return;
+    }
     shared->report.now_ms = engine_now_mono_ms(shared->engine);
     for (size_t i = 0; i < shared->count; i++) {
         const struct shared_item *item = &shared->items[i];
@@ -298,6 +312,7 @@ static void on_word(enum store_word word, const struct store_hit_answer *answers
             count_here(shared, item);
     }
     hit->is_decided = true;
+    shared->is_unheard |= is_first && word != STORE_HIT_ANSWER;
     shared->undecided -= is_first;
     if (is_first && !shared->undecided)
         conclude(shared);
@@ -419,6 +434,32 @@ void shared_look_at_login(struct engine *engine, const struct origin *origin, co
         add_look(shared, i, &key);
     }
     shared_event_send(shared);
+}
+
+/* Of all keys within a prefix none can be asked: Redis does not know which there are. */
+void engine_look(struct engine *engine, const char *login, const struct prefix *prefix,
+                 engine_done_fn done, void *ctx)
+{
+    struct shared_event *shared = new_event(engine);
+    struct prefix key;
+
+    shared->is_of_asker = true;
+    shared->report.done = done;
+    shared->report.ctx = ctx;
+    for (size_t i = 0; i < engine->config->jail_count; i++) {
+        if (!jail_key_of(&engine->config->jails[i], login, prefix, &key))
+            continue;
+        if (login || key.bits <= prefix->bits)
+            add_look(shared, i, &key);
+        else
+            shared->is_unheard = true;
+    }
+    if (shared->count) {
+        shared_event_send(shared);
+    } else {
+        end_look(shared);
+        free_event(shared);
+    }
 }
 
 /* --- what the store says by itself ------------------------------------------------------------ */

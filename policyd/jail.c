@@ -147,6 +147,15 @@ struct prefix jail_key(const struct config_jail *jail, const struct event *event
     return jail->count_by == COUNT_BY_CLIENT ? net : login_key(event->login, &net);
 }
 
+bool jail_key_of(const struct config_jail *jail, const char *login, const struct prefix *net,
+                 struct prefix *key_r)
+{
+    if (login ? !jail_is_by_login(jail) : jail->count_by != COUNT_BY_CLIENT)
+        return false;
+    *key_r = jail_key(jail, &(struct event){.client = net->addr, .login = login});
+    return true;
+}
+
 uint64_t jail_limit(const struct config_jail *jail, bool is_known)
 {
     uint64_t limit = (uint64_t)jail->maxretry * (is_known ? JAIL_KNOWN_MAKES : 1);

@@ -76,6 +76,9 @@ const char *jail_login(const struct config_jail *jail, const char *login);
 #define JAIL_KEY_LOGIN        16
 #define JAIL_KEY_CLIENT_LOGIN 17
 struct prefix jail_key(const struct config_jail *jail, const struct event *event);
+/* By login alone its key of this one, or, of NULL, by client alone that of net; else false. */
+bool jail_key_of(const struct config_jail *jail, const char *login, const struct prefix *net,
+                 struct prefix *key_r);
 /* The key of a login; whether a key is a hash as these, and no net. */
 struct prefix jail_key_of_login(const char *login);
 bool jail_key_is_hash(const struct prefix *key);

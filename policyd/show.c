@@ -151,23 +151,22 @@ static bool put_counter(const struct config_jail *jail, const char *key,
 }
 
 /* A jail has one such key at most, or, narrower than what is asked about, many. */
-static bool next_key(const struct engine *engine, struct show_cursor *cursor, struct buf *out)
+static bool next_key(const struct engine *engine, struct show_cursor *cursor,
+                     const struct prefix *key, struct buf *out)
 {
     const struct jails *jails = engine_jails(engine);
     const struct config_jail *jail = &jails->config->jails[cursor->jail];
     const struct counters *counters = &jails->counters[cursor->jail];
-    const struct event event = {.client = cursor->within.addr,
-                                .login = cursor->login ? cursor->login : ""};
-    const struct prefix key = jail_key(jail, &event), *found = &key;
+    const struct prefix *found = NULL;
     const struct window *window = NULL;
     int64_t now_ms = engine_now_mono_ms(engine);
     char text[PREFIX_TEXT_MAX];
 
-    if (cursor->login || key.bits <= cursor->within.bits) {
-        window = cursor->at++ ? NULL : counters_look(counters, &key);
+    if (cursor->login || key->bits <= cursor->within.bits) {
+        window = cursor->at++ ? NULL : counters_look(counters, key);
         return window && put_counter(jail,
                                      cursor->login ? jail_login(jail, cursor->login)
-                                                   : prefix_format(&key, text),
+                                                   : prefix_format(key, text),
                                      window, now_ms, out);
     }
     while (counters_next_within(counters, &cursor->within, &cursor->at, &found, &window)) {
@@ -182,10 +181,9 @@ bool show_counter(const struct engine *engine, struct show_cursor *cursor, struc
     const struct config *config = engine_jails(engine)->config;
 
     for (; cursor->jail < config->jail_count; cursor->jail++, cursor->at = 0) {
-        const struct config_jail *jail = &config->jails[cursor->jail];
-        /* A key of both is found by neither alone. */
-        bool is_asked = cursor->login ? jail_is_by_login(jail) : jail->count_by == COUNT_BY_CLIENT;
-        if (is_asked && next_key(engine, cursor, out))
+        struct prefix key;
+        if (jail_key_of(&config->jails[cursor->jail], cursor->login, &cursor->within, &key) &&
+            next_key(engine, cursor, &key, out))
             return true;
     }
     return false;

@@ -102,7 +102,7 @@ static void on_input(struct stream *stream, struct buf *in, void *ctx)
         break;
     case SERVICE_WAIT:
         /* An answer that needed no waiting has been finished within the step. */
-        if (conn->waits)
+        if (conn->waits || conn->streams)
             stream_pause(stream);
         break;
     case SERVICE_STREAM:
@@ -296,7 +296,14 @@ void service_conn_finish(struct service_conn *conn)
         return;
     }
     stream_flush(conn->stream);
-    stream_resume(conn->stream);
+    if (!conn->streams)
+        stream_resume(conn->stream);
+}
+
+void service_conn_stream(struct service_conn *conn)
+{
+    conn->streams = conn->stream && !conn->service->is_over && !protocol_of(conn)->more(conn);
+    service_conn_finish(conn);
 }
 
 void service_conn_push(struct service_conn *conn)

@@ -81,10 +81,11 @@ struct buf *service_conn_output(struct service_conn *conn);
 /*
  * From wait to finish an answer is due: no further request is read, and conn stays
  * even if its peer goes. finish may come before the step returned; afterwards conn
- * may be gone.
+ * may be gone. stream instead of finish: `more` writes the answer from now on.
  */
 void service_conn_wait(struct service_conn *conn);
 void service_conn_finish(struct service_conn *conn);
+void service_conn_stream(struct service_conn *conn);
 /* Send what was appended to the output outside of a step. */
 void service_conn_push(struct service_conn *conn);
 

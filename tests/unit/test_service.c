@@ -250,6 +250,53 @@ static void an_answer_that_waits_holds_the_next_request_back(void **state)
     close(other);
 }
 
+static void a_long_answer_may_be_waited_for(void **state)
+{
+    struct world *world = *state;
+    struct buf got = {0};
+    int fd = client(world);
+
+    world->pieces = 30;
+    fixture_send(fd, "wait\nnow\n");
+    FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
+    service_conn_stream(world->waiting);
+    assert_true(service_is_busy(world->service));
+    FIXTURE_TURN_UNTIL(world->loop, has_line(fd, &got, "end\nyes\n"));
+    assert_int_equal(got.len, 30 * PIECE + strlen("end\nyes\n"));
+    assert_int_equal(world->abandoned, 0);
+    buf_fini(&got);
+    close(fd);
+}
+
+static void a_long_answer_that_waits_goes_with_its_peer_or_the_service(void **state)
+{
+    struct world *world = *state;
+    struct buf got = {0};
+    int fd = client(world);
+
+    fixture_send(fd, "wait\n");
+    FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
+    struct linger reset = {.l_onoff = 1};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(fd);
+    for (int i = 0; i < 20; i++)
+        loop_run_once(world->loop);
+    world->pieces = 30;
+    service_conn_stream(world->waiting);
+    FIXTURE_TURN_UNTIL(world->loop, service_connection_count(world->service) == 0);
+    world->waiting = NULL;
+    fd = client(world);
+    fixture_send(fd, "wait\n");
+    FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
+    service_stop(world->service);
+    service_last_call(world->service);
+    service_conn_stream(world->waiting);
+    FIXTURE_TURN_UNTIL(world->loop, !fixture_receive(fd, &got));
+    assert_int_equal(service_connection_count(world->service), 0);
+    buf_fini(&got);
+    close(fd);
+}
+
 /* A peer that is gone shows when its answer is written, or before: either is fine. */
 static void a_peer_that_left_before_its_answer_harms_nobody(void **state)
 {
@@ -408,6 +455,8 @@ int main(void)
         SERVICE_TEST(a_dripping_request_is_closed),
         SERVICE_TEST(what_is_no_request_or_too_long_closes),
         SERVICE_TEST(an_answer_that_waits_holds_the_next_request_back),
+        SERVICE_TEST(a_long_answer_may_be_waited_for),
+        SERVICE_TEST(a_long_answer_that_waits_goes_with_its_peer_or_the_service),
         SERVICE_TEST(a_peer_that_left_before_its_answer_harms_nobody),
         SERVICE_TEST(a_long_answer_comes_as_fast_as_it_is_read),
         SERVICE_TEST(a_peer_that_never_reads_is_dropped),

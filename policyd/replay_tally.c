@@ -3,6 +3,7 @@
 
 #include "policyd/replay_tally.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,30 @@ void replay_tally_free(struct replay_tally **tally)
     *tally = NULL;
 }
 
+/* The blank behind a word; what is in quotes does not end one. NULL: the last one. */
+static const char *behind_word(const char *word)
+{
+    bool is_quoted = false;
+
+    for (; *word && (is_quoted || *word != ' '); word++) {
+        if (is_quoted && *word == '\\' && word[1])
+            word++;
+        else if (*word == '"')
+            is_quoted = !is_quoted;
+    }
+    return *word ? word : NULL;
+}
+
+/* The field, by its " KEY=", and not where a value only holds that. */
+static const char *find_field(const char *line, const char *key)
+{
+    const char *field = behind_word(line);
+
+    while (field && !str_has_prefix(field, key))
+        field = behind_word(field + 1);
+    return field;
+}
+
 /* Behind the session. COLUMN_COUNT: nothing that a jail did. */
 static enum column column_of(const char *line)
 {
@@ -49,7 +74,7 @@ static enum column column_of(const char *line)
         {" delay ", DELAYS},
         {" would delay ", DELAYS},
     };
-    const char *event = strchr(line, ' ');
+    const char *event = behind_word(line);
 
     for (size_t i = 0; event && i < sizeof(rows) / sizeof(*rows); i++) {
         if (str_has_prefix(event, rows[i].event))
@@ -62,7 +87,7 @@ static enum column column_of(const char *line)
 static size_t jail_of(const struct config *config, const char *line)
 {
     static const char key[] = " jail=";
-    const char *name = strstr(line, key);
+    const char *name = find_field(line, key);
     size_t i = 0;
 
     if (!name)
@@ -81,7 +106,7 @@ void replay_tally_take(struct replay_tally *tally, const char *line)
     size_t index = jail_of(tally->config, line);
 
     if (column == COLUMN_COUNT || index == tally->config->jail_count ||
-        (column == HITS && !strstr(line, " new=yes")))
+        (column == HITS && !find_field(line, " new=yes")))
         return;
     tally->totals[index][column]++;
 }

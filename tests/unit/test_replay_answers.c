@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "policyd/replay_events.h"
+#include "policyd/replay_tally.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -244,6 +245,23 @@ static void a_wrong_line_has_no_totals(void **state)
     free(text);
 }
 
+static void what_a_value_holds_is_no_field(void **state)
+{
+    struct fixture *fixture = *state;
+    struct replay_tally *tally = replay_tally_new(&fixture->config);
+
+    replay_tally_take(tally,
+                      "\"x ban \\\" y\" event login=\"a jail=hourly new=yes\" jail=logins new=no");
+    replay_tally_take(tally, "- event login=\"a new=no jail=hourly\" jail=logins new=yes");
+    replay_tally_take(tally, "- ban");
+    replay_tally_take(tally, "");
+    fixture->log[0] = '\0';
+    replay_tally_log(tally);
+    assert_true(fixture_logged(fixture, "jail=logins hits=1 bans=0"));
+    assert_true(fixture_logged(fixture, "jail=hourly hits=0 bans=0"));
+    replay_tally_free(&tally);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_enforce_it_tells_what_would_have_been, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_line_has_no_totals, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_value_holds_is_no_field, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,22 +263,11 @@ static void on_reported(enum engine_status status, const char *reason, void *ctx
     respond(ctx, GO_ON);
 }
 
-/* Beside the failure that it is as well. */
-static void look_for_honeypot(struct engine *engine, const struct origin_peer *peer,
-                              const struct event *failure)
+/* A honeypot's login is one beside the failure that it is as well. */
+static size_t events_of(const struct engine *engine, const struct auth_request *request,
+                        struct event events_r[2])
 {
-    struct event event = *failure;
-
-    event.kind = CONFIG_EVENT_HONEYPOT;
-    event.fingerprint = "";
-    if (engine_is_honeypot(engine, event.login))
-        engine_report(engine, peer, &event, engine_nobody_waits, NULL);
-}
-
-static void report(struct http_request *http, struct engine *engine,
-                   const struct auth_request *request, const struct origin_peer *peer)
-{
-    struct event event = {
+    const struct event failure = {
         .kind = CONFIG_EVENT_AUTH_FAIL,
         .login = request->login,
         .fingerprint = request->pwhash,
@@ -286,6 +275,21 @@ static void report(struct http_request *http, struct engine *engine,
         .protocol = request->protocol,
         .session = session_of(request),
     };
+    size_t count = 0;
+
+    if (engine_is_honeypot(engine, failure.login)) {
+        events_r[count] = failure;
+        events_r[count].kind = CONFIG_EVENT_HONEYPOT;
+        events_r[count++].fingerprint = "";
+    }
+    events_r[count++] = failure;
+    return count;
+}
+
+static void report(struct http_request *http, struct engine *engine,
+                   const struct auth_request *request, const struct origin_peer *peer)
+{
+    struct event events[2];
 
     engine_stats(engine)->count[STAT_AUTH_REPORT]++;
     if (!request->has_success) {
@@ -294,9 +298,9 @@ static void report(struct http_request *http, struct engine *engine,
         if (request->success && !request->policy_reject)
             engine_note_login(engine, peer, request->login);
         respond(http, GO_ON);
-    } else {
-        look_for_honeypot(engine, peer, &event);
-        engine_report(engine, peer, &event, on_reported, http);
+    } else if (!engine_take(engine, peer, events, events_of(engine, request, events), on_reported,
+                            http)) {
+        respond(http, GO_ON);
     }
 }
 

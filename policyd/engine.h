@@ -150,14 +150,23 @@ struct limit {
 };
 
 /*
- * Counts the events `recipient` and `message`, each once however many requests tell of it,
- * where a jail asks for them; of a message of which no recipient was told before, all that it
- * has. What a limit stands in the way of is not counted: it is told, whatever enforce says. No
- * limit concerns what was counted already. True as engine_admit() does.
+ * The events `recipient` and `message` that are to be counted, each once however many requests
+ * tell of it, where a jail asks for them; of a message of which no recipient was told before, all
+ * that it has. What a limit stands in the way of is not counted: it is told, whatever enforce says.
+ * No limit concerns what was counted already. Their texts are the handin's.
  */
-bool engine_hand_in(struct engine *engine, const struct origin_peer *peer,
-                    const struct handin *handin, engine_done_fn done, void *ctx,
-                    struct limit *limit_r) __attribute__((warn_unused_result));
+#define HANDIN_EVENTS_MAX 2
+size_t engine_hand_in(struct engine *engine, const struct origin_peer *peer,
+                      const struct handin *handin, struct event events_r[HANDIN_EVENTS_MAX],
+                      struct limit *limit_r);
+
+/*
+ * engine_report() of all that one request tells: a ban that follows from one of them is no reason
+ * not to count the others, as in a store that answers later. True as engine_admit() does, when all
+ * of them are durable or shared.
+ */
+bool engine_take(struct engine *engine, const struct origin_peer *peer, struct event *events,
+                 size_t count, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));
 
 /* The login succeeded from the client behind peer, if that is known. It clears no count. */
 void engine_note_login(struct engine *engine, const struct origin_peer *peer, const char *login);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/str.h"
 #include "policyd/aggregate.h"
 #include "policyd/engine_internal.h"
@@ -203,22 +206,30 @@ static const char *uncounted(struct engine *engine, const struct origin *origin,
                                                                                : NULL;
 }
 
-static void count_event(struct engine *engine, const struct origin *origin,
-                        const struct origin_peer *peer, struct event *event,
-                        struct engine_report *report)
+/* Whether it is counted: by what holds now. */
+static bool begin_event(struct engine *engine, const struct origin *origin,
+                        const struct origin_peer *peer, struct event *event)
 {
-    report->now_ms = engine_now_mono_ms(engine);
+    int64_t now_ms = engine_now_mono_ms(engine);
+
     keeper_expire(engine->keeper);
-    const char *why_not = uncounted(engine, origin, event, report->now_ms);
+    const char *why_not = uncounted(engine, origin, event, now_ms);
     event->client = origin->kind == ORIGIN_KNOWN ? origin->addr : peer->addr;
     event->origin = origin;
     event->is_known = origin->kind == ORIGIN_KNOWN && *event->login &&
                       !(event->kind & CONFIG_EVENTS_OF_SUBMISSION) &&
-                      jails_know(&engine->jails, &origin->addr, event->login, report->now_ms);
-    if (why_not) {
+                      jails_know(&engine->jails, &origin->addr, event->login, now_ms);
+    if (why_not)
         leave_uncounted(engine, event, why_not);
-        return;
-    }
+    return !why_not;
+}
+
+static void count_event(struct engine *engine, struct engine_report *report)
+{
+    const struct event *event = report->event;
+    enum origin_kind origin = event->origin->kind;
+
+    report->now_ms = engine_now_mono_ms(engine);
     engine->stats.count[stats_of_event(event->kind)]++;
     event_log_taken(event);
     report->place =
@@ -227,8 +238,7 @@ static void count_event(struct engine *engine, const struct origin *origin,
         report->shared = shared_event_new(engine, report, age_of(engine, event));
     for (size_t i = 0; i < engine->config->jail_count; i++) {
         const struct config_jail *jail = &engine->config->jails[i];
-        if (jail_wants(jail, event->kind) &&
-            jail_applies(jail, origin->kind, event->kind, event->login))
+        if (jail_wants(jail, event->kind) && jail_applies(jail, origin, event->kind, event->login))
             hit_jail(engine, report, i);
     }
 }
@@ -239,7 +249,8 @@ void engine_report(struct engine *engine, const struct origin_peer *peer, struct
     struct engine_report report = {.event = event, .done = done, .ctx = ctx};
     struct origin origin = origin_find(engine->rules, peer);
 
-    count_event(engine, &origin, peer, event, &report);
+    if (begin_event(engine, &origin, peer, event))
+        count_event(engine, &report);
     if (report.shared && shared_event_send(report.shared))
         return;
     if (report.request)
@@ -306,14 +317,54 @@ static bool end_taking(struct engine_report *report)
     return waits;
 }
 
-bool engine_take_event(struct engine *engine, const struct origin *origin,
-                       const struct origin_peer *peer, struct event *event, engine_done_fn done,
-                       void *ctx)
-{
-    struct engine_report report = {.event = event, .done = done, .ctx = ctx};
+/* Who is told when the last of several is there. */
+struct together {
+    size_t due; /* and one for the call itself */
+    engine_done_fn done;
+    void *ctx;
+};
 
-    count_event(engine, origin, peer, event, &report);
-    return end_taking(&report);
+static void on_one(enum engine_status status, const char *reason, void *ctx)
+{
+    struct together *together = ctx;
+
+    if (--together->due)
+        return;
+    together->done(status, reason, together->ctx);
+    free(together);
+}
+
+static bool take(struct engine *engine, const struct origin *origin, const struct origin_peer *peer,
+                 struct event *events, size_t count, engine_done_fn done, void *ctx)
+{
+    struct together *together = x_malloc(sizeof(*together));
+    size_t counted = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (begin_event(engine, origin, peer, &events[i]))
+            events[counted++] = events[i];
+    }
+    *together = (struct together){1, done, ctx};
+    for (size_t i = 0; i < counted; i++) {
+        struct engine_report report = {.event = &events[i], .done = on_one, .ctx = together};
+        count_event(engine, &report);
+        together->due += end_taking(&report);
+    }
+    if (--together->due)
+        return true;
+    free(together);
+    return false;
+}
+
+bool engine_take(struct engine *engine, const struct origin_peer *peer, struct event *events,
+                 size_t count, engine_done_fn done, void *ctx)
+{
+    struct origin origin;
+
+    if (!count)
+        return false;
+    origin = origin_find(engine->rules, peer);
+    return take(engine, &origin, peer, events, count, done, ctx);
 }
 
 bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_done_fn done,
@@ -328,8 +379,8 @@ bool engine_admit(struct engine *engine, const struct origin_peer *peer, engine_
     };
     struct origin origin = origin_find(engine->rules, peer);
 
-    bool is_later = engine_wants(engine, event.kind) &&
-                    engine_take_event(engine, &origin, peer, &event, done, ctx);
+    bool is_later =
+        engine_wants(engine, event.kind) && take(engine, &origin, peer, &event, 1, done, ctx);
     *judgement_r = engine_judge_origin(engine, &origin, "", CONFIG_ACTS_SMTP);
     return is_later;
 }

@@ -58,14 +58,6 @@ bool engine_wants(const struct engine *engine, unsigned kinds);
 bool engine_counts(const struct engine *engine, const struct origin *origin, unsigned kind,
                    const char *login);
 
-/*
- * Counts the event. True when a ban may follow from it, and has to be durable or shared first:
- * done comes later from the loop. False: it never comes.
- */
-bool engine_take_event(struct engine *engine, const struct origin *origin,
-                       const struct origin_peer *peer, struct event *event, engine_done_fn done,
-                       void *ctx) __attribute__((warn_unused_result));
-
 /* An event that is being counted. Most lead to no ban, and then nothing has to be waited for. */
 struct engine_report {
     const struct event *event;

@@ -3,12 +3,12 @@
 
 #include "policyd/engine_internal.h"
 
-/* Whether done is still to come. */
-static bool report(struct engine *engine, const struct origin *origin,
-                   const struct origin_peer *peer, const struct handin *handin, unsigned kind,
-                   unsigned weight, engine_done_fn done, void *ctx)
+/* Where a jail counts it. */
+static size_t tell(const struct engine *engine, const struct origin *origin,
+                   const struct handin *handin, unsigned kind, unsigned weight,
+                   struct event *event_r)
 {
-    struct event event = {
+    *event_r = (struct event){
         .kind = kind,
         .login = handin->login,
         .fingerprint = "",
@@ -18,9 +18,7 @@ static bool report(struct engine *engine, const struct origin *origin,
         .recipient = handin->recipient,
         .session = handin->instance,
     };
-
-    return engine_counts(engine, origin, kind, handin->login) &&
-           engine_take_event(engine, origin, peer, &event, done, ctx);
+    return engine_counts(engine, origin, kind, handin->login);
 }
 
 /* Where Postfix asks at the end of the data alone, only the number of its recipients is known. */
@@ -53,32 +51,26 @@ static void note(struct engine *engine, const struct handin *handin)
         once_note(engine->once, handin->instance, CONFIG_EVENT_RECIPIENT, "");
 }
 
-/* Of both, one waits for its ban: no other follows. */
-static bool count(struct engine *engine, const struct origin *origin,
-                  const struct origin_peer *peer, const struct handin *handin, bool is_first,
-                  engine_done_fn done, void *ctx)
+size_t engine_hand_in(struct engine *engine, const struct origin_peer *peer,
+                      const struct handin *handin, struct event events_r[HANDIN_EVENTS_MAX],
+                      struct limit *limit_r)
 {
-    bool waits = is_first && report(engine, origin, peer, handin, CONFIG_EVENT_RECIPIENT,
-                                    handin->recipient_count, done, ctx);
+    size_t count = 0;
 
-    return report(engine, origin, peer, handin, handin->kind, 1, waits ? engine_nobody_waits : done,
-                  ctx) ||
-           waits;
-}
-
-bool engine_hand_in(struct engine *engine, const struct origin_peer *peer,
-                    const struct handin *handin, engine_done_fn done, void *ctx,
-                    struct limit *limit_r)
-{
     *limit_r = (struct limit){0};
     if (!engine_wants(engine, CONFIG_EVENTS_OF_SUBMISSION) || !*handin->instance ||
         once_is_noted(engine->once, handin->instance, handin->kind, handin->recipient))
-        return false;
+        return 0;
     struct origin origin = origin_find(engine->rules, peer);
     bool is_first = is_first_told_of(engine, handin);
     *limit_r = limit_of(engine, &origin, handin, is_first);
     if (limit_r->jail && engine->config->enforce)
-        return false;
+        return 0;
     note(engine, handin);
-    return !limit_r->jail && count(engine, &origin, peer, handin, is_first, done, ctx);
+    if (limit_r->jail)
+        return 0;
+    if (is_first)
+        count += tell(engine, &origin, handin, CONFIG_EVENT_RECIPIENT, handin->recipient_count,
+                      &events_r[count]);
+    return count + tell(engine, &origin, handin, handin->kind, 1, &events_r[count]);
 }

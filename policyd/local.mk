@@ -126,6 +126,7 @@ policyd_tests = \
 	tests/unit/test_route tests/unit/test_socketmap \
 	tests/unit/test_saver tests/unit/test_show tests/unit/test_store_counters \
 	tests/unit/test_store_file tests/unit/test_store_record tests/unit/test_two_stores \
+	tests/unit/test_one_answer \
 	tests/unit/test_store_redis_text tests/unit/test_lifts tests/unit/test_submission \
 	tests/unit/test_window
 check_PROGRAMS += $(policyd_tests)
@@ -210,8 +211,12 @@ tests_unit_test_store_redis_text_SOURCES = tests/unit/test_store_redis_text.c
 tests_unit_test_store_redis_text_LDADD = $(policyd_test_libs)
 tests_unit_test_lifts_SOURCES = tests/unit/test_lifts.c
 tests_unit_test_lifts_LDADD = $(policyd_test_libs)
+stores_fixture = tests/unit/stores_fixture.c tests/unit/stores_fixture.h $(config_fixture) \
+	$(redis_fixture)
+tests_unit_test_one_answer_SOURCES = tests/unit/test_one_answer.c $(stores_fixture)
+tests_unit_test_one_answer_LDADD = $(policyd_test_libs)
 tests_unit_test_two_stores_SOURCES = tests/unit/test_two_stores.c $(config_fixture) \
-	tests/unit/redis_fixture.c tests/unit/redis_fixture.h
+	$(redis_fixture)
 tests_unit_test_two_stores_LDADD = $(policyd_test_libs)
 tests_unit_test_shared_events_SOURCES = tests/unit/test_shared_events.c $(config_fixture) \
 	tests/unit/redis_fixture.c tests/unit/redis_fixture.h

@@ -161,10 +161,10 @@ static bool is_connection(const struct attr_list *request)
 }
 
 /* Bounces are not the client's idea, and who has logged in is known. */
-static void look_for_honeypot(struct engine *engine, const struct attr_list *request,
-                              const struct origin_peer *peer)
+static size_t look_for_honeypot(const struct engine *engine, const struct attr_list *request,
+                                struct event *event_r)
 {
-    struct event event = {
+    *event_r = (struct event){
         .kind = CONFIG_EVENT_HONEYPOT,
         .login = "",
         .fingerprint = "",
@@ -174,12 +174,10 @@ static void look_for_honeypot(struct engine *engine, const struct attr_list *req
         .recipient = attr_get_or_empty(request, "recipient"),
         .session = attr_get(request, "instance"),
     };
-
-    if (engine_config(engine)->policyd.honeypots.count &&
-        str_eq(attr_get_or_empty(request, "protocol_state"), "RCPT") &&
-        *attr_get_or_empty(request, "sender") && !*attr_get_or_empty(request, "sasl_username") &&
-        engine_is_honeypot(engine, event.recipient))
-        engine_report(engine, peer, &event, engine_nobody_waits, NULL);
+    return engine_config(engine)->policyd.honeypots.count &&
+           str_eq(attr_get_or_empty(request, "protocol_state"), "RCPT") &&
+           *attr_get_or_empty(request, "sender") && !*attr_get_or_empty(request, "sasl_username") &&
+           engine_is_honeypot(engine, event_r->recipient);
 }
 
 /* What the request tells of the message; false where it is no recipient and no end of one. */
@@ -237,6 +235,20 @@ static void defer(struct engine *engine, const struct attr_list *request, struct
         reply->limit.jail = NULL;
 }
 
+/* All that it tells. True: the answer is for later. */
+static bool take_events(struct engine *engine, const struct attr_list *request,
+                        const struct origin_peer *peer, engine_done_fn done, void *ctx,
+                        struct limit *limit_r)
+{
+    struct event events[1 + HANDIN_EVENTS_MAX];
+    struct handin handin;
+    size_t count = look_for_honeypot(engine, request, events);
+
+    if (take_handin(request, &handin))
+        count += engine_hand_in(engine, peer, &handin, events + count, limit_r);
+    return engine_take(engine, peer, events, count, done, ctx);
+}
+
 static struct judgement judge(struct engine *engine, const struct origin_peer *peer,
                               const struct attr_list *request)
 {
@@ -259,7 +271,6 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
 {
     struct origin_peer peer = peer_of(request);
     struct reply reply = {0};
-    struct handin handin;
     bool is_later = false;
 
     if (!str_eq(attr_get_or_empty(request, "request"), "smtpd_access_policy"))
@@ -267,9 +278,7 @@ enum policy_answer policy_answer(struct engine *engine, const struct attr_list *
     if (is_connection(request)) {
         is_later = engine_admit(engine, &peer, done, ctx, &reply.judgement);
     } else {
-        look_for_honeypot(engine, request, &peer);
-        is_later = take_handin(request, &handin) &&
-                   engine_hand_in(engine, &peer, &handin, done, ctx, &reply.limit);
+        is_later = take_events(engine, request, &peer, done, ctx, &reply.limit);
         reply.judgement = judge(engine, &peer, request);
     }
     *origin_r = reply.judgement.origin;

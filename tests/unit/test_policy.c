@@ -101,9 +101,8 @@ static void a_honeypot_bans_who_writes_to_it(void **state)
                                                          innocent[i].recipient, innocent[i].login)),
                             "action=DUNNO\n\n");
     assert_string_equal(
-        answer(fixture, recipient_of("RCPT", "a@b.example", "trap@EXAMPLE.com", "")),
+        fixture_answer(fixture, recipient_of("RCPT", "a@b.example", "trap@EXAMPLE.com", "")),
         "action=421 4.7.0 203.0.113.7 is banned here; try again in 1h\n\n");
-    fixture_commit(fixture);
     assert_int_equal(engine_stats(fixture->engine)->count[STAT_EVENT_HONEYPOT], 1);
 }
 

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/str.h"
+#include "tests/unit/stores_fixture.h"
+
+/*
+ * Where a file store and one that several share have differed, each in a few events; what
+ * happens by chance is in test_two_stores.c.
+ */
+static const char configuration[] =
+    "policyd { honeypots = {\"admin\", \"trap@example.com\"} aggregate = true }\n"
+    "jail \"traps\" { events = {\"honeypot\"} maxretry = 1 bantime = \"1h\" bantime_factor = 3\n"
+    "  bantime_max = \"1d\" }\n"
+    "jail \"logins\" { maxretry = 3 findtime = \"10m\" action = \"defer\" distinct = \"\" }\n"
+    "jail \"wide\" { events = {\"spf_fail\"} prefix6 = 48 findtime = \"1d\" maxretry = 9\n"
+    "  action = \"log\" }\n"
+    "jail \"stolen\" { events = {\"recipient\"} count_by = \"login\" maxretry = 5\n"
+    "  bantime = \"10m\" }\n"
+    "jail \"burst\" { events = {\"message\"} count_by = \"login\" maxretry = 2\n"
+    "  bantime = \"1h\" }\n";
+
+enum { TRAPS, LOGINS, WIDE, STOLEN, BURST }; /* the jails */
+
+#define MINUTE INT64_C(60000)
+
+static struct stores *stores;
+static unsigned messages;
+
+static int setup(void **state)
+{
+    (void)state;
+    stores = stores_new(configuration);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stores_free(stores);
+    return 0;
+}
+
+static struct origin_peer peer_of(const char *client)
+{
+    struct origin_peer peer = {0};
+
+    assert_int_equal(addr_parse(client, &peer.addr), 0);
+    return peer;
+}
+
+static uint64_t count(size_t i, size_t jail, const char *client, const char *login)
+{
+    const struct jails *all = engine_jails(stores->engines[i]);
+    struct origin_peer peer = peer_of(client);
+    const struct event event = {.client = peer.addr, .login = login};
+    struct prefix key = jail_key(&all->config->jails[jail], &event);
+    const struct window *window = counters_look(&all->counters[jail], &key);
+
+    return window ? window_count(window, all->counters[jail].findtime_ms, stores->mono_ms) : 0;
+}
+
+static void counts(size_t jail, const char *client, const char *login, uint64_t expected)
+{
+    assert_int_equal(count(FILE_STORE, jail, client, login), expected);
+    assert_int_equal(count(SHARED_A, jail, client, login), expected);
+}
+
+static const char *ask_postfix(const char *client, const char *state, const char *recipient,
+                               const char *login)
+{
+    struct buf request = {0};
+    char instance[16];
+
+    snprintf(instance, sizeof(instance), "%u.1", ++messages);
+    attr_put(&request, "request", "smtpd_access_policy");
+    attr_put(&request, "protocol_state", state);
+    attr_put(&request, "client_address", client);
+    attr_put(&request, "sender", "a@example.net");
+    attr_put(&request, "recipient", recipient);
+    attr_put(&request, "instance", instance);
+    attr_put(&request, "sasl_username", login);
+    attr_put(&request, "recipient_count", "5");
+    attr_end(&request);
+    stores_ask_policy(stores, FILE_STORE, &request);
+    stores_ask_policy(stores, SHARED_A, &request);
+    STORES_SETTLE(stores);
+    buf_fini(&request);
+    assert_string_equal(stores_answer(stores, FILE_STORE), stores_answer(stores, SHARED_A));
+    return stores_answer(stores, FILE_STORE);
+}
+
+#define NEEDS_REDIS                                                                                \
+    (void)state;                                                                                   \
+    if (!stores->scene)                                                                            \
+    skip()
+
+/* --- what one request tells ---------------------------------------------------------------- */
+
+static void a_recipient_that_nobody_has_is_answered_by_its_ban(void **state)
+{
+    NEEDS_REDIS;
+    assert_string_equal(ask_postfix("203.0.113.1", "RCPT", "trap@example.com", ""),
+                        "action=421 4.7.0 203.0.113.1 is banned here; try again in 1h\n\n");
+}
+
+static void a_login_that_nobody_has_is_a_failure_as_well(void **state)
+{
+    static const char json[] = "{\"login\":\"admin\",\"remote\":\"203.0.113.2\",\"pwhash\":\"1\","
+                               "\"success\":false}";
+
+    NEEDS_REDIS;
+    stores_ask_auth(stores, FILE_STORE, "report", json);
+    stores_ask_auth(stores, SHARED_A, "report", json);
+    STORES_SETTLE(stores);
+    counts(LOGINS, "203.0.113.2", "admin", 1);
+}
+
+/* At the end of the data its recipients and the message itself are told together. */
+static void a_message_whose_recipients_ban_its_login_is_counted(void **state)
+{
+    NEEDS_REDIS;
+    assert_non_null(strstr(ask_postfix("203.0.113.3", "END-OF-MESSAGE", "", "bob"),
+                           "421 4.7.0 bob is banned here"));
+    counts(BURST, "203.0.113.3", "bob", 1);
+}
+
+/* The answer waits for both. */
+static void a_message_too_many_is_answered_by_its_ban(void **state)
+{
+    NEEDS_REDIS;
+    assert_string_equal(ask_postfix("203.0.113.4", "DATA", "", "eve"),
+                        "action=421 4.7.0 eve is banned here; try again in 10m\n\n");
+    stores_pass(stores, 11 * MINUTE);
+    assert_string_equal(ask_postfix("203.0.113.4", "DATA", "", "eve"),
+                        "action=421 4.7.0 eve is banned here; try again in 1h\n\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_recipient_that_nobody_has_is_answered_by_its_ban),
+        cmocka_unit_test(a_login_that_nobody_has_is_a_failure_as_well),
+        cmocka_unit_test(a_message_whose_recipients_ban_its_login_is_counted),
+        cmocka_unit_test(a_message_too_many_is_answered_by_its_ban),
+    };
+
+    return cmocka_run_group_tests_name("one_answer", tests, setup, teardown);
+}

@@ -154,14 +154,16 @@ void shared_event_add(struct shared_event *shared, const struct event *event, si
     const struct config_jail *jail = &shared->engine->config->jails[index];
     bool is_asked_later = jail->action == JAIL_ACTION_DELAY || jail->action == JAIL_ACTION_DEFER;
     struct prefix net = jail_is_by_login(jail) ? *key : jail_net(jail, &event->client);
+    struct store_hit_jail how = {
+        .by = jail_count_of(jail, event),
+        .forgets = jail->action == JAIL_ACTION_BAN,
+        .tells_others = is_asked_later,
+    };
 
-    add_item(shared, index, key,
-             &(struct store_hit_jail){
-                 .by = jail_count_of(jail, event),
-                 .forgets = jail->action == JAIL_ACTION_BAN,
-                 .tells_others = is_asked_later,
-             })
-        ->is_look = false;
+    /* Whom the others ask for may be no friend of theirs. */
+    if (is_asked_later)
+        how.by.limit = jail_limit(jail, false);
+    add_item(shared, index, key, &how)->is_look = false;
     if (jail->action == JAIL_ACTION_BAN && jail->bantime_factor > 1)
         add_look(shared, jails_bans_of(&shared->engine->jails, index), &net);
 }
@@ -487,13 +489,26 @@ static void take_ban(const struct store_ban *record, bool is_told, void *ctx)
                      keeper_bans(engine->keeper)->changes, engine_now_mono_ms(engine));
 }
 
-static void take_window(const struct store_window *window, void *ctx)
+/* It may be on its way longer than the answer to a later event: more is newer. */
+static void take_window(const struct store_window *told, void *ctx)
 {
     struct engine *engine = ctx;
-    size_t index = jails_find(&engine->jails, window->jail, UINT32_MAX);
+    size_t index = jails_find(&engine->jails, told->jail, UINT32_MAX);
 
-    if (index < engine->jails.count)
-        follow(engine, index, &window->key, window->elapsed_ms, window->current, window->previous);
+    if (index >= engine->jails.count)
+        return;
+    const struct counters *counters = &engine->jails.counters[index];
+    const struct window *known = counters_look(counters, &told->key);
+    int64_t now_ms = engine_now_mono_ms(engine), findtime_ms = counters->findtime_ms;
+    struct window window = {
+        .start_ms = now_ms - told->elapsed_ms,
+        .current = told->current,
+        .previous = told->previous,
+    };
+
+    if (!known ||
+        window_count(&window, findtime_ms, now_ms) > window_count(known, findtime_ms, now_ms))
+        follow(engine, index, &told->key, told->elapsed_ms, told->current, told->previous);
 }
 
 static void begin_sync(void *ctx)

@@ -147,7 +147,7 @@ for i = 5, #ARGV do
     local id, findtime, limit, weight, flags, max = struct.unpack('>c4I6I4I2BB', ARGV[i])
     local hash = string.sub(ARGV[i], 19)
     local record = records[id]
-    local decision, before, count = IGNORED, 0, nil
+    local decision, count = IGNORED, nil
     if not record then
         record = {start = at, current = 0, previous = 0, hashes = '', old = 0}
         if weight > 0 then
@@ -155,11 +155,7 @@ for i = 5, #ARGV do
             order[#order + 1] = id
         end
     end
-    local start = record.start
     if weight > 0 and age < findtime then
-        if flags >= TELLS then
-            before = count_of(record, findtime, at)
-        end
         if math.floor(flags / BEGINS) % 2 == 1 then
             record.start, record.current, record.previous = at, 1, 0
             decision = COUNTED
@@ -187,7 +183,7 @@ for i = 5, #ARGV do
     if decision == REACHED then
         if flags % 2 == FORGETS then
             record.current, record.previous = 0, 0
-        elseif flags >= TELLS and (before < limit or record.start ~= start) then
+        elseif flags >= TELLS and count >= limit then
             redis.call('PUBLISH', ARGV[4], 'c' .. struct.pack('>c4I6I4I4', id, elapsed(record, now),
                 record.current, record.previous) .. key)
         end

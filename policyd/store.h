@@ -64,7 +64,7 @@ struct store_hit_jail {
     struct jail_count by; /* weight 0: nothing is counted, and only looked at */
     bool forgets;         /* the window is void once it is reached */
     bool begins;          /* the window begins with this event, whatever was before */
-    bool tells_others;    /* once it is reached: take_window() */
+    bool tells_others;    /* each time that it is reached: take_window() */
 };
 
 /* An event, for one key of all jails that count it by that key. */

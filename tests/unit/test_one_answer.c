@@ -32,7 +32,7 @@ enum { TRAPS, LOGINS, WIDE, STOLEN, BURST }; /* the jails */
 #define MINUTE INT64_C(60000)
 
 static struct stores *stores;
-static unsigned messages;
+static unsigned done, messages;
 
 static int setup(void **state)
 {
@@ -56,6 +56,40 @@ static struct origin_peer peer_of(const char *client)
     return peer;
 }
 
+static void on_done(enum engine_status status, const char *reason, void *ctx)
+{
+    (void)reason;
+    (void)ctx;
+    assert_int_equal(status, ENGINE_OK);
+    done++;
+}
+
+static void settle(unsigned count)
+{
+    SCENE_TURN_UNTIL(stores->scene, done == count && stores_are_settled(stores));
+    done = 0;
+}
+
+/* To both stores; of those that share, to this one. */
+static void happen(size_t taker, unsigned kind, const char *client, int64_t age_ms)
+{
+    struct origin_peer peer = peer_of(client);
+
+    for (size_t i = 0; i < ENGINES; i++) {
+        struct event event = {
+            .kind = kind,
+            .login = kind == CONFIG_EVENT_AUTH_FAIL ? "alice" : "",
+            .fingerprint = "",
+            .weight = 1,
+            .is_of_mail = kind != CONFIG_EVENT_AUTH_FAIL,
+            .at_wall_ms = age_ms ? stores->wall_ms - age_ms : 0,
+        };
+        if (i == FILE_STORE || i == taker)
+            engine_report(stores->engines[i], &peer, &event, on_done, NULL);
+    }
+    settle(2);
+}
+
 static uint64_t count(size_t i, size_t jail, const char *client, const char *login)
 {
     const struct jails *all = engine_jails(stores->engines[i]);
@@ -71,6 +105,14 @@ static void counts(size_t jail, const char *client, const char *login, uint64_t 
 {
     assert_int_equal(count(FILE_STORE, jail, client, login), expected);
     assert_int_equal(count(SHARED_A, jail, client, login), expected);
+}
+
+static bool defers(size_t i, const char *client)
+{
+    struct origin_peer peer = peer_of(client);
+    struct origin origin = origin_find(&stores->rules, &peer);
+
+    return engine_defers(stores->engines[i], &origin) != NULL;
 }
 
 static const char *ask_postfix(const char *client, const char *state, const char *recipient,
@@ -143,6 +185,37 @@ static void a_message_too_many_is_answered_by_its_ban(void **state)
                         "action=421 4.7.0 eve is banned here; try again in 1h\n\n");
 }
 
+/* --- what others are told -------------------------------------------------------------------- */
+
+static void a_friend_of_ours_is_deferred_by_others(void **state)
+{
+    static const char client[] = "203.0.113.5";
+    struct origin_peer peer = peer_of(client);
+
+    NEEDS_REDIS;
+    engine_note_login(stores->engines[FILE_STORE], &peer, "alice");
+    engine_note_login(stores->engines[SHARED_A], &peer, "alice");
+    for (unsigned i = 0; i < 3; i++)
+        happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    assert_true(defers(FILE_STORE, client));
+    SCENE_TURN_UNTIL(stores->scene, defers(SHARED_B, client));
+}
+
+static void what_is_more_than_too_many_is_told(void **state)
+{
+    static const char client[] = "203.0.113.6";
+
+    NEEDS_REDIS;
+    for (uint64_t i = 1; i <= 8; i++) {
+        happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+        SCENE_TURN_UNTIL(stores->scene, i < 3 || count(SHARED_B, LOGINS, client, "") == i);
+    }
+    stores_pass(stores, 16 * MINUTE); /* four are left of eight, of three none too many */
+    assert_true(defers(FILE_STORE, client));
+    assert_true(defers(SHARED_A, client));
+    assert_true(defers(SHARED_B, client));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +223,8 @@ int main(void)
         cmocka_unit_test(a_login_that_nobody_has_is_a_failure_as_well),
         cmocka_unit_test(a_message_whose_recipients_ban_its_login_is_counted),
         cmocka_unit_test(a_message_too_many_is_answered_by_its_ban),
+        cmocka_unit_test(a_friend_of_ours_is_deferred_by_others),
+        cmocka_unit_test(what_is_more_than_too_many_is_told),
     };
 
     return cmocka_run_group_tests_name("one_answer", tests, setup, teardown);

@@ -22,6 +22,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->keeper = keeper_new(options->clock, options->store, &engine->stats);
     engine->started_mono_ms = clock_mono_ms(options->clock);
     jails_init(&engine->jails, config);
+    keeper_remember_unbans(engine->keeper, jails_longest_ms(&engine->jails));
     engine->saver = saver_new(options->clock, options->store);
     saver_use(engine->saver, engine->jails.counted, engine->jails.count, engine->jails.counters);
     engine->history = history_new();
@@ -74,6 +75,7 @@ void engine_reconfigure(struct engine *engine, const struct config *config,
                         const struct origin_rules *rules)
 {
     jails_reconfigure(&engine->jails, config);
+    keeper_remember_unbans(engine->keeper, jails_longest_ms(&engine->jails));
     engine->config = config;
     engine->rules = rules;
     saver_use(engine->saver, engine->jails.counted, engine->jails.count, engine->jails.counters);

@@ -105,6 +105,17 @@ void jails_reconfigure(struct jails *jails, const struct config *config)
     jails_fini(&old);
 }
 
+int64_t jails_longest_ms(const struct jails *jails)
+{
+    int64_t longest_ms = 0;
+
+    for (size_t i = 0; i < jails->count; i++) {
+        int64_t ms = 2 * jails->counters[i].findtime_ms;
+        longest_ms = ms > longest_ms ? ms : longest_ms;
+    }
+    return longest_ms;
+}
+
 void jails_sweep(struct jails *jails, int64_t now_ms)
 {
     for (size_t i = 0; i < jails->count; i++)

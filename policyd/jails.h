@@ -38,6 +38,9 @@ size_t jails_find(const struct jails *jails, uint64_t id, uint64_t mask);
 size_t jails_bans_of(const struct jails *jails, size_t index);
 size_t jails_known(const struct jails *jails);
 
+/* After so long nothing counts any more in any of them. */
+int64_t jails_longest_ms(const struct jails *jails);
+
 /* Forget idle keys of all. */
 void jails_sweep(struct jails *jails, int64_t now_ms);
 

@@ -89,6 +89,8 @@ bool keeper_retell(struct keeper *keeper);
 void keeper_break_sync(struct keeper *keeper);
 /* Before the end: it is told no more of what it lacks. */
 void keeper_finish(struct keeper *keeper);
+/* What the operator lifts so long, too: until nothing counts any more that was before. */
+void keeper_remember_unbans(struct keeper *keeper, int64_t ms);
 /* How long ago the operator lifted a ban around key or in it, ms; -1: never. */
 int64_t keeper_lifted_ms(const struct keeper *keeper, const struct prefix *key);
 

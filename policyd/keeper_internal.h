@@ -15,6 +15,7 @@ struct keeper {
     struct bans bans;
     struct bans logins; /* that are banned */
     struct lifts lifts; /* in a store that several share; instead of */
+    int64_t unban_ms;   /* how long the operator's are remembered */
     struct owed owed;   /* deletions; of no prefix that is banned */
     bool has_forgotten; /* some, since there were none */
     size_t pending;

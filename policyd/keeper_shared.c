@@ -50,14 +50,26 @@ static void write_lift(struct keeper_change *change, const struct lift *lift)
     keeper_write(change, &record, lift->until_mono_ms);
 }
 
+static int64_t later(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
+void keeper_remember_unbans(struct keeper *keeper, int64_t ms)
+{
+    keeper->unban_ms = ms;
+}
+
 void keeper_lift(struct keeper_change *change, struct ban *ban, bool is_by_operator)
 {
     struct keeper *keeper = change->keeper;
     struct prefix prefix = ban->node.prefix;
     uint64_t version = keeper_next_version(keeper, &prefix);
     int64_t now_ms = clock_mono_ms(keeper->clock);
-    int64_t kept_ms = now_ms + INT64_C(1000) * KEEPER_LIFT_SEC;
-    int64_t until_ms = ban->until_mono_ms > kept_ms ? ban->until_mono_ms : kept_ms;
+    int64_t until_ms = later(ban->until_mono_ms, now_ms + INT64_C(1000) * KEEPER_LIFT_SEC);
+
+    if (is_by_operator)
+        until_ms = later(until_ms, now_ms + keeper->unban_ms);
 
     bans_remove(keeper_table(keeper, &prefix), ban);
     write_lift(change,
@@ -116,10 +128,17 @@ static enum keeper_word take_known(struct keeper *keeper, struct ban *ban,
     return KEEPER_KNOWN;
 }
 
+/* When the operator did so last; -1: never. */
+static int64_t unban_ms(const struct lift *lift)
+{
+    return lift && lift->is_by_operator ? lift->at_mono_ms : -1;
+}
+
 static enum keeper_word take_lift(struct keeper *keeper, struct ban *ban,
                                   const struct store_ban *record)
 {
     int64_t mono_ms = clock_mono_ms(keeper->clock), wall_ms = clock_wall_ms(keeper->clock);
+    int64_t known_ms = unban_ms(lifts_find(&keeper->lifts, &record->prefix));
 
     if (ban) {
         log_taken(keeper, "unban", ban, ban->jail, ban->until_mono_ms - mono_ms);
@@ -129,7 +148,7 @@ static enum keeper_word take_lift(struct keeper *keeper, struct ban *ban,
         &keeper->lifts, &record->prefix, record->version, mono_ms + record->since_wall_ms - wall_ms,
         mono_ms + record->until_wall_ms - wall_ms, strcmp(record->jail, BANS_OPERATOR) == 0);
     lift->stored = true;
-    return lift->is_by_operator ? KEEPER_NEW_LIFT : KEEPER_KNOWN;
+    return unban_ms(lift) > known_ms ? KEEPER_NEW_LIFT : KEEPER_KNOWN;
 }
 
 static enum keeper_word take_ban(struct keeper *keeper, const struct origin_rules *rules,

@@ -81,6 +81,10 @@ struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_
 
     if (!lift)
         lift = add(lifts, prefix);
+    if (lift->is_by_operator && !is_by_operator) {
+        at_mono_ms = lift->at_mono_ms;
+        is_by_operator = true;
+    }
     unlink_lift(lifts, lift);
     append_lift(lifts, lift);
     prefixset_remove(set_of(lifts, lift->is_by_operator), &lift->node);

@@ -34,7 +34,10 @@ struct lifts {
 void lifts_init(struct lifts *lifts, size_t max);
 void lifts_fini(struct lifts *lifts);
 
-/* One of this prefix that is known gets new times. The result is the table's. */
+/*
+ * One of this prefix that is known gets new times; but what was before the operator lifted it
+ * stays forgotten, whoever lifts it again. The result is the table's.
+ */
 struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_t version,
                        int64_t at_mono_ms, int64_t until_mono_ms, bool is_by_operator);
 struct lift *lifts_find(const struct lifts *lifts, const struct prefix *prefix);

@@ -66,12 +66,29 @@ static void one_prefix_has_one(void **state)
     (void)state;
     lifts_init(&lifts, MAX);
     put(&lifts, "203.0.113.7", 10, true)->stored = true;
-    put(&lifts, "203.0.113.7", 20, false);
+    put(&lifts, "203.0.113.7", 20, true);
     assert_int_equal(lifts.count, 1);
-    assert_int_equal(lifts.unbans.map.count, 0);
+    assert_int_equal(lifts.unbans.map.count, 1);
     assert_int_equal(lifts_find(&lifts, &prefix)->version, 20);
     assert_false(lifts_find(&lifts, &prefix)->stored);
+    assert_int_equal(last(&lifts, "203.0.113.7"), 20);
+    lifts_fini(&lifts);
+}
+
+static void what_the_operator_lifted_stays_so(void **state)
+{
+    struct prefix prefix = net("203.0.113.7");
+    struct lifts lifts;
+
+    (void)state;
+    lifts_init(&lifts, MAX);
+    put(&lifts, "203.0.113.7", 5, false);
     assert_int_equal(last(&lifts, "203.0.113.7"), -1);
+    put(&lifts, "203.0.113.7", 10, true);
+    put(&lifts, "203.0.113.7", 20, false);
+    assert_int_equal(lifts.count, 1);
+    assert_int_equal(lifts_find(&lifts, &prefix)->version, 20);
+    assert_int_equal(last(&lifts, "203.0.113.7"), 10);
     lifts_fini(&lifts);
 }
 
@@ -118,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_operators_count_around_and_within),
         cmocka_unit_test(one_prefix_has_one),
+        cmocka_unit_test(what_the_operator_lifted_stays_so),
         cmocka_unit_test(the_oldest_gives_way),
         cmocka_unit_test(each_is_forgotten_at_its_time),
     };

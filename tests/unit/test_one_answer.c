@@ -30,6 +30,7 @@ static const char configuration[] =
 enum { TRAPS, LOGINS, WIDE, STOLEN, BURST }; /* the jails */
 
 #define MINUTE INT64_C(60000)
+#define HOUR   (60 * MINUTE)
 
 static struct stores *stores;
 static unsigned done, messages;
@@ -86,6 +87,20 @@ static void happen(size_t taker, unsigned kind, const char *client, int64_t age_
         };
         if (i == FILE_STORE || i == taker)
             engine_report(stores->engines[i], &peer, &event, on_done, NULL);
+    }
+    settle(2);
+}
+
+static void operate(const char *net, bool is_unban)
+{
+    struct prefix prefix;
+
+    assert_int_equal(prefix_parse(net, &prefix), 0);
+    for (size_t i = FILE_STORE; i <= SHARED_A; i++) {
+        if (is_unban)
+            engine_unban(stores->engines[i], &prefix, on_done, NULL);
+        else
+            engine_ban(stores->engines[i], &prefix, 600, on_done, NULL);
     }
     settle(2);
 }
@@ -216,6 +231,38 @@ static void what_is_more_than_too_many_is_told(void **state)
     assert_true(defers(SHARED_B, client));
 }
 
+/* --- what is forgotten ------------------------------------------------------------------------ */
+
+static void a_lift_is_known_as_long_as_anything_counts(void **state)
+{
+    NEEDS_REDIS;
+    happen(SHARED_A, CONFIG_EVENT_HONEYPOT, "203.0.113.7", 0);
+    stores_pass(stores, 1000);
+    operate("203.0.113.7", true);
+    stores_pass(stores, 30 * HOUR);
+    for (size_t i = 0; i < ENGINES; i++)
+        engine_tick(stores->engines[i]);
+    happen(SHARED_A, CONFIG_EVENT_HONEYPOT, "203.0.113.7", 0); /* an hour, not three */
+}
+
+static void a_ban_that_becomes_a_wider_one_is_no_lift(void **state)
+{
+    char client[ADDR_TEXT_MAX];
+
+    NEEDS_REDIS;
+    happen(SHARED_A, CONFIG_EVENT_SPF_FAIL, "2001:db8:5:100::1", 0);
+    stores_pass(stores, 1000);
+    operate("2001:db8:5::/64", false);
+    operate("2001:db8:5::/64", true);
+    stores_pass(stores, 1000);
+    for (unsigned i = 0; i < 16; i++) {
+        snprintf(client, sizeof(client), "2001:db8:5:%x::1", i);
+        happen(SHARED_A, CONFIG_EVENT_HONEYPOT, client, 0);
+    }
+    happen(SHARED_A, CONFIG_EVENT_SPF_FAIL, "2001:db8:5:100::1", 0);
+    counts(WIDE, "2001:db8:5:100::1", "", 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +272,8 @@ int main(void)
         cmocka_unit_test(a_message_too_many_is_answered_by_its_ban),
         cmocka_unit_test(a_friend_of_ours_is_deferred_by_others),
         cmocka_unit_test(what_is_more_than_too_many_is_told),
+        cmocka_unit_test(a_lift_is_known_as_long_as_anything_counts),
+        cmocka_unit_test(a_ban_that_becomes_a_wider_one_is_no_lift),
     };
 
     return cmocka_run_group_tests_name("one_answer", tests, setup, teardown);

@@ -229,6 +229,9 @@ struct window *counters_window(struct counters *counters, const struct prefix *k
     uint32_t part = part_of(counters, now_ms);
     struct counter *counter = find(counters, key);
 
+    /* For an event of before, too: whether it was swept out yet makes no difference. */
+    if (counter && window_is_void(&counter->window, counters->findtime_ms, now_ms))
+        window_fini(&counter->window);
     if (!counter || counter->listed_at != part) {
         if (counter)
             unlink_from_list(counters, number_of(counters, counter));

@@ -69,7 +69,7 @@ local function count_of(record, findtime, time)
 end
 
 local function advance(record, findtime)
-    if is_void(record, findtime, at) then
+    if is_void(record, findtime, now) then
         record.start, record.current, record.previous = at, 0, 0
         record.hashes, record.old = '', 0
     elseif elapsed(record, at) >= findtime then

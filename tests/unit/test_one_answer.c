@@ -263,6 +263,22 @@ static void a_ban_that_becomes_a_wider_one_is_no_lift(void **state)
     counts(WIDE, "2001:db8:5:100::1", "", 1);
 }
 
+/* Whether it was swept out before: the window of ten minutes was not over when the event was. */
+static void an_event_of_before_meets_no_window_that_is_over(void **state)
+{
+    static const char client[] = "203.0.113.9";
+
+    NEEDS_REDIS;
+    happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    stores_pass(stores, 25 * MINUTE);
+    for (size_t i = 0; i < ENGINES; i++)
+        engine_tick(stores->engines[i]);
+    for (unsigned i = 1; i <= 4; i++) {
+        happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 6 * MINUTE);
+        counts(LOGINS, client, "", i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +290,7 @@ int main(void)
         cmocka_unit_test(what_is_more_than_too_many_is_told),
         cmocka_unit_test(a_lift_is_known_as_long_as_anything_counts),
         cmocka_unit_test(a_ban_that_becomes_a_wider_one_is_no_lift),
+        cmocka_unit_test(an_event_of_before_meets_no_window_that_is_over),
     };
 
     return cmocka_run_group_tests_name("one_answer", tests, setup, teardown);

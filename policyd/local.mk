@@ -215,8 +215,7 @@ stores_fixture = tests/unit/stores_fixture.c tests/unit/stores_fixture.h $(confi
 	$(redis_fixture)
 tests_unit_test_one_answer_SOURCES = tests/unit/test_one_answer.c $(stores_fixture)
 tests_unit_test_one_answer_LDADD = $(policyd_test_libs)
-tests_unit_test_two_stores_SOURCES = tests/unit/test_two_stores.c $(config_fixture) \
-	$(redis_fixture)
+tests_unit_test_two_stores_SOURCES = tests/unit/test_two_stores.c $(stores_fixture)
 tests_unit_test_two_stores_LDADD = $(policyd_test_libs)
 tests_unit_test_shared_events_SOURCES = tests/unit/test_shared_events.c $(config_fixture) \
 	tests/unit/redis_fixture.c tests/unit/redis_fixture.h

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pwd
 import tempfile
+import time
 
 from daemon import Daemon, USER   # which finds tests/lib
 from cases import Skip, case, eq, has, run, wait_for  # noqa: F401
@@ -18,6 +19,20 @@ def captured(name):
         raise Skip("POSTERN_TEST_DATA names no folder with captured/" + name)
     with open(path, encoding="utf-8") as data:
         return data.read()
+
+
+AT_ONCE = 0.1   # seconds; Dovecot waits 2, twice for a login, and then goes on by the password alone
+
+
+def at_once(ask):
+    """Its answer. One of five comes in time: what waits does so each time, a busy machine not."""
+    took = []
+    while len(took) < 5 and min(took, default=AT_ONCE) >= AT_ONCE:
+        begin = time.monotonic()
+        answer = ask()
+        took.append(time.monotonic() - begin)
+    assert min(took) < AT_ONCE, took
+    return answer
 
 
 class World:

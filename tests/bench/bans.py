@@ -4,7 +4,6 @@
 import contextlib
 import http.client
 import os
-import re
 import selectors
 import shutil
 import signal
@@ -14,6 +13,7 @@ import subprocess
 import threading
 import time
 
+import bans_unit
 from benchkit import ROOT, ratios, run_load, table, wait_for
 from policy import JAIL, Policyd, row
 
@@ -153,15 +153,7 @@ def together(server, names):
 
 # --- the kernel of a gateway ---------------------------------------------------------------
 
-def shipped():
-    """What the gateway's unit has behind its curl."""
-    tree = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
-    with open(f"{tree}/conf/systemd/postern-bans.service", encoding="ascii") as unit:
-        command = re.search(r"(?m)^ExecStart=/bin/sh -c '([^|]*)\|(.*)'$", unit.read())
-    return command.group(2).replace("$$", "$")
-
-
-TAKERS = {"the unit": shipped(), "nft -i": "grep --line-buffered '#end$' | nft -i >/dev/null"}
+TAKERS = {"the unit": bans_unit.taker(), "nft -i": "grep --line-buffered '#end$' | nft -i >/dev/null"}
 
 
 def apply(server, taker):

@@ -11,6 +11,7 @@ import re
 from labkit.home import ingress_before
 from scenario import (ALICE, GATEWAY4, GATEWAY6, HOME, PASSWORDS, Lab, Talk, expect, expect_equal,
                       until)
+import bans_unit  # scenario knows where it lies
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 SECTION = f'''
@@ -30,16 +31,9 @@ def shipped(name):
         return file.read()
 
 
-def pipe():
-    """The command of the unit, with the file where it would be given to it."""
-    unit = shipped("systemd/postern-bans.service")
-    command = re.search(r"(?m)^ExecStart=/bin/sh -c '(.*)'$", unit)
-    return command.group(1).replace("%d/curl", "/etc/postern/bans.curl").replace("$$", "$")
-
-
 def start(vps):
     """What systemd does: again, as often as it ends."""
-    vps.service("postern-bans", "sh", "-c", f"while :; do {pipe()}; sleep 0.5; done")
+    vps.service("postern-bans", "sh", "-c", f"while :; do {bans_unit.command()}; sleep 0.5; done")
 
 
 @contextlib.contextmanager

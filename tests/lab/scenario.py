@@ -22,7 +22,8 @@ import time
 import traceback
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 
 from labkit import home as home_parts, state, syscalls  # noqa: E402
 from labkit.errors import until  # noqa: E402

@@ -40,8 +40,14 @@ build_configure() (
 )
 
 # build_make NAME TARGET...: make in $work/NAME, as parallel as the machine is.
-build_make() {
-    folder=$work/$1
-    shift
-    limited make -C "$folder" --no-print-directory -j "$(nproc)" "$@"
+build_make() { make_in "$(nproc)" "$@"; }
+
+# build_check NAME TARGET...: the same where tests are run, which wait more than they work.
+build_check() { make_in "$((2 * $(nproc)))" "$@" VERBOSE=1; }
+
+# make_in JOBS NAME TARGET...
+make_in() {
+    jobs=$1 folder=$work/$2
+    shift 2
+    limited make -C "$folder" --no-print-directory -j "$jobs" "$@"
 }

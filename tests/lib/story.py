@@ -9,7 +9,6 @@ import shutil
 import signal
 import smtplib
 import sys
-import textwrap
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "lab"))
@@ -19,35 +18,13 @@ from labkit.errors import LabError, until  # noqa: E402
 from labkit.fill import TOP  # noqa: E402
 from labkit.store import STORES  # noqa: E402
 from scenario import ALICE, HOSTNAME, PASSWORDS, Lab, expect, message, signed  # noqa: E402
+from story_redis import two_hosts  # noqa: E402
+from telling import answers_everywhere, heading, serves, show, show_answers, tell  # noqa: E402
 
 JOE, SPOOFER, GUESSER, ANOTHER = "203.0.113.50", "203.0.113.51", "203.0.113.60", "203.0.113.63"
 RELAY = "smtp-relay.brevo.com"
 FRIEND = "friend@friend.example.org"
-
-
-# --- saying ---
-
-def heading(text):
-    print(f"\n\n== {text}", flush=True)
-
-
-def tell(text):
-    print()
-    print(textwrap.fill(" ".join(text.split()), 78), flush=True)
-
-
-def show(text):
-    """What a program really said."""
-    print()
-    for line in text.strip("\r\n").splitlines():
-        print("    " + line.replace("\t", "    ").rstrip(), flush=True)
-
-
-def show_answers(answers):
-    print()
-    for place, answer in answers.items():
-        print(textwrap.fill(answer, 78, initial_indent=f"    {place:11} ",
-                            subsequent_indent=" " * 16), flush=True)
+SECOND_HOST = "  tests/lab/lab exec vps -- posternctl bans\n"
 
 
 # --- the steps; each returns what the last screen shows of it ---
@@ -136,35 +113,7 @@ def field_of(raw, name):
     return found.group().decode().replace("\r", "")
 
 
-def answers_everywhere(lab, source):
-    """What IMAP, submission and SMTP say to a client that knows Alice's password."""
-    return {"IMAP": unquoted(lab.imap(source, ALICE, PASSWORDS[ALICE])),
-            "submission": lab.submission_login(source, ALICE, PASSWORDS[ALICE]),
-            "SMTP": answer_on_port_25(lab, source)}
-
-
-def unquoted(answer):
-    """imaplib gives the server's words as Python writes bytes."""
-    return re.sub(r"^b(['\"])(.*)\1$", r"\2", answer)
-
-
-def serves(answer):
-    return answer == "ok" or answer.startswith("250 ")
-
-
-def answer_on_port_25(lab, source):
-    """The last answer to a mail for Alice, as far as RCPT."""
-    try:
-        with lab.smtp(source) as session:
-            code, text = session.mail("joe@nospf.example.org")
-            if code == 250:
-                code, text = session.rcpt(ALICE)
-            return f"{code} {text.decode()}"
-    except smtplib.SMTPResponseException as error:
-        return f"{error.smtp_code} {error.smtp_error.decode()}"
-
-
-def last_screen(arrived, spoofed, ban, relayed):
+def last_screen(arrived, spoofed, ban, relayed, shared=None):
     bans, holds = ban
     heading("What happened")
     tell("The header that arrived, with the sender's own address:")
@@ -176,11 +125,14 @@ def last_screen(arrived, spoofed, ban, relayed):
     show_answers(holds)
     tell("The mail at the relay:")
     show(relayed)
+    if shared:
+        tell("The ban that a second host shares, and how long it took to get there:")
+        show(shared)
     tell("""What to read next: README.md, how to hook Postern into your Postfix and Dovecot;
          conf/, the files that made all this; doc/, the manual pages (man -l doc/postern.conf.5).""")
 
 
-def what_to_try():
+def what_to_try(store):
     heading("The lab stays up")
     print(f"""
 Try, in {TOP}:
@@ -192,7 +144,7 @@ Try, in {TOP}:
   tests/lab/lab exec home -- posternctl status
   tests/lab/lab exec home -- posternctl unban {GUESSER}
   tests/lab/lab exec home -- tail -n 30 /var/log/mail.log
-
+{SECOND_HOST if store == "redis" else ""}
 Alice's password is "{PASSWORDS[ALICE]}". Take it all down with: tests/lab/lab down""")
 
 
@@ -212,12 +164,12 @@ def tell_story(build, store):
     tell("""internet, with strangers and DNS; vps, the gateway, with nginx; and home behind a
          CGNAT, with Postfix, Dovecot and Postern. Only files from conf/ configure them.""")
     if store == "redis":
-        tell("""What policyd counts and bans is in a Redis at home, which others on other hosts
-             could share.""")
+        tell("What policyd counts and bans is in a Redis at home.")
     hosts.up("nginx", "proxy", store, build)
     lab = Lab()
     last_screen(mail_from_its_own_server(lab), mail_from_somebody_else(lab),
-                guessed_passwords(lab), mail_by_relay(lab))
+                guessed_passwords(lab), mail_by_relay(lab),
+                two_hosts(lab) if store == "redis" else None)
 
 
 def main():
@@ -244,7 +196,7 @@ def main():
         return 130
     finally:
         if stay:
-            what_to_try()
+            what_to_try(args.store)
         else:
             hosts.down()
     return 0

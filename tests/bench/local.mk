@@ -10,12 +10,13 @@ tests_bench_milter_load_LDADD = -lpthread
 tests_bench_milter_null_SOURCES = tests/bench/milter_null.c $(bench_common)
 tests_bench_milter_null_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_bench_milter_null_LDADD = $(MILTER_LIBS) $(OPENDKIM_LIBS) -lpthread
-tests_bench_policy_load_SOURCES = tests/bench/policy_load.c $(bench_common)
+tests_bench_policy_load_SOURCES = tests/bench/policy_load.c tests/bench/ask.c tests/bench/ask.h \
+	$(bench_common)
 tests_bench_proxy_load_SOURCES = tests/bench/proxy_load.c $(bench_common)
 tests_bench_proxy_sink_SOURCES = tests/bench/proxy_sink.c $(bench_common)
 tests_bench_policy_null_SOURCES = tests/bench/policy_null.c $(bench_common)
 EXTRA_DIST += \
-	tests/bench/run tests/bench/bans.py tests/bench/benchkit.py tests/bench/ingress.py tests/bench/milter.py \
+	tests/bench/run tests/bench/auth.py tests/bench/bans.py tests/bench/benchkit.py tests/bench/ingress.py tests/bench/milter.py \
 	tests/bench/milter_servers.py \
 	tests/bench/policy.py tests/bench/shared.py tests/bench/packages
 

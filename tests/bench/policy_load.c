@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks a policy server as Postfix does, in a closed loop: each connection has a fixed
+ * Asks policyd as Postfix or Dovecot does, in a closed loop: each connection has a fixed
  * number of requests under way, and the next one follows an answer.
  */
 #include "config.h"
@@ -16,28 +16,30 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/bench/ask.h"
 #include "tests/bench/bench.h"
 
 #define CONNECTIONS_MAX 10000
 #define DEPTH_MAX       64
-#define REQUEST_MAX     1024
 #define INPUT_MAX       8192
 #define EVENTS_MAX      64
-#define GO_ON           "action=DUNNO"
 
 static const char usage[] =
-    "Usage: policy_load [-c CONNECTIONS] [-d DEPTH] [-k CLIENTS] [-t MILLISECONDS | -1] ADDRESS\n"
+    "Usage: policy_load [-a ASK] [-c CONNECTIONS] [-d DEPTH] [-k CLIENTS]\n"
+    "                   [-t MILLISECONDS | -1] ADDRESS\n"
     "\n"
+    "  -a   what: policy, Postfix's; or Dovecot's allow or report; policy\n"
     "  -c   connections; 8\n"
-    "  -d   requests under way on each: 1, as Postfix does\n"
+    "  -d   requests under way on each: 1, as both do\n"
     "  -k   client addresses, each as likely as any other; 1000\n"
     "  -t   for so long; 1000\n"
     "  -1   until each client was asked about once, one after the other\n"
     "\n"
     "ADDRESS is unix:PATH or HOST:PORT. Latencies are in microseconds; other= counts the\n"
-    "answers that are not " GO_ON ".\n";
+    "answers that refuse or are none.\n";
 
 struct options {
+    const struct ask *ask;
     size_t connections;
     size_t depth;
     uint32_t clients;
@@ -64,44 +66,6 @@ struct load {
     int64_t stop_ns;
 };
 
-/* What smtpd sends when it has just accepted a connection, with all its attributes. */
-static size_t put_request(char *out, const char *client, unsigned port)
-{
-    int len = snprintf(out, REQUEST_MAX,
-                       "request=smtpd_access_policy\n"
-                       "protocol_state=CONNECT\n"
-                       "protocol_name=SMTP\n"
-                       "client_address=%s\n"
-                       "client_name=mx%u.sender.example.net\n"
-                       "client_port=%u\n"
-                       "reverse_client_name=mx%u.sender.example.net\n"
-                       "server_address=192.0.2.25\n"
-                       "server_port=25\n"
-                       "helo_name=\n"
-                       "sender=\n"
-                       "recipient=\n"
-                       "recipient_count=0\n"
-                       "queue_id=\n"
-                       "instance=\n"
-                       "size=0\n"
-                       "etrn_domain=\n"
-                       "stress=\n"
-                       "sasl_method=\n"
-                       "sasl_username=\n"
-                       "sasl_sender=\n"
-                       "ccert_subject=\n"
-                       "ccert_issuer=\n"
-                       "ccert_fingerprint=\n"
-                       "ccert_pubkey_fingerprint=\n"
-                       "encryption_protocol=\n"
-                       "encryption_cipher=\n"
-                       "encryption_keysize=0\n"
-                       "policy_context=\n"
-                       "\n",
-                       client, port % 97, port, port % 97);
-    return (size_t)len;
-}
-
 static bool wants_more(const struct load *load, int64_t now_ns)
 {
     return load->options.once ? load->sent < load->options.clients : now_ns < load->stop_ns;
@@ -126,13 +90,13 @@ static void send_all(int fd, const char *bytes, size_t len)
 /* Fills the connection up with requests, in one write. */
 static void ask(struct load *load, struct conn *conn, int64_t now_ns)
 {
-    static char bytes[DEPTH_MAX * REQUEST_MAX];
+    static char bytes[DEPTH_MAX * ASK_MAX];
     size_t len = 0;
 
     while (conn->under_way < load->options.depth && wants_more(load, now_ns)) {
         char client[CLIENT_TEXT_MAX];
         client_format(next_client(load), client);
-        len += put_request(bytes + len, client, 1024 + (unsigned)load->sent % 60000);
+        len += load->options.ask->put(bytes + len, client, (uint32_t)load->sent);
         conn->sent_ns[(conn->first + conn->under_way) % DEPTH_MAX] = now_ns;
         conn->under_way++;
         load->under_way++;
@@ -141,7 +105,7 @@ static void ask(struct load *load, struct conn *conn, int64_t now_ns)
     send_all(conn->fd, bytes, len);
 }
 
-static void take_answer(struct load *load, struct conn *conn, const char *answer, int64_t now_ns)
+static void take_answer(struct load *load, struct conn *conn, bool is_go_on, int64_t now_ns)
 {
     if (!conn->under_way) {
         fprintf(stderr, "policy_load: an answer that nobody asked for\n");
@@ -151,17 +115,17 @@ static void take_answer(struct load *load, struct conn *conn, const char *answer
     conn->first = (conn->first + 1) % DEPTH_MAX;
     conn->under_way--;
     load->under_way--;
-    load->other += strncmp(answer, GO_ON "\n", sizeof(GO_ON)) != 0;
+    load->other += !is_go_on;
 }
 
 static void take_answers(struct load *load, struct conn *conn, int64_t now_ns)
 {
-    size_t at = 0;
-    char *end;
+    const struct ask *what = load->options.ask;
+    size_t at = 0, len;
 
-    while ((end = memmem(conn->in + at, conn->in_len - at, "\n\n", 2))) {
-        take_answer(load, conn, conn->in + at, now_ns);
-        at = (size_t)(end - conn->in) + 2;
+    while ((len = what->answer_len(conn->in + at, conn->in_len - at))) {
+        take_answer(load, conn, what->is_go_on(conn->in + at, len), now_ns);
+        at += len;
     }
     conn->in_len -= at;
     memmove(conn->in, conn->in + at, conn->in_len);
@@ -232,8 +196,11 @@ static void read_options(int argc, char **argv, struct options *options)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "c:d:k:t:1")) != -1) {
+    while ((option = getopt(argc, argv, "a:c:d:k:t:1")) != -1) {
         switch (option) {
+        case 'a':
+            options->ask = ask_find(optarg);
+            break;
         case 'c':
             options->connections = bench_number(optarg, CONNECTIONS_MAX);
             break;
@@ -254,7 +221,7 @@ static void read_options(int argc, char **argv, struct options *options)
             exit(2);
         }
     }
-    if (optind != argc - 1) {
+    if (optind != argc - 1 || !options->ask) {
         fputs(usage, stderr);
         exit(2);
     }
@@ -266,6 +233,7 @@ int main(int argc, char **argv)
     static struct load load = {
         .options = {.connections = 8, .depth = 1, .clients = 1000, .milliseconds = 1000}};
 
+    load.options.ask = ask_find("policy");
     read_options(argc, argv, &load.options);
     take_answers_in_batches();
     run(&load);

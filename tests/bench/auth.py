@@ -23,7 +23,9 @@ http "auth" {{ listen = "{listen}"  serve = {{"auth"}}  token_file = "{token}" }
 JAILS = '''
 jail "each" { maxretry = 1000000  findtime = "1h"  distinct = "" }
 jail "net" { maxretry = 1000000  findtime = "1h"  distinct = ""  prefix4 = 24 }
-jail "login" { count_by = "login"  action = "delay"  maxretry = 1000000  findtime = "1h"  distinct = "" }
+jail "login" {
+  maxretry = 1000000  findtime = "1h"  distinct = ""  count_by = "login"  action = "delay"
+}
 '''
 
 

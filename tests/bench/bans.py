@@ -18,6 +18,7 @@ from benchkit import ROOT, ratios, run_load, table, wait_for
 from policy import JAIL, Policyd, row
 
 COUNTS = [100000, 1000000]
+WATCHERS = 100
 LINES = 200             # connections that set bans: one waits for its commit
 MILLISECONDS = 400
 PAUSE = 10              # milliseconds between two questions of one who only looks for delays
@@ -89,13 +90,17 @@ class Banning(Policyd):
 
 # --- those who follow -----------------------------------------------------------------------
 
+def watching(server):
+    """The connection of a watch client that has every ban."""
+    line, last = server.connect("control"), b""
+    line.sendall(b"request=watch\n\n")
+    while b"sync=done\n" not in last:
+        last = last[-20:] + line.recv(1 << 16)
+    return line
+
+
 def watch(server):
-    """Until a watch client has every ban."""
-    with server.connect("control") as line:
-        line.sendall(b"request=watch\n\n")
-        last = b""
-        while b"sync=done\n" not in last:
-            last = last[-20:] + line.recv(1 << 16)
+    watching(server).close()
 
 
 def follow(server, path, end):
@@ -180,7 +185,7 @@ def look_up(server):
 def many(rounds):
     rows, told = [], []
     with contextlib.ExitStack() as servers:
-        none, *held = [servers.enter_context(Banning()) for _ in [0, *COUNTS]]
+        none, watched, *held = [servers.enter_context(Banning()) for _ in [0, 0, *COUNTS]]
         for server, count in zip(held, COUNTS):
             server.ban(count)
         for server, count in zip(held, COUNTS):
@@ -188,7 +193,9 @@ def many(rounds):
             size = server.anonymous_bytes() - none.anonymous_bytes()
             rows.append([f"{count:,}", f"{seconds:.2f}", f"{size / 1e6:.1f}",
                          f"{size / count:.0f}"])
-        runs = [[look_up(server) for server in (none, *held)] for _ in range(rounds)]
+        for _ in range(WATCHERS):
+            servers.enter_context(watching(watched))
+        runs = [[look_up(server) for server in (none, watched, *held)] for _ in range(rounds)]
         taken = [[f"{count:,}, {name}", *map("{:.1f}".format, apply(server, taker))]
                  for server, count in zip(held, COUNTS) if can_apply()
                  for name, taker in TAKERS.items()]
@@ -198,12 +205,13 @@ def many(rounds):
                       f"{longest:.1f}"] for name in names]
     print("\nBans, from the file store")
     table(["", "s to start", "RssAnon MB more", "bytes each"], rows)
-    print(f"\nPolicy requests with bans, 8 connections over unix, medians of {rounds} runs of "
-          f"{MILLISECONDS} ms")
+    print("\nPolicy requests with bans and watch clients, 8 connections over unix, medians of "
+          f"{rounds} runs of {MILLISECONDS} ms")
+    labels = ["none", f"{WATCHERS} watch clients", *(f"{count:,} bans" for count in COUNTS)]
     ours = list(zip(*runs))
     table(["", "requests/s", "p50 ms", "p99 ms", "CPU us", "to none", "by CPU"],
-          [row(f"{count:,} bans", part, ratios(part, ours[0]) if count else ["", ""])
-           for count, part in zip([0, *COUNTS], ours)])
+          [row(label, part, ratios(part, ours[0]) if part is not ours[0] else ["", ""])
+           for label, part in zip(labels, ours)])
     print(f"\n{COUNTS[-1]:,} bans told to those who follow, all of them at once, and how long "
           "others wait meanwhile")
     table(["", "s until in step", "others' p99 ms", "longest ms"], told)

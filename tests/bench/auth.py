@@ -59,7 +59,6 @@ class OnRedis(Asked, SharingPolicyd):
 
 
 def measure(server, ask, connections, milliseconds=MILLISECONDS):
-    wait_for(server.is_on_its_store, "its store")
     figures = run_load(server, "policy_load", "-a", ask, "-c", connections, "-k", CLIENTS,
                        "-t", milliseconds, server.addresses["http"])
     assert figures["other"] == 0, f"{ask}: some are answered otherwise"
@@ -69,6 +68,7 @@ def measure(server, ask, connections, milliseconds=MILLISECONDS):
 def measure_hung(server, ask, connections):
     """Redis hangs from the first quarter on."""
     pid, = server.redis.pids
+    wait_for(server.is_on_its_store, "Redis again")
     timer = threading.Timer(HANGS_AFTER / 1000, os.kill, (pid, signal.SIGSTOP))
     timer.start()
     try:

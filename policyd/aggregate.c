@@ -45,11 +45,14 @@ bool aggregate_is_due(const struct bans *bans, const struct prefix *wide, unsign
 }
 
 void aggregate_drop(const struct bans *bans, struct keeper_change *change,
-                    const struct prefix *wide, unsigned acts)
+                    const struct prefix *wide)
 {
+    const struct ban *around = bans_find(bans, wide);
+
     for (unsigned byte = 0; byte < 256; byte++) {
         struct ban *ban = find(bans, wide, byte);
-        if (ban && !(ban->acts & ~acts) && !is_by_operator(ban))
+        if (ban && !(ban->acts & ~around->acts) && ban->until_mono_ms <= around->until_mono_ms &&
+            !is_by_operator(ban))
             keeper_remove(change, ban, false);
     }
 }

@@ -20,8 +20,8 @@
 bool aggregate_is_due(const struct bans *bans, const struct prefix *wide, unsigned *acts,
                       int64_t now_mono_ms, uint64_t *seconds_r);
 
-/* Remove those that a ban on wide with these acts makes needless; not the operator's. */
+/* Remove those that the ban on wide makes needless; not the operator's. */
 void aggregate_drop(const struct bans *bans, struct keeper_change *change,
-                    const struct prefix *wide, unsigned acts);
+                    const struct prefix *wide);
 
 #endif

@@ -10,6 +10,12 @@
 #include "policyd/engine_internal.h"
 #include "policyd/event_log.h"
 
+void engine_count_ban(struct engine *engine)
+{
+    ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
+                 keeper_bans(engine->keeper)->changes, engine_now_mono_ms(engine));
+}
+
 /* Who owns a /48 has a /64 for each guess. Where no new ban is told, those told before stay. */
 static void aggregate(struct engine *engine, struct engine_report *report,
                       const struct config_jail *jail, const struct prefix *key, unsigned acts)
@@ -23,13 +29,15 @@ static void aggregate(struct engine *engine, struct engine_report *report,
     for (unsigned bits = 56; bits >= 48 && key->bits == 64; bits -= 8) {
         struct prefix wide = prefix_of(&key->addr, bits);
         unsigned all = acts;
+        bool is_told = !engine->rate.is_too_high;
         if (!aggregate_is_due(bans, &wide, &all, engine_now_mono_ms(engine), &seconds) ||
             origin_protects(engine->rules, &wide, reason) ||
             !engine_set_ban(report->request, &wide, seconds, report->event->session, jail->name,
                             all))
             return;
-        if (!engine->rate.is_too_high)
-            aggregate_drop(bans, report->request->change, &wide, all);
+        engine_count_ban(engine);
+        if (is_told)
+            aggregate_drop(bans, report->request->change, &wide);
     }
 }
 
@@ -59,8 +67,7 @@ static void ban_by_jail(struct engine *engine, struct engine_report *report, siz
     engine_set_ban(report->request, key, seconds, event->session, jail->name, acts);
     jails_note_ban(&engine->jails, index, key, now_ms);
     shared_note_ban(engine, index, key);
-    ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
-                 keeper_bans(engine->keeper)->changes, now_ms);
+    engine_count_ban(engine);
     aggregate(engine, report, jail, key, reach);
     history_keep(engine->history, &report->place);
 }

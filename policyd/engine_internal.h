@@ -70,6 +70,9 @@ struct engine_report {
     struct shared_event *shared;    /* NULL where memory decides */
 };
 
+/* A jail has set one, here or on another host that shares the store: max_bans_per_minute. */
+void engine_count_ban(struct engine *engine);
+
 /* What the jail does about the one too many. */
 void engine_act(struct engine *engine, struct engine_report *report, size_t index,
                 const struct prefix *key, uint64_t count);

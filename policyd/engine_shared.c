@@ -485,8 +485,7 @@ static void take_ban(const struct store_ban *record, bool is_told, void *ctx)
     if (word == KEEPER_NEW_LIFT)
         jails_forget_within(&engine->jails, &record->prefix);
     else if (word == KEEPER_NEW_BAN && is_told && is_of_this_minute(engine, record))
-        ban_rate_add(&engine->rate, engine->config->policyd.max_bans_per_minute,
-                     keeper_bans(engine->keeper)->changes, engine_now_mono_ms(engine));
+        engine_count_ban(engine);
 }
 
 /* It may be on its way longer than the answer to a later event: more is newer. */

@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/base/str.h"
 #include "policyd/feed.h"
 
 #define CONTENT_TYPE "text/plain; charset=utf-8"
@@ -86,9 +87,13 @@ static void tag(const struct exports *exports, unsigned acts, char out[HTTP_ETAG
              acts, engine_holds_back(exports->engine) ? ".held" : "");
 }
 
-static unsigned acts_at_port(const char *port)
+static unsigned acts_at_port(const char *text)
 {
-    return port && strtoul(port, NULL, 10) == CONFIG_SMTP_PORT ? CONFIG_ACTS_SMTP : CONFIG_ACTS_ALL;
+    uint64_t port;
+
+    return text && str_parse_u64(text, CONFIG_SMTP_PORT, CONFIG_SMTP_PORT, &port) == 0
+               ? CONFIG_ACTS_SMTP
+               : CONFIG_ACTS_ALL;
 }
 
 void exports_handle_text(struct http_request *request, struct exports *exports)

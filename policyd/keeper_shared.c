@@ -7,6 +7,7 @@
 #include "policyd/keeper_internal.h"
 
 #define RETELL_MAX  200   /* bans, told to the store at once: it has them long before it is late */
+#define SAME_MS     100   /* two times of one word, read at two times, are as near as this */
 #define RETELL_LOOK 10000 /* bans, looked at in one turn: 2 ms where they lie all over memory */
 
 /*
@@ -148,7 +149,8 @@ static enum keeper_word take_lift(struct keeper *keeper, struct ban *ban,
         &keeper->lifts, &record->prefix, record->version, mono_ms + record->since_wall_ms - wall_ms,
         mono_ms + record->until_wall_ms - wall_ms, strcmp(record->jail, BANS_OPERATOR) == 0);
     lift->stored = true;
-    return unban_ms(lift) > known_ms ? KEEPER_NEW_LIFT : KEEPER_KNOWN;
+    bool is_new = lift->is_by_operator && (known_ms < 0 || lift->at_mono_ms > known_ms + SAME_MS);
+    return is_new ? KEEPER_NEW_LIFT : KEEPER_KNOWN;
 }
 
 static enum keeper_word take_ban(struct keeper *keeper, const struct origin_rules *rules,

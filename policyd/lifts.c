@@ -83,6 +83,7 @@ struct lift *lifts_put(struct lifts *lifts, const struct prefix *prefix, uint64_
         lift = add(lifts, prefix);
     if (lift->is_by_operator && !is_by_operator) {
         at_mono_ms = lift->at_mono_ms;
+        until_mono_ms = until_mono_ms > lift->until_mono_ms ? until_mono_ms : lift->until_mono_ms;
         is_by_operator = true;
     }
     unlink_lift(lifts, lift);

@@ -25,13 +25,14 @@ AT_ONCE = 0.1   # seconds; Dovecot waits 2, twice for a login, and then goes on 
 
 
 def at_once(ask):
-    """Its answer. One of five comes in time: what waits does so each time, a busy machine not."""
+    """Its answer, where asking again is the same again. None takes long, and one of five comes in
+    time: what waits does so each time, a busy machine not."""
     took = []
     while len(took) < 5 and min(took, default=AT_ONCE) >= AT_ONCE:
         begin = time.monotonic()
         answer = ask()
         took.append(time.monotonic() - begin)
-    assert min(took) < AT_ONCE, took
+    assert min(took) < AT_ONCE and max(took) < 1, took
     return answer
 
 

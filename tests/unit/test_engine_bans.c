@@ -39,15 +39,20 @@ static void guess(struct fixture *fixture, const char *client, unsigned count, s
     }
 }
 
-static void tell(struct fixture *fixture, struct event event)
+static void tell_of(struct fixture *fixture, const char *client, struct event event)
 {
-    struct origin_peer peer = fixture_peer(CLIENT);
+    struct origin_peer peer = fixture_peer(client);
     struct told told = {0};
 
     event.login = event.fingerprint = "";
     engine_report(fixture->engine, &peer, &event, fixture_told, &told);
     fixture_commit(fixture);
     assert_int_equal(told.times, 1);
+}
+
+static void tell(struct fixture *fixture, struct event event)
+{
+    tell_of(fixture, CLIENT, event);
 }
 
 static struct judgement judge(struct fixture *fixture, const char *client, unsigned act)
@@ -235,6 +240,28 @@ static void the_net_around_them_is_banned_wherever_it_was(void **state)
     assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_SMTP).seconds, 3600);
 }
 
+static void those_that_last_longer_than_the_net_around_them_stay(void **state)
+{
+    struct fixture *fixture = *state;
+    struct event event = {.kind = CONFIG_EVENT_SPF_FAIL, .weight = 1, .is_of_mail = true};
+    char client[64];
+
+    fixture->jail.events = event.kind;
+    fixture->jail.maxretry = 1;
+    fixture->config.policyd.aggregate = true;
+    put_ban(fixture, "2001:db8:1::/56", CONFIG_ACTS_AUTH, 60);
+    put_ban(fixture, "2001:db8:1:1::/64", CONFIG_ACTS_SMTP, 60);
+    for (unsigned i = 2; i <= 16; i++) {
+        snprintf(client, sizeof(client), "2001:db8:1:%x::1", i);
+        tell_of(fixture, client, event);
+    }
+    assert_int_equal(ban_count(fixture), 1 + 15);
+    assert_int_equal(judge(fixture, "2001:db8:1:ff::1", CONFIG_ACTS_SMTP).seconds, 60);
+    fixture_pass(fixture, 60000);
+    assert_int_equal(judge(fixture, "2001:db8:1:2::1", CONFIG_ACTS_SMTP).verdict, VERDICT_BANNED);
+    assert_int_equal(judge(fixture, "2001:db8:1:2::1", CONFIG_ACTS_AUTH).verdict, VERDICT_GO_ON);
+}
+
 static void where_the_net_around_them_finds_no_place_they_stay(void **state)
 {
     struct fixture *fixture = *state;
@@ -337,6 +364,7 @@ int main(void)
         BAN_TEST(what_the_operator_banned_stays_as_it_is),
         BAN_TEST(what_a_firewall_was_told_stays_until_it_can_be_told_more),
         BAN_TEST(the_net_around_them_is_banned_wherever_it_was),
+        BAN_TEST(those_that_last_longer_than_the_net_around_them_stay),
         BAN_TEST(where_the_net_around_them_finds_no_place_they_stay),
         BAN_TEST(two_jails_that_act_elsewhere_make_one_ban),
         BAN_TEST(no_net_around_a_protected_one_is_banned),

@@ -89,6 +89,13 @@ static void what_the_operator_lifted_stays_so(void **state)
     assert_int_equal(lifts.count, 1);
     assert_int_equal(lifts_find(&lifts, &prefix)->version, 20);
     assert_int_equal(last(&lifts, "203.0.113.7"), 10);
+    /* For as long as he said. */
+    lifts_put(&lifts, &prefix, 30, 30, 1000000, true);
+    lifts_put(&lifts, &prefix, 40, 40, 2000, false);
+    lifts_sweep(&lifts, 999999);
+    assert_int_equal(last(&lifts, "203.0.113.7"), 30);
+    lifts_sweep(&lifts, 1000000);
+    assert_int_equal(lifts.count, 0);
     lifts_fini(&lifts);
 }
 

@@ -8,8 +8,8 @@
 
 /*
  * A protocol of lines: "now" is answered at once, "wait" when the test says so, "long"
- * in pieces without end, "ready" by a wait that is over before the step returns; "bad"
- * is no request.
+ * in pieces without end, "ready" and "long-ready" by a wait that is over before the step
+ * returns; "bad" is no request.
  */
 #define REQUEST_MS 50
 #define STOP_MS    300
@@ -49,6 +49,11 @@ static enum service_step handle(struct world *world, struct service_conn *conn, 
         service_conn_wait(conn);
         put(conn, "ready\n");
         service_conn_finish(conn);
+        return SERVICE_WAIT;
+    }
+    if (strcmp(line, "long-ready") == 0) {
+        service_conn_wait(conn);
+        service_conn_stream(conn);
         return SERVICE_WAIT;
     }
     *reason_r = "a bad line";
@@ -264,6 +269,14 @@ static void a_long_answer_may_be_waited_for(void **state)
     FIXTURE_TURN_UNTIL(world->loop, has_line(fd, &got, "end\nyes\n"));
     assert_int_equal(got.len, 30 * PIECE + strlen("end\nyes\n"));
     assert_int_equal(world->abandoned, 0);
+    /* And be there at once: one long, one of a single piece. */
+    for (unsigned pieces = 1; pieces <= 30; pieces += 29) {
+        buf_reset(&got);
+        world->pieces = pieces;
+        fixture_send(fd, "long-ready\nnow\n");
+        FIXTURE_TURN_UNTIL(world->loop, has_line(fd, &got, "end\nyes\n"));
+        assert_int_equal(got.len, pieces * PIECE + strlen("end\nyes\n"));
+    }
     buf_fini(&got);
     close(fd);
 }

@@ -17,6 +17,7 @@ from labkit import fill, network, state
 from labkit.errors import until
 from labkit.home import ingress_before, milter_with, start_ingress
 from labkit.vps import haproxy_before_ingress
+from places import WITHIN, banned, dropped, exporting, is_dropped, reaches
 from scenario import (ALICE, BOB, PASSWORDS, Lab, expect, expect_equal, main, marked, message,
                       new_mark, ours, side_by_side, signed)
 
@@ -287,6 +288,7 @@ def test_nftables_with_the_client_kept(outer):
         check_no_relay(lab)
         check_logins(lab, "tunnel-submission")
         check_bans(lab)
+        check_bans_at_the_gateway(lab)
         big_mail_gets_through(lab, "route change default dev wg0 table 5180",
                               "route change ::/0 dev wg0 table 5180")
         no_private_source_gets_in(lab)
@@ -304,6 +306,20 @@ def no_private_source_gets_in(lab):
     else:
         raise AssertionError("an address of the LAN comes out of the tunnel")
     expect(not connected(lab, "tunnel", "192.168.1.77"), "Postfix has seen it")
+
+
+def check_bans_at_the_gateway(lab):
+    """The kernel drops before it passes on, and whom home bans, home need not see."""
+    with exporting(lab.home):
+        lab.home.run("posternctl", "ban", GUESSER4)
+        lab.home.run("posternctl", "ban", "2001:db8:52::/64")
+        until("the bans", lambda: banned(lab) == {GUESSER4, "2001:db8:52::"}, WITHIN)
+        for source, other in [(GUESSER4, OTHER4), (GUESSER6, OTHER6)]:
+            for port in (25, 143, 587):
+                expect(is_dropped(lab, source, port), f"{port} is open to {source}")
+                before = dropped(lab)
+                expect(reaches(lab, other, port), f"{port} is closed to {other}")
+                expect_equal(dropped(lab), before, "packets dropped")
 
 
 def only_the_ports_are_passed_on(lab):
@@ -363,6 +379,7 @@ def test_nftables_with_masquerade(outer):
         check_logins(lab, "tunnel-submission", peer="10.8.0.1")
         check_nobody_is_banned(lab)
         check_guessing_is_slow(lab)
+        check_bans_at_the_gateway(lab)
         big_mail_gets_through(lab, "route replace 10.8.0.1/32 dev wg0",
                               "route replace fd7a:10:8::1/128 dev wg0")
         check_firewall(lab)

@@ -6,7 +6,7 @@
 
 /*
  * GET /bans.nft: all bans as one transaction of nft, and with follow=1 each change after it
- * as it happens, and a comment every FEED_BEAT_MS. A reader for whom FEED_CHANGES_MAX
+ * as it happens, and a line every FEED_BEAT_MS (nft_beat()). A reader for whom FEED_CHANGES_MAX
  * changes wait gets another whole transaction instead of them.
  */
 #define FEED_BEAT_MS     15000

@@ -186,3 +186,9 @@ void nft_comment(const char *text, struct buf *out)
 {
     buf_printf(out, "# %s" END, text);
 }
+
+/* A chain that is there may be added without its hook. */
+void nft_beat(struct buf *out)
+{
+    buf_puts(out, "add chain " CHAIN ";" END);
+}

@@ -48,4 +48,8 @@ void nft_unban(struct nft *nft, const struct prefix *prefix, struct buf *out);
 /* A line that nft ignores. text is one line. */
 void nft_comment(const char *text, struct buf *out);
 
+/* One that changes nothing, and fails where the table is gone, as a flush of all rules leaves it.
+ */
+void nft_beat(struct buf *out);
+
 #endif

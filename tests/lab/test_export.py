@@ -73,5 +73,15 @@ def test_while_policyd_is_away_bans_stay_and_are_right_afterwards(lab):
     ban(lab, "unban", GUESSER)
 
 
+def test_a_flush_of_all_rules_is_noticed(lab):
+    """By the next line, and curl ends at the one after it: then all begins anew."""
+    ban(lab, "ban", GUESSER)
+    lab.vps.run("nft", "delete", "table", "inet", "postern_bans")
+    for other in (BYSTANDER, BYSTANDER6):
+        lab.home.run("posternctl", "ban", other)
+    until("all bans again", lambda: banned(lab) == {GUESSER, BYSTANDER, BYSTANDER6}, 30)
+    expect(not reaches(lab, GUESSER), "a banned client reaches the gateway")
+
+
 if __name__ == "__main__":
     main(globals(), around=exporting)

@@ -217,12 +217,23 @@ static void a_comment_is_a_line(void **state)
     buf_fini(&out);
 }
 
+static void a_beat_names_the_chain(void **state)
+{
+    struct buf out = {0};
+
+    (void)state;
+    nft_beat(&out);
+    assert_string_equal(buf_str(&out), "add chain inet postern_bans prerouting; #end\n");
+    buf_fini(&out);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_bans_are_one_line),          cmocka_unit_test(without_bans_it_empties),
         cmocka_unit_test(a_change_is_right_whatever_was), cmocka_unit_test(of_mail_alone),
         cmocka_unit_test(each_length_has_its_mask),       cmocka_unit_test(a_comment_is_a_line),
+        cmocka_unit_test(a_beat_names_the_chain),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
 # Takes the bans at home into pf's tables <postern_bans> and <postern_bans_25>, where they have
 # changed. Install as /usr/local/libexec/postern-bans.sh, with conf/pf/bans.curl; it needs curl
 # 7.68 or newer, and in /etc/crontab
-#     * * * * * root /usr/local/libexec/postern-bans.sh
+#     * * * * * root lockf -s -t 0 /var/run/postern-bans.lock /usr/local/libexec/postern-bans.sh
 # In pf.conf, before what passes (conf/pf/pf.conf has these lines):
 #     table <postern_bans> persist
 #     table <postern_bans_25> persist

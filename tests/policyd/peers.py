@@ -41,14 +41,22 @@ VALID = {
 }
 
 
-# The same of a listener for those who watch, which watched() adds.
+# The same of a listener for those who watch, and of one for gateways, which watched() adds.
 WATCH = (b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.1 200 ")
 
 
+def bans_request(path="/bans.txt", method="GET", token=TOKEN, more=b""):
+    return (f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n".encode() +
+            more + b"\r\n")
+
+
 def watched(world, name, options=""):
-    """http_options for the daemon of that name: both sections have these options."""
-    return (f'{options} }}\nhttp "watch" {{ listen = "unix:{os.path.join(world.folder, name)}/watch"'
-            f'  serve = {{"metrics", "status"}}  {options}')
+    """http_options for the daemon of that name: all sections have these options."""
+    folder = os.path.join(world.folder, name)
+    return (f'{options} }}\nhttp "watch" {{ listen = "unix:{folder}/watch"'
+            f'  serve = {{"metrics", "status"}}  {options} }}\n'
+            f'http "gateway" {{ listen = "unix:{folder}/gateway"  serve = {{"bans"}}'
+            f'  token_file = "{folder}/token"  {options}')
 
 
 def connect(daemon, name, timeout=DEADLINE):

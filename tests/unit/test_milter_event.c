@@ -75,7 +75,10 @@ struct facts {
     struct judgement judgement;
 };
 
-/* A known client whose HELO name is nothing, whose sender's SPF fails, and two signatures. */
+/*
+ * A known client whose HELO name is nothing, whose sender's SPF fails, and two signatures. The
+ * author's DMARC fails.
+ */
 static void facts_init(struct facts *facts, enum auth_result first, enum auth_result second)
 {
     *facts = (struct facts){
@@ -84,7 +87,9 @@ static void facts_init(struct facts *facts, enum auth_result first, enum auth_re
         .judgement = {.has_spf = true,
                       .spf = {.mailfrom = {.ran = true, .result = AUTH_FAIL}},
                       .has_iprev = true,
-                      .iprev = {.result = AUTH_FAIL}},
+                      .iprev = {.result = AUTH_FAIL},
+                      .has_dmarc = true,
+                      .dmarc = {.result = AUTH_FAIL}},
     };
     facts->facts = (struct judge_facts){
         .origin = &facts->origin, .helo = "mx.example.net", .dkim = facts->dkim, .dkim_count = 2};
@@ -148,6 +153,31 @@ static void test_dkim(void **state)
     check("not signed", event_of_dkim(&facts.facts, &facts.judgement), NULL, 0);
 }
 
+static void test_dmarc(void **state)
+{
+    static const enum auth_result others[] = {AUTH_NONE, AUTH_PASS, AUTH_TEMPERROR, AUTH_PERMERROR};
+    struct facts facts;
+
+    (void)state;
+    facts_init(&facts, AUTH_FAIL, AUTH_TEMPERROR);
+    check("fails", event_of_dmarc(&facts.facts, &facts.judgement), "dmarc_fail", 1);
+    facts.facts.dkim_count = 0;
+    check("not signed", event_of_dmarc(&facts.facts, &facts.judgement), "dmarc_fail", 1);
+    set_known_by_name(&facts);
+    check("known by name", event_of_dmarc(&facts.facts, &facts.judgement), "dmarc_fail", 0);
+    facts.judgement.has_iprev = false;
+    check("by HELO alone", event_of_dmarc(&facts.facts, &facts.judgement), "dmarc_fail", 1);
+    facts_init(&facts, AUTH_FAIL, AUTH_PASS);
+    check("signed by another", event_of_dmarc(&facts.facts, &facts.judgement), "dmarc_fail", 0);
+    facts.judgement.has_dmarc = false;
+    check("not asked", event_of_dmarc(&facts.facts, &facts.judgement), NULL, 0);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        facts_init(&facts, AUTH_FAIL, AUTH_FAIL);
+        facts.judgement.dmarc.result = others[i];
+        check("another result", event_of_dmarc(&facts.facts, &facts.judgement), NULL, 0);
+    }
+}
+
 static void test_nobody_known_nothing_told(void **state)
 {
     static const enum origin_kind kinds[] = {ORIGIN_MASKED, ORIGIN_LOCAL, ORIGIN_REFUSED};
@@ -159,6 +189,7 @@ static void test_nobody_known_nothing_told(void **state)
         facts.origin.kind = kinds[i];
         check("spf", event_of_spf(&facts.facts, &facts.judgement), NULL, 0);
         check("dkim", event_of_dkim(&facts.facts, &facts.judgement), NULL, 0);
+        check("dmarc", event_of_dmarc(&facts.facts, &facts.judgement), NULL, 0);
     }
 }
 
@@ -168,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_spf),
         cmocka_unit_test(test_dkim),
+        cmocka_unit_test(test_dmarc),
         cmocka_unit_test(test_nobody_known_nothing_told),
     };
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Cases as TAP around one daemon that has to outlive them all: what the harnesses share."""
 
+import os
 import sys
 import time
 import traceback
 
+DATA = os.environ.get("POSTERN_TEST_DATA", "")
 DEADLINE = 20
 CASES = []
 
@@ -25,6 +27,15 @@ def eq(found, wanted):
 def has(text, *parts):
     for part in parts:
         assert text is not None and part in text, f"no {part!r} in {text!r}"
+
+
+def captured(name):
+    """What a neighbour really sent."""
+    path = os.path.join(DATA, "captured", name)
+    if not DATA or not os.path.exists(path):
+        raise Skip("POSTERN_TEST_DATA names no folder with captured/" + name)
+    with open(path, encoding="utf-8") as data:
+        return data.read()
 
 
 def wait_for(condition, what, seconds=DEADLINE):

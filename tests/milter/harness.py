@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from cases import DEADLINE, Skip, case, eq, has, run, wait_for  # noqa: E402,F401
+from cases import DEADLINE, Skip, captured, case, eq, has, run, wait_for  # noqa: E402,F401
 from dnsd import Dns  # noqa: E402
 from launch import launched  # noqa: E402
 from mta import Mta  # noqa: E402

@@ -104,11 +104,11 @@ class Mta:
         reply, _ = self.receive()
         return reply
 
-    def connect(self, address, port=40000, daemon=None, host="client"):
+    def connect(self, address, port=40000, daemon=None, host="client", macros=()):
         values = {"j": "mail.example.org"}
         if daemon:
             values["{daemon_addr}"] = daemon
-        self.macros(b"C", values)
+        self.macros(b"C", values | dict(macros))
         if address is None:
             return self.step(b"C", host.encode() + b"\0U")
         family = b"6" if ":" in address else b"4"

@@ -8,17 +8,7 @@ import tempfile
 import time
 
 from daemon import Daemon, USER   # which finds tests/lib
-from cases import Skip, case, eq, has, run, wait_for  # noqa: F401
-
-DATA = os.environ.get("POSTERN_TEST_DATA", "")
-
-
-def captured(name):
-    path = os.path.join(DATA, "captured", name)
-    if not DATA or not os.path.exists(path):
-        raise Skip("POSTERN_TEST_DATA names no folder with captured/" + name)
-    with open(path, encoding="utf-8") as data:
-        return data.read()
+from cases import Skip, captured, case, eq, has, run, wait_for  # noqa: F401
 
 
 AT_ONCE = 0.1   # seconds; Dovecot waits 2, twice for a login, and then goes on by the password alone

@@ -4,6 +4,7 @@
 
 Each case prints a line of what its users saw; nothing that was acknowledged is lost.
 postern-policyd(8), WHEN IT FAILS, says the same for each neighbour by itself.
+POSTERN_LAB_TUNNEL_DOWN: for so many seconds the tunnel is down, in place of 4.
 """
 
 import contextlib

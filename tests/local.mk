@@ -73,7 +73,8 @@ lint-tidy: config.h
 	@build=$$PWD; $(lint_sources) | xargs -P "$$(nproc)" -I FILE \
 	    clang-tidy --quiet FILE -- $(lint_flags) -I"$$build"
 
-# The tunnel down for ten minutes, in the lab: POSTERN_LAB_TUNNEL_DOWN=600 tests/lab/run test_load.py
+# The lab, with the tunnel down for ten minutes:
+#     POSTERN_LAB_TUNNEL_DOWN=600 tests/lab/run test_load.py
 
 # Steady load for as long as its word is worth, with reloads: memory and descriptors stay.
 SOAK_SECONDS = 600

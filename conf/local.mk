@@ -47,7 +47,7 @@ dist_conf_dovecot_DATA = conf/dovecot/90-postern.conf conf/dovecot/91-mailserver
 dist_conf_dovecot24_DATA = conf/dovecot/2.4/90-postern.conf conf/dovecot/2.4/91-mailserver.conf \
 	conf/dovecot/2.4/91-managesieve.conf conf/dovecot/2.4/92-ingress.conf \
 	conf/dovecot/2.4/92-plain.conf
-dist_conf_nftables_DATA = conf/nftables/bans.curl \
+dist_conf_nftables_DATA = conf/nftables/bans.curl conf/nftables/postern-bans \
 	conf/nftables/gateway.nft conf/nftables/gateway-masquerade.nft conf/nftables/gateway-proxy.nft \
 	conf/nftables/home.nft conf/nftables/home-kept.nft
 dist_conf_systemd_DATA = conf/systemd/after-tunnel.conf conf/systemd/postern-bans.service \

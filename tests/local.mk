@@ -3,7 +3,7 @@ noinst_HEADERS += tests/unit/unit.h tests/fuzz/fuzz.h
 
 EXTRA_DIST += \
 	tests/check tests/demo tests/packages-build tests/packages-check tests/lab tests/tap-run \
-	tests/lib/bans_unit.py tests/lib/build.sh tests/lib/cases.py tests/lib/launch.py tests/lib/metrics.py tests/lib/own_network.py \
+	tests/lib/build.sh tests/lib/cases.py tests/lib/launch.py tests/lib/metrics.py tests/lib/own_network.py \
 	tests/lib/setup.sh tests/lib/steps.sh tests/lib/story.py tests/lib/story_redis.py tests/lib/telling.py \
 	tests/lib/tsan.supp tests/soak tests/soak-ingress tests/soak-milter
 dist_check_SCRIPTS += tests/lib/test_steps

@@ -13,7 +13,6 @@ import subprocess
 import threading
 import time
 
-import bans_unit
 from benchkit import ROOT, ratios, run_load, table, wait_for
 from policy import JAIL, Policyd, row
 
@@ -158,14 +157,19 @@ def together(server, names):
 
 # --- the kernel of a gateway ---------------------------------------------------------------
 
-TAKERS = {"the unit": bans_unit.taker(), "nft -i": "grep --line-buffered '#end$' | nft -i >/dev/null"}
+TAKER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "conf", "nftables",
+                     "postern-bans")
+TAKERS = {"conf/": TAKER + " {0}",
+          "nft -i": "curl --config {0} | grep --line-buffered '#end$' | nft -i >/dev/null"}
 
 
 def apply(server, taker):
     """Seconds until a network's own nftables have all, processor time, and memory at the most."""
-    fetch = f"curl -sfN --unix-socket {server.path('http')} http://localhost/bans.nft"
+    with open(server.path("curl"), "w", encoding="ascii") as config:
+        config.write(f'unix-socket = "{server.path("http")}"\nsilent\n'
+                     'url = "http://localhost/bans.nft"\n')
     began = time.monotonic()
-    shell = subprocess.Popen(["unshare", "--net", "sh", "-c", f"{fetch} | {taker}"])
+    shell = subprocess.Popen(["unshare", "--net", "sh", "-c", taker.format(server.path("curl"))])
     _, status, usage = os.wait4(shell.pid, 0)
     assert status == 0, taker
     return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000

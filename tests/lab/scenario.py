@@ -22,8 +22,7 @@ import time
 import traceback
 
 sys.dont_write_bytecode = True
-HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 
 from labkit import home as home_parts, state, syscalls  # noqa: E402
 from labkit.errors import until  # noqa: E402

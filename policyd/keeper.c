@@ -180,14 +180,16 @@ void keeper_write(struct keeper_change *change, const struct store_ban *record,
     keeper->store->put_ban(keeper->store, record, on_put, put);
 }
 
+/* Where the clock went back it begins now: left_of() holds it to its whole length. */
 void keeper_write_ban(struct keeper_change *change, const struct ban *ban)
 {
     const struct clock *clock = change->keeper->clock;
+    int64_t wall_ms = clock_wall_ms(clock);
     struct store_ban record = {
         .prefix = ban->node.prefix,
         .acts = ban->acts,
-        .since_wall_ms = ban->since_wall_ms,
-        .until_wall_ms = clock_wall_ms(clock) + ban->until_mono_ms - clock_mono_ms(clock),
+        .since_wall_ms = ban->since_wall_ms < wall_ms ? ban->since_wall_ms : wall_ms,
+        .until_wall_ms = wall_ms + ban->until_mono_ms - clock_mono_ms(clock),
         .version = ban->version,
     };
 

@@ -111,6 +111,21 @@ static void a_lifted_ban_does_not_come_back_with_a_restart(void **state)
     assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_GO_ON);
 }
 
+/* Its end is by the clock of then, which is before its beginning. */
+static void a_ban_that_is_written_after_the_clock_went_back_holds(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->store_fault = FAULT;
+    assert_int_equal(ban(fixture, CLIENT, 3600), ENGINE_UNSTORED);
+    fixture->wall_ms -= INT64_C(7200000);
+    fixture->store_fault = NULL;
+    retry(fixture);
+    assert_true(is_stored(fixture, CLIENT));
+    fixture_restart(fixture, 1000);
+    assert_int_equal(fixture_verdict(fixture, CLIENT), VERDICT_BANNED);
+}
+
 static void an_ended_ban_is_deleted_later_too(void **state)
 {
     struct fixture *fixture = *state;
@@ -441,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         KEEPER_TEST(a_failure_behind_an_idle_round_is_retried_too),
         KEEPER_TEST(a_lifted_ban_does_not_come_back_with_a_restart),
+        KEEPER_TEST(a_ban_that_is_written_after_the_clock_went_back_holds),
         KEEPER_TEST(an_ended_ban_is_deleted_later_too),
         KEEPER_TEST(a_dropped_ban_is_deleted_later_too),
         KEEPER_TEST(a_ban_set_again_is_not_deleted),

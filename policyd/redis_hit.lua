@@ -154,6 +154,12 @@ for i = 5, #ARGV do
             records[id] = record
             order[#order + 1] = id
         end
+    elseif record.start > now then
+        -- The clock was set back; how long ago nobody knows, nor what counts still.
+        if record.start - now > findtime then
+            record.current, record.previous = 0, 0
+        end
+        record.start = now
     end
     if weight > 0 and age < findtime then
         if math.floor(flags / BEGINS) % 2 == 1 then

@@ -164,7 +164,10 @@ static int read_net(char *net, struct store_ban *ban)
     return strlen(ban->login) == len ? 0 : -1;
 }
 
-/* The ends may be in the past, or so far away that no ban is: the caller sees to that. */
+/*
+ * The ends may be in the past, or so far away that no ban is: the caller sees to that. One that
+ * begins later than now, as the server's clock was set back, begins now, to be no longer for it.
+ */
 static int read_ban(char *rest, int64_t server_ms, int64_t wall_ms, struct store_ban *ban_r)
 {
     uint64_t version, until_ms, since_ms, acts;
@@ -175,6 +178,8 @@ static int read_ban(char *rest, int64_t server_ms, int64_t wall_ms, struct store
         take_number(&rest, TIME_MAX, &since_ms) || take_number(&rest, CONFIG_ACTS_ALL, &acts) ||
         !(net = take_word(&rest)) || read_net(net, ban_r) || strlen(rest) >= sizeof(ban_r->jail))
         return -1;
+    if ((int64_t)since_ms > server_ms)
+        server_ms = (int64_t)since_ms;
     ban_r->version = version;
     ban_r->until_wall_ms = wall_ms + ((int64_t)until_ms - server_ms);
     ban_r->since_wall_ms = wall_ms + ((int64_t)since_ms - server_ms);

@@ -130,6 +130,13 @@ static void stop_engine(struct stores *stores, size_t i)
     buf_fini(&stores->asked[i].out);
 }
 
+void stores_restart(struct stores *stores, size_t engine)
+{
+    stop_engine(stores, engine);
+    stores->stores[engine] = store_redis_open(stores->scene->loop, &stores->clock, stores->config);
+    start_engine(stores, engine);
+}
+
 void stores_free(struct stores *stores)
 {
     char line[128];

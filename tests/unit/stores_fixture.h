@@ -46,6 +46,9 @@ struct stores {
 struct stores *stores_new(const char *lines);
 void stores_free(struct stores *stores);
 
+/* One of those that share a Redis: it has nothing but what stands there. */
+void stores_restart(struct stores *stores, size_t engine);
+
 void stores_pass(struct stores *stores, int64_t ms);
 /* Another event: chance begins anew. */
 void stores_begin(struct stores *stores, unsigned event);

@@ -279,6 +279,51 @@ static void an_event_of_before_meets_no_window_that_is_over(void **state)
     }
 }
 
+/* --- a clock that is set back, of Redis and the hosts alike --------------------------------- */
+
+static void a_window_does_not_wait_for_a_clock_that_went_back(void **state)
+{
+    static const char client[] = "203.0.113.60";
+
+    NEEDS_REDIS;
+    happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    stores->wall_ms -= HOUR;
+    stores_pass(stores, HOUR / 2);
+    happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    counts(LOGINS, client, "", 1);
+}
+
+/* As it does a little where a replica takes over. */
+static void what_counts_still_does_so_after_a_small_step_back(void **state)
+{
+    static const char client[] = "203.0.113.61";
+
+    NEEDS_REDIS;
+    happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    stores->wall_ms -= 5000;
+    stores_pass(stores, 1000);
+    happen(SHARED_A, CONFIG_EVENT_AUTH_FAIL, client, 0);
+    counts(LOGINS, client, "", 3);
+    stores_pass(stores, 20 * MINUTE);
+    counts(LOGINS, client, "", 0);
+}
+
+static void a_ban_is_no_longer_for_a_clock_that_went_back(void **state)
+{
+    struct prefix net;
+
+    NEEDS_REDIS;
+    assert_int_equal(prefix_parse("203.0.113.62", &net), 0);
+    operate("203.0.113.62", false);
+    stores->wall_ms -= HOUR;
+    stores_restart(stores, SHARED_B);
+    const struct ban *ban = bans_find(engine_bans(stores->engines[SHARED_B]), &net);
+    assert_non_null(ban);
+    assert_int_equal(ban->until_mono_ms, stores->mono_ms + 10 * MINUTE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +336,9 @@ int main(void)
         cmocka_unit_test(a_lift_is_known_as_long_as_anything_counts),
         cmocka_unit_test(a_ban_that_becomes_a_wider_one_is_no_lift),
         cmocka_unit_test(an_event_of_before_meets_no_window_that_is_over),
+        cmocka_unit_test(a_window_does_not_wait_for_a_clock_that_went_back),
+        cmocka_unit_test(what_counts_still_does_so_after_a_small_step_back),
+        cmocka_unit_test(a_ban_is_no_longer_for_a_clock_that_went_back),
     };
 
     return cmocka_run_group_tests_name("one_answer", tests, setup, teardown);

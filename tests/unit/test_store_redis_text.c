@@ -126,6 +126,19 @@ static void a_ban_is_read_by_our_clock(void **state)
     assert_string_equal(ban.jail, "a jail");
 }
 
+/* As Redis's clock was set back: since then nobody knows how much of it has passed. */
+static void a_ban_that_begins_later_is_no_longer_for_it(void **state)
+{
+    struct store_ban ban;
+
+    (void)state;
+    assert_int_equal(read_ban("5 1790003660000 1790003600000 3 203.0.113.7 jail", &ban), 0);
+    assert_int_equal(ban.since_wall_ms, WALL_MS);
+    assert_int_equal(ban.until_wall_ms, WALL_MS + 60000);
+    assert_int_equal(read_ban("5 1790090000000 1790003600000 0 203.0.113.7 operator", &ban), 0);
+    assert_int_equal(ban.since_wall_ms, WALL_MS);
+}
+
 static void what_is_lifted_acts_nowhere(void **state)
 {
     struct store_ban ban;
@@ -260,6 +273,7 @@ int main(void)
         cmocka_unit_test(another_key_is_none),
         cmocka_unit_test(a_pattern_takes_the_prefix_literally),
         cmocka_unit_test(a_ban_is_read_by_our_clock),
+        cmocka_unit_test(a_ban_that_begins_later_is_no_longer_for_it),
         cmocka_unit_test(what_is_lifted_acts_nowhere),
         cmocka_unit_test(a_dated_ban_brings_the_time_along),
         cmocka_unit_test(another_text_is_no_ban),

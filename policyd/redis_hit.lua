@@ -109,20 +109,28 @@ local function take(id, record)
     order[#order + 1] = id
 end
 
+-- Whether all of it is ours: somebody else's, or what was spoilt, is as good as nothing.
 local function read(text)
     local position = 1
     while position + 11 <= #text do
         local id, start, current, previous, next = struct.unpack('>c4I6BB', text, position)
         local record = {start = start, current = current, previous = previous, hashes = '', old = 0}
         if current == WIDE then
+            if next + 8 > #text then
+                return false
+            end
             record.current, record.previous, record.old, next =
                 struct.unpack('>I4I4B', text, next)
             record.hashes = string.sub(text, next, next + 4 * previous - 1)
             next = next + 4 * previous
+            if math.max(record.current, record.previous) > COUNT_MAX or record.old > previous then
+                return false
+            end
         end
         take(id, record)
         position = next
     end
+    return position == #text + 1
 end
 
 local function write(id, record)
@@ -134,8 +142,8 @@ local function write(id, record)
 end
 
 local old = redis.call('GET', key)
-if old then
-    read(old)
+if old and not read(old) then
+    records, order = {}, {}
 end
 
 -- What each jail makes of it.

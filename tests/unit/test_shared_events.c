@@ -477,6 +477,43 @@ static void a_huge_value_under_a_name_of_ours_keeps_no_ban_back(void **state)
     assert_true(is_banned(THERE));
 }
 
+/* Each is of somebody else, or was spoilt; v is a counter of ours. */
+static void a_counter_that_is_none_counts_nothing(void **state)
+{
+    static const char *const values[] = {
+        "string.rep(\"\\255\", 300)",
+        "string.rep(\"\\255\", 21)",
+        "string.rep(\"\\0\", 13)",
+        "string.sub(v, 1, 11)",
+        "v .. v .. \"x\"",
+        "string.sub(v, 1, 10) .. \"\\255\\1\" .. string.rep(\"\\0\", 9)",
+        "string.sub(v, 1, 10) .. \"\\255\\0\" .. string.rep(\"\\255\", 8) .. \"\\0\"",
+        "string.sub(v, 1, 10) .. \"\\255\\0\" .. string.rep(\"\\0\", 8) .. \"\\1\"",
+    };
+
+    (void)state;
+    if (!world->scene)
+        skip();
+    for (unsigned i = 0; i < sizeof(values) / sizeof(*values); i++) {
+        struct buf args = {0};
+        char who[ADDR_TEXT_MAX];
+        snprintf(who, sizeof(who), "203.0.113.%u", 100 + i);
+        fails_as(who, HERE, 1);
+        buf_printf(&args,
+                   "eval 'local v = redis.call(\"get\", KEYS[1]) "
+                   "redis.call(\"set\", KEYS[1], %s)' 1 'postern:c:{%s}'",
+                   values[i], who);
+        server_do(world->scene, 0, buf_str(&args));
+        buf_fini(&args);
+        fails_as(who, THERE, 3);
+        fails_as(who, HERE, 1);
+        CASE(values[i], ban_count(HERE) == i);
+        fails_as(who, HERE, 1);
+        SCENE_TURN_UNTIL(world->scene, is_settled());
+        CASE(values[i], ban_count(HERE) == i + 1);
+    }
+}
+
 /* --- a start that takes long ----------------------------------------------------------------- */
 
 #define MANY 20000
@@ -537,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lift_that_redis_refused_is_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_huge_value_under_a_name_of_ours_keeps_no_ban_back, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_counter_that_is_none_counts_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(bans_of_all_hosts_are_too_many_together, setup_few,
                                         teardown),
         cmocka_unit_test_setup_teardown(bans_of_operators_and_of_before_are_not_too_many, setup_few,

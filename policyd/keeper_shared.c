@@ -105,9 +105,12 @@ static bool is_lacking(const struct keeper *keeper, struct ban *ban)
 static void log_taken(const struct keeper *keeper, const char *event, const struct ban *ban,
                       const char *jail, int64_t left_ms)
 {
+    enum log_level level = keeper->is_syncing ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
     char text[PREFIX_TEXT_MAX];
 
-    log_write(keeper->is_syncing ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, NULL, event,
+    if (!log_wants(level))
+        return;
+    log_write(level, NULL, event,
               LOG_FIELDS(LOG_STR(ban_login(ban) ? "login" : "ban", ban_who(ban, text)),
                          LOG_STR("jail", jail),
                          LOG_UINT("seconds", (uint64_t)(left_ms + 999) / 1000),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,12 +14,8 @@
 #define SCAN_COUNT    "1000" /* keys that Redis looks at in one go */
 #define RETELL_MS     1      /* for others, between two parts of what it is told */
 
-/* As MGET, but of what somebody else has put there no more than shows that it is no ban. */
+/* Of what somebody else has put there no more is read than shows that it is no ban. */
 #define LAST_BYTE "512"
-#define READ_ALL                                                                                   \
-    "local values = {} "                                                                           \
-    "for i = 1, #KEYS do values[i] = redis.pcall('GETRANGE', KEYS[i], 0, " LAST_BYTE ") end "      \
-    "return values"
 
 /*
  * One reading of all bans. Each master is walked by its cursor; the next step is asked for
@@ -136,17 +131,6 @@ static void take_value(const struct scan_node *node, const struct redis_value *v
         redis_store_complain(store, "a ban", value);
 }
 
-static void on_values(enum redis_status status, const struct redis_value *value, void *ctx)
-{
-    struct scan_node *node = ctx;
-
-    if (take(node->scan, status, value, REDIS_ARRAY)) {
-        for (size_t i = 0; i < redis_count(value); i++)
-            take_value(node, redis_item(value, i));
-    }
-    end_if_last(node->scan);
-}
-
 static void on_value(enum redis_status status, const struct redis_value *value, void *ctx)
 {
     struct scan_node *node = ctx;
@@ -174,36 +158,19 @@ static void ask_value(struct scan_node *node, const char *key, size_t len)
                redis_call(node->scan->store->redis, key, len, 4, argv, lens, on_value, node));
 }
 
-/* argv begins with room for three. */
-static void ask_all(struct scan_node *node, size_t count, const char **argv, size_t *lens)
-{
-    char number[24];
-
-    snprintf(number, sizeof(number), "%zu", count);
-    argv[0] = "EVAL", argv[1] = READ_ALL, argv[2] = number;
-    for (size_t i = 0; i < 3; i++)
-        lens[i] = strlen(argv[i]);
-    count_call(node->scan, redis_call_node(node->scan->store->redis, node->address, count + 3, argv,
-                                           lens, on_values, node));
-}
-
-/* In a Cluster a command may name the keys of one slot only. */
+/*
+ * One command each: for the server that costs no more than MGET and less than a script, it looks
+ * after others in between, and in a Cluster nothing else would do.
+ */
 static void ask_values(struct scan_node *node, const struct redis_value *keys)
 {
-    bool is_cluster = node->scan->store->is_cluster;
-    size_t count = redis_count(keys);
-    const char **argv = x_calloc(count + 3, sizeof(*argv));
-    size_t *lens = x_calloc(count + 3, sizeof(*lens));
+    size_t len;
 
-    for (size_t i = 0; i < count; i++) {
-        argv[i + 3] = redis_string(redis_item(keys, i), &lens[i + 3]);
-        if (is_cluster)
-            ask_value(node, argv[i + 3], lens[i + 3]);
+    for (size_t i = 0; i < redis_count(keys); i++) {
+        const char *key = redis_string(redis_item(keys, i), &len);
+        if (key)
+            ask_value(node, key, len);
     }
-    if (!is_cluster && count)
-        ask_all(node, count, argv, lens);
-    free(lens);
-    free(argv);
 }
 
 /* --- keys ---------------------------------------------------------------------------------- */

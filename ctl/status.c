@@ -65,6 +65,8 @@ static void add_store(struct table *table, const struct attr_list *status)
     buf_puts(&text, attr_get_or_empty(status, "store"));
     if (error)
         buf_printf(&text, ": memory decides until it is back: %s", error);
+    else if (str_eq(attr_get_or_empty(status, "store_reading"), "yes"))
+        buf_puts(&text, ", still reading its bans");
     add_line(table, "store", &text);
 }
 

@@ -17,6 +17,7 @@ static void put_store(struct engine *engine, struct buf *out)
     attr_put(out, "store", health.error ? "degraded" : "ok");
     if (health.error)
         attr_put(out, "store_error", health.error);
+    attr_put(out, "store_reading", health.is_reading ? "yes" : "no");
     attr_put_uint(out, "store_pending", health.pending);
     attr_put_uint(out, "store_queued", health.queued);
     attr_put_uint(out, "store_dropped", health.dropped);

@@ -124,6 +124,7 @@ struct store_health {
     size_t queued;     /* events that it has not counted yet */
     uint64_t dropped;  /* events that it will never count */
     size_t pending;    /* what it has not answered */
+    bool is_reading;   /* its bans: not all are here yet */
 };
 
 /* error: NULL when it is durable. In the loop's thread, never before the call that asked returned.

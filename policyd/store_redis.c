@@ -188,6 +188,7 @@ static void health(const struct store *base, struct store_health *health_r)
         .queued = store->queued,
         .dropped = store->dropped,
         .pending = redis_in_flight(store->redis),
+        .is_reading = store->scan || store->is_unsynced,
     };
 }
 

@@ -71,6 +71,7 @@ static void status_has_every_counter(void **state)
     assert_string_equal(attr_get(list, "version"), PACKAGE_VERSION);
     assert_string_equal(attr_get(list, "uptime"), "61");
     assert_string_equal(attr_get(list, "store"), "ok");
+    assert_string_equal(attr_get(list, "store_reading"), "no");
     assert_string_equal(attr_get(list, "connections"), "7");
     assert_string_equal(attr_get(list, "connections_closed"), "3");
     assert_string_equal(attr_get(list, "policy_banned"), "42");

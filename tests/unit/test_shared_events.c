@@ -546,6 +546,7 @@ static void stop_amid_them(void *ctx)
 static void what_the_start_does_not_wait_for_is_read_afterwards(void **state)
 {
     struct loop_timer *timer = NULL;
+    struct store_health health;
 
     (void)state;
     if (!world->scene)
@@ -556,8 +557,12 @@ static void what_the_start_does_not_wait_for_is_read_afterwards(void **state)
     start_again(THERE);
     loop_timer_free(&timer);
     assert_in_range(ban_count(THERE), 2000, MANY - 1);
+    world->stores[THERE]->health(world->stores[THERE], &health);
+    assert_true(health.is_reading);
     server_signal(world->scene, 0, SIGCONT);
     SCENE_TURN_UNTIL(world->scene, ban_count(THERE) == MANY && is_settled());
+    world->stores[THERE]->health(world->stores[THERE], &health);
+    assert_false(health.is_reading);
 }
 
 int main(void)

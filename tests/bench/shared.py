@@ -5,14 +5,18 @@ import csv
 import io
 import os
 import shutil
+import socket
 import struct
 import subprocess
+import threading
+import time
 
-from benchkit import Server, median, ratios, run_load, table
+from benchkit import Server, median, ratios, run_load, table, wait_for
 from policy import CLIENTS, MANY, Policyd, measure, medians, row
 
 SOURCE = os.environ.get("POSTERN_SRCDIR", os.path.join(os.path.dirname(__file__), "..", ".."))
 CONNECTIONS = [8, 50]
+STARTS = 5
 CALLS = 40000       # of redis-benchmark, a round
 FINDTIMES = {"each": 600, "hour": 3600, "day": 86400}
 JAILS = "".join(f'jail "{name}" {{ events = {{"connect"}}  maxretry = 1000000  '
@@ -122,9 +126,101 @@ def memory():
     table(["jails", "bytes a key", "filled at requests/s"], rows)
 
 
+# --- bans that stand there at the start -------------------------------------------------------
+
+FILL = """
+local ends = ARGV[1] .. ' ' .. (ARGV[1] + 86400000) .. ' ' .. ARGV[1] .. ' 3 '
+for i = ARGV[2], ARGV[3] - 1 do
+    local n = i * 7
+    local net = string.format('%d.%d.%d.%d', 60 + math.floor(n / 16777216),
+        math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256)
+    redis.call('SET', 'postern:b:{' .. net .. '}', ends .. net .. ' logins', 'PX', 86400000)
+end"""
+PORTION = 10000     # bans that are put there in one go
+REQUEST = b"request=smtpd_access_policy\nprotocol_state=RCPT\nclient_address=203.0.113.9\n\n"
+
+
+class StartingPolicyd(SharingPolicyd):
+    """Started when told so."""
+
+    def __init__(self, redis):
+        super().__init__(redis)
+        self.control = self.path("control")
+
+    def config(self, store="", control=""):
+        return super().config(store, f"unix:{self.control}")
+
+    def status(self):
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(self.control)
+            line.sendall(b"request=status\n\n")
+            text = b""
+            while not text.endswith(b"\n\n"):
+                text += line.recv(1 << 16)
+        return dict(x.split("=", 1) for x in text.decode().split("\n") if x)
+
+    def has(self, count):
+        try:
+            return int(self.status()["bans"]) == count
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+
+
+class Asker(threading.Thread):
+    """Asks one question again and again; the longest wait in ms once it was answered."""
+
+    def __init__(self, path, question):
+        super().__init__()
+        self.path, self.question, self.is_over, self.longest = path, question, False, 0
+        self.start()
+
+    def run(self):
+        waits = []
+        with socket.socket(socket.AF_UNIX) as line:
+            while not self.is_over and line.connect_ex(self.path):
+                time.sleep(0.01)
+            while not self.is_over:
+                began = time.monotonic()
+                line.sendall(self.question)
+                line.recv(4096)
+                waits.append((time.monotonic() - began) * 1000)
+                time.sleep(0.002)
+        self.longest = max(waits[1:], default=0)
+
+    def end(self):
+        self.is_over = True
+        self.join()
+        return self.longest
+
+
+def start_once(redis, count):
+    """Seconds until all bans are here, of processor time, and what others waited for meanwhile."""
+    cpu, began = redis.cpu_seconds(), time.monotonic()
+    policyd = StartingPolicyd(redis)
+    askers = [Asker(policyd.addresses["unix"].removeprefix("unix:"), REQUEST),
+              Asker(redis.addresses["unix"].removeprefix("unix:"), b"PING\r\n")]
+    with policyd:
+        wait_for(lambda: policyd.has(count), f"{count} bans")
+        seconds = time.monotonic() - began
+        ours, theirs = policyd.cpu_seconds(), redis.cpu_seconds() - cpu
+        return [seconds, ours, theirs, *(asker.end() for asker in askers)]
+
+
+def starts(rounds):
+    with Redis() as redis:
+        for first in range(0, MANY, PORTION):
+            redis.run("redis-cli", "eval", FILL, "0", str(int(time.time() * 1000)), str(first),
+                      str(min(first + PORTION, MANY)))
+        runs = [start_once(redis, MANY) for _ in range(rounds)]
+    print(f"\nA start with {MANY:,} bans in Redis, until all are here, medians of {rounds}")
+    table(["s", "CPU s", "Redis CPU s", "a request's longest ms", "of Redis's others"],
+          [[f"{median(column):.2f}" for column in zip(*runs)]])
+
+
 def redis(rounds):
     if not shutil.which("redis-server"):
         print("\nno redis-server here")
         return
     compare(rounds)
     memory()
+    starts(min(rounds, STARTS))

@@ -99,7 +99,7 @@ policyd_scripts = \
 	tests/policyd/check-crash
 dist_check_SCRIPTS += $(policyd_scripts)
 EXTRA_DIST += tests/policyd/daemon.py tests/policyd/harness.py tests/policyd/held_disk.c \
-	tests/policyd/peers.py tests/policyd/power_cut.c
+	tests/policyd/peers.py tests/policyd/power_cut.c tests/policyd/set_back.c
 TESTS += $(policyd_scripts)
 
 # The same crash test as in make check, for as long as its word is worth.

@@ -6,46 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hiredis/hiredis.h>
+
 #include "common/base/buf.h"
+#include "common/base/bug.h"
 #include "common/base/mem.h"
 
 #define EVAL_ARGS 4 /* EVALSHA, the hash, 1, the key */
 
-#define COUNT_MAX 24 /* of a mark, a number and the end of its line */
-
-static char *put_count(char *out, char mark, size_t count)
-{
-    char digits[COUNT_MAX];
-    size_t at = sizeof(digits);
-
-    digits[--at] = '\n';
-    digits[--at] = '\r';
-    do
-        digits[--at] = (char)('0' + count % 10);
-    while (count /= 10);
-    digits[--at] = mark;
-    memcpy(out, digits + at, sizeof(digits) - at);
-    return out + sizeof(digits) - at;
-}
-
-/* Not by hiredis, whose sprintf() for each argument is most of what a short command costs. */
 struct redis_command *redis_command_new(size_t argc, const char *const *argv, const size_t *lens)
 {
     struct redis_command *command = x_calloc(1, sizeof(*command));
-    size_t size = COUNT_MAX;
+    int len =
+        redisFormatCommandArgv(&command->text, (int)argc, (const char **)(uintptr_t)argv, lens);
 
-    for (size_t i = 0; i < argc; i++)
-        size += COUNT_MAX + (lens ? lens[i] : strlen(argv[i])) + strlen("\r\n");
-    command->text = x_malloc(size);
-    char *end = put_count(command->text, '*', argc);
-    for (size_t i = 0; i < argc; i++) {
-        size_t len = lens ? lens[i] : strlen(argv[i]);
-        end = put_count(end, '$', len);
-        memcpy(end, argv[i], len);
-        memcpy(end + len, "\r\n", 2);
-        end += len + 2;
-    }
-    command->len = (size_t)(end - command->text);
+    BUG_ON(len < 0);
+    command->len = (size_t)len;
     return command;
 }
 
@@ -97,7 +73,7 @@ void redis_command_free(struct redis_command **command)
         return;
     if ((*command)->is_secret)
         explicit_bzero((*command)->text, (*command)->len);
-    free((*command)->text);
+    free((*command)->text); /* as redisFreeCommand() does */
     free(*command);
     *command = NULL;
 }

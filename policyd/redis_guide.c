@@ -8,6 +8,8 @@
 #include "common/base/mem.h"
 #include "policyd/redis_server.h"
 
+#define SWITCHED "+switch-master" /* the channel on which a sentinel tells of another master */
+
 #define ASK_MS   2000 /* between two questions */
 #define HURRY_MS 100  /* at least */
 #define VAIN_MAX 5    /* answers that do not help, until another is asked */
@@ -15,6 +17,7 @@
 struct redis_guide {
     struct redis_guide_options options;
     struct redis_server *server;
+    struct redis_server *news; /* of the same sentinel, once it is there; NULL: a Cluster */
     struct loop_timer *ask;
     size_t turn;   /* whom to ask next */
     unsigned vain; /* answers in a row that did not help */
@@ -114,11 +117,51 @@ static const char *on_address(void *ctx)
     return servers->items[guide->turn++];
 }
 
+static const char *news_address(void *ctx)
+{
+    const struct redis_guide *guide = ctx;
+    const struct redis_link *link = redis_server_link(guide->server);
+
+    return link ? redis_link_address(link) : NULL;
+}
+
+/* Also when it can tell again: what it told meanwhile is lost. */
+static void on_news_up(void *ctx)
+{
+    redis_guide_hurry(ctx);
+}
+
+static void on_news(const uint8_t *bytes, size_t len, void *ctx)
+{
+    (void)bytes;
+    (void)len;
+    redis_guide_hurry(ctx);
+}
+
+/* Without them it is asked as often as ever. */
+static void on_news_down(const char *why, void *ctx)
+{
+    (void)why;
+    (void)ctx;
+}
+
+static void follow_news(struct redis_guide *guide)
+{
+    const struct redis_guide_options *options = &guide->options;
+
+    redis_server_free(&guide->news);
+    guide->news = redis_server_new(
+        options->loop, options->clock, options->login, SWITCHED,
+        &(struct redis_server_handler){news_address, on_news_up, on_news_down, on_news, guide});
+}
+
 static void on_up(void *ctx)
 {
     struct redis_guide *guide = ctx;
 
     loop_timer_start(guide->ask, 0);
+    if (guide->options.master)
+        follow_news(guide);
 }
 
 static void on_down(const char *why, void *ctx)
@@ -144,6 +187,7 @@ void redis_guide_free(struct redis_guide **guide)
 {
     if (!*guide)
         return;
+    redis_server_free(&(*guide)->news);
     redis_server_free(&(*guide)->server);
     loop_timer_free(&(*guide)->ask);
     free(*guide);

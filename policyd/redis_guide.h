@@ -6,7 +6,8 @@
 
 /*
  * Who tells where the masters are: a sentinel, or a node of a Cluster, one after the other
- * when they fail. It is asked again and again; a failover needs no other notice.
+ * when they fail. It is asked again and again, and at once when a sentinel tells of another
+ * master (+switch-master): a failover needs no other notice.
  */
 struct redis_guide;
 

@@ -100,13 +100,22 @@ static void test_hung_master(void **state)
 static void test_planned(void **state)
 {
     struct scene *scene = scene_of(state);
+    char replica[16];
 
     start_all(scene, "");
+    snprintf(replica, sizeof(replica), "%u", scene->servers[REPLICA].port);
     client_start(scene, "store = \"redis+sentinel://@2\"");
     UP(scene, 1);
     wait_for_replica(scene);
+    FIXTURE_TURN_UNTIL(scene->loop, strstr(server_do(scene, SENTINEL, "CLIENT LIST"), " sub=1 "));
     assert_string_equal(server_do(scene, SENTINEL, "SENTINEL FAILOVER mymaster"), "OK");
+    while (
+        !strstr(server_do(scene, SENTINEL, "SENTINEL get-master-addr-by-name mymaster"), replica))
+        loop_run_once(scene->loop);
+    int64_t named_ms = clock_mono_ms(&clock_system);
     FIXTURE_TURN_UNTIL(scene->loop, scene->downs == 1);
+    assert_in_range(clock_mono_ms(&clock_system) - named_ms, 0,
+                    1000); /* asked alone, it would be 2 s */
     UP(scene, 2);
     FIXTURE_TURN_UNTIL(scene->loop, str_eq(ask_wait(scene, "SET a 1"), "OK"));
     assert_string_equal(server_do(scene, REPLICA, "GET a"), "1");

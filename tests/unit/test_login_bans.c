@@ -257,8 +257,9 @@ static int read_value(const char *net, const char *acts, struct store_ban *ban_r
 {
     struct buf value = {0};
 
+    /* While it holds: one that began later than now would begin now. */
     buf_printf(&value, "7 2000 1000 %s %s a jail", acts, net);
-    int rc = store_redis_read_ban(buf_str(&value), value.len, 0, 0, ban_r);
+    int rc = store_redis_read_ban(buf_str(&value), value.len, 1500, 1500, ban_r);
     buf_fini(&value);
     return rc;
 }

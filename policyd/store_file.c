@@ -331,17 +331,34 @@ static void stop_thread(struct store_file *file)
 
 /* --- opening ------------------------------------------------------------------ */
 
-int store_file_make_directory(const char *path, const char *user, struct error *error_r)
+/* It gets its name last: one that was made is its user's, whenever the maker was killed. */
+static int make_for(const char *path, const char *user, struct error *error_r)
 {
-    if (mkdir(path, 0700))
-        return errno == EEXIST ? 0 : error_set_errno(error_r, "cannot make the directory %s", path);
-    if (!user)
-        return 0;
     struct passwd *entry = getpwnam(user);
+    struct buf new = {0};
+    int rc = 0;
+
     if (!entry)
         return error_set(error_r, ERROR_CONFIG, "there is no user %s", user);
-    if (chown(path, entry->pw_uid, entry->pw_gid))
-        return error_set_errno(error_r, "cannot give the directory %s to %s", path, user);
+    buf_printf(&new, "%.*s.new", (int)(strlen(path) - (path[strlen(path) - 1] == '/')), path);
+    if (mkdir(buf_str(&new), 0700) && errno != EEXIST)
+        rc = error_set_errno(error_r, "cannot make the directory %s", buf_str(&new));
+    else if (lchown(buf_str(&new), entry->pw_uid, entry->pw_gid))
+        rc = error_set_errno(error_r, "cannot give the directory %s to %s", buf_str(&new), user);
+    else if (rename(buf_str(&new), path))
+        rc = error_set_errno(error_r, "cannot make the directory %s", path);
+    buf_fini(&new);
+    return rc;
+}
+
+int store_file_make_directory(const char *path, const char *user, struct error *error_r)
+{
+    if (access(path, F_OK) == 0)
+        return 0;
+    if (user)
+        return make_for(path, user, error_r);
+    if (mkdir(path, 0700))
+        return error_set_errno(error_r, "cannot make the directory %s", path);
     return 0;
 }
 

@@ -336,11 +336,15 @@ static int make_for(const char *path, const char *user, struct error *error_r)
 {
     struct passwd *entry = getpwnam(user);
     struct buf new = {0};
+    size_t len = strlen(path);
     int rc = 0;
 
     if (!entry)
         return error_set(error_r, ERROR_CONFIG, "there is no user %s", user);
-    buf_printf(&new, "%.*s.new", (int)(strlen(path) - (path[strlen(path) - 1] == '/')), path);
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    buf_put(&new, path, len);
+    buf_puts(&new, ".new");
     if (mkdir(buf_str(&new), 0700) && errno != EEXIST)
         rc = error_set_errno(error_r, "cannot make the directory %s", buf_str(&new));
     else if (lchown(buf_str(&new), entry->pw_uid, entry->pw_gid))

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -444,6 +445,29 @@ static void what_was_acknowledged_outlives_kill(void **state)
 
 #define STORE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* Whenever its maker ends, the next one can go on. */
+static void the_directory_is_its_users_once_it_has_its_name(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct passwd *user = geteuid() == 0 ? getpwnam("nobody") : getpwuid(geteuid());
+    struct error error;
+    struct stat st;
+    char new[128], slashes[128];
+
+    assert_non_null(user);
+    assert_int_equal(store_file_make_directory(fixture->path, "no such user", &error), -1);
+    assert_int_equal(access(fixture->path, F_OK), -1);
+    snprintf(new, sizeof(new), "%s.new", fixture->path);
+    assert_int_equal(mkdir(new, 0700), 0);
+    snprintf(slashes, sizeof(slashes), "%s//", fixture->path);
+    assert_int_equal(store_file_make_directory(slashes, user->pw_name, &error), 0);
+    assert_int_equal(stat(fixture->path, &st), 0);
+    assert_int_equal(st.st_uid, user->pw_uid);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(access(new, F_OK), -1);
+    assert_int_equal(store_file_make_directory(fixture->path, "no such user", &error), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +475,7 @@ int main(void)
         STORE_TEST(writes_take_effect_in_their_order),
         STORE_TEST(closing_writes_what_is_due),
         STORE_TEST(the_directory_is_private),
+        STORE_TEST(the_directory_is_its_users_once_it_has_its_name),
         STORE_TEST(a_second_one_is_kept_out),
         STORE_TEST(what_is_no_store_is_refused),
         STORE_TEST(another_format_is_refused),

@@ -91,6 +91,7 @@ static bool more(struct service_conn *conn)
 static void abandon(struct service_conn *conn)
 {
     ((struct world *)service_conn_ctx(conn))->abandoned++;
+    *service_conn_state(conn) = NULL;
 }
 
 static const struct service_protocol protocol = {
@@ -281,24 +282,34 @@ static void a_long_answer_may_be_waited_for(void **state)
     close(fd);
 }
 
-static void a_long_answer_that_waits_goes_with_its_peer_or_the_service(void **state)
+/* Of a request that keeps something. Its going shows when it is answered, or before: either is
+ * fine. */
+static void ask_and_leave(struct world *world)
 {
-    struct world *world = *state;
-    struct buf got = {0};
+    struct linger reset = {.l_onoff = 1};
     int fd = client(world);
 
     fixture_send(fd, "wait\n");
     FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
-    struct linger reset = {.l_onoff = 1};
+    *service_conn_state(world->waiting) = world;
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     close(fd);
     for (int i = 0; i < 20; i++)
         loop_run_once(world->loop);
+}
+
+static void a_long_answer_that_waits_goes_with_its_peer_or_the_service(void **state)
+{
+    struct world *world = *state;
+    struct buf got = {0};
+
+    ask_and_leave(world);
     world->pieces = 30;
     service_conn_stream(world->waiting);
     FIXTURE_TURN_UNTIL(world->loop, service_connection_count(world->service) == 0);
+    assert_int_equal(world->abandoned, 1);
     world->waiting = NULL;
-    fd = client(world);
+    int fd = client(world);
     fixture_send(fd, "wait\n");
     FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
     service_stop(world->service);
@@ -310,22 +321,15 @@ static void a_long_answer_that_waits_goes_with_its_peer_or_the_service(void **st
     close(fd);
 }
 
-/* A peer that is gone shows when its answer is written, or before: either is fine. */
 static void a_peer_that_left_before_its_answer_harms_nobody(void **state)
 {
     struct world *world = *state;
-    int fd = client(world);
 
-    fixture_send(fd, "wait\n");
-    FIXTURE_TURN_UNTIL(world->loop, world->waiting != NULL);
-    struct linger reset = {.l_onoff = 1};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-    close(fd);
-    for (int i = 0; i < 20; i++)
-        loop_run_once(world->loop);
+    ask_and_leave(world);
     put(world->waiting, "done\n");
     service_conn_finish(world->waiting);
     FIXTURE_TURN_UNTIL(world->loop, service_connection_count(world->service) == 0);
+    assert_int_equal(world->abandoned, 1);
 }
 
 static void a_long_answer_comes_as_fast_as_it_is_read(void **state)

@@ -162,8 +162,8 @@ size_t engine_hand_in(struct engine *engine, const struct origin_peer *peer,
 
 /*
  * engine_report() of all that one request tells: a ban that follows from one of them is no reason
- * not to count the others, as in a store that answers later. True as engine_admit() does, when all
- * of them are durable or shared.
+ * not to count the others, as in a store that answers later. True as engine_admit() does: done
+ * comes when all of them are durable or shared, with what is said of the last.
  */
 bool engine_take(struct engine *engine, const struct origin_peer *peer, struct event *events,
                  size_t count, engine_done_fn done, void *ctx) __attribute__((warn_unused_result));

@@ -7,8 +7,8 @@
 #include "policyd/keeper_internal.h"
 
 #define RETELL_MAX  200   /* bans, told to the store at once: it has them long before it is late */
-#define SAME_MS     100   /* two times of one word, read at two times, are as near as this */
 #define RETELL_LOOK 10000 /* bans, looked at in one turn: 2 ms where they lie all over memory */
+#define SAME_MS     100   /* two times of one word, read at two times, are as near as this */
 
 /*
  * Two words on one prefix are told apart by a number that only grows: the time, and more

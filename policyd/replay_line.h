@@ -18,10 +18,10 @@
  * before. EVENT is a jail's word, or auth_ok. "#" begins a comment. Events of one instance are
  * those of one message; recipients is how many it has, where the event is `message`.
  */
-#define REPLAY_BY_POSTFIX                                                                          \
-    (CONFIG_EVENT_CONNECT | CONFIG_EVENTS_OF_SUBMISSION) /* by its requests                        \
-                                                          */
-#define REPLAY_LINE_MAX 4096                             /* bytes, with the line feed and a NUL */
+#define REPLAY_LINE_MAX 4096 /* bytes, with the line feed and a NUL */
+
+/* What Postfix's requests themselves are, when they are counted. */
+#define REPLAY_BY_POSTFIX (CONFIG_EVENT_CONNECT | CONFIG_EVENTS_OF_SUBMISSION)
 
 struct replay_line {
     bool is_empty;

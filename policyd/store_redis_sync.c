@@ -159,8 +159,8 @@ static void ask_value(struct scan_node *node, const char *key, size_t len)
 }
 
 /*
- * One command each: for the server that costs no more than MGET and less than a script, it looks
- * after others in between, and in a Cluster nothing else would do.
+ * One command each: MGET would bring all of what somebody else has put there, a script costs the
+ * server more and keeps it from others, and in a Cluster nothing else would do.
  */
 static void ask_values(struct scan_node *node, const struct redis_value *keys)
 {
